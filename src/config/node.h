@@ -1,0 +1,66 @@
+/* Documents: YAML and JSON read into one tree that remembers where everything stood.
+ *
+ * YAML plain scalars stay text ("untyped": `no` is the text "no"); the option table of whoever reads
+ * them gives them type. JSON keeps its types. A tree lives in the arena it was read into and is immutable
+ * once handed out. Limits: depth 64, 2 million nodes, 64 MiB of text. */
+#ifndef CONFIG_NODE_H
+#define CONFIG_NODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/str.h"
+
+enum node_kind { NODE_NULL, NODE_TEXT, NODE_INT, NODE_F64, NODE_BOOL, NODE_LIST, NODE_MAP };
+
+struct node {
+    enum node_kind kind;
+    bool quoted;      /* NODE_TEXT: was quoted in YAML, or a JSON string */
+    uint32_t line;    /* 1-based; 0: not from a text */
+    uint32_t column;  /* 1-based, characters */
+    const char *file; /* of the text, for includes; NULL for JSON bodies */
+    union {
+        struct str text;
+        int64_t num;
+        double f64;
+        bool flag;
+    };
+    /* Children of a list or map, in order. */
+    struct node *first;
+    struct node *next; /* sibling */
+    uint32_t count;
+    /* When the parent is a map: */
+    struct str key;
+    uint32_t key_line, key_column;
+};
+
+/* Parses a whole text. err names file:line:column. A duplicate key is an error. */
+struct node *node_from_yaml(struct arena *a, const char *text, size_t n, const char *file,
+                            struct err *err);
+struct node *node_from_json(struct arena *a, const char *text, size_t n, struct err *err);
+
+struct node *node_get(const struct node *map, const char *key); /* NULL when absent or not a map */
+const char *node_kind_name(const struct node *n);                /* "a map", "text", "a number" … */
+
+/* Building. */
+struct node *node_map(struct arena *a);
+struct node *node_list(struct arena *a);
+struct node *node_text(struct arena *a, const char *s);
+struct node *node_int(struct arena *a, int64_t v);
+struct node *node_bool(struct arena *a, bool v);
+void node_put(struct node *map, struct arena *a, const char *key, struct node *value); /* replaces */
+void node_append(struct node *list, struct node *value);
+struct node *node_copy(struct arena *a, const struct node *n);
+
+/* JSON text. An unquoted YAML scalar is written as text too: give it type with options_normalize first. */
+void node_to_json(const struct node *n, struct json *j);
+
+/* Compact binary form for assignments (DESIGN.md): tag, length, content; decode checks everything. */
+void node_encode(const struct node *n, struct buf *out);
+struct node *node_decode(struct arena *a, struct cur *in, struct err *err);
+
+#endif

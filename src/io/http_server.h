@@ -1,0 +1,76 @@
+/* HTTP server: libmicrohttpd with a small thread pool; RFC 9110/9112.
+ *
+ * The handler runs on a server thread with the whole request (body bounded), fills the response and
+ * returns. Limits: header 16 KiB, body per server, connections, per-connection timeout; each passed
+ * limit answers 4xx and is counted. Server-sent events are connections handed to a struct sse_hub. */
+#ifndef IO_HTTP_SERVER_H
+#define IO_HTTP_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+
+struct http_server;
+struct sse_hub;
+
+struct http_req {
+    const char *method;
+    const char *path;    /* decoded, without query; "/api/v1/targets/7" */
+    struct str body;
+    struct arena *arena; /* of this request */
+    bool over_unix;      /* came over the Unix socket */
+    char peer[64];       /* "127.0.0.1:4711" or "unix" */
+    void *impl;
+};
+const char *http_req_header(const struct http_req *req, const char *name); /* NULL if absent */
+const char *http_req_query(const struct http_req *req, const char *name);  /* decoded; NULL if absent */
+/* Calls fn for each query parameter. */
+void http_req_each_query(const struct http_req *req, void (*fn)(void *arg, const char *k, const char *v),
+                         void *arg);
+
+struct http_resp {
+    int status;               /* default 200 */
+    const char *content_type; /* default application/json */
+    struct buf body;          /* the server frees it */
+    const void *static_body;  /* instead of body: constant memory (the page) */
+    size_t static_len;
+    struct http_header_kv {
+        const char *name, *value; /* in the request's arena or constant */
+    } headers[12];
+    int n_headers;
+    struct sse_hub *sse; /* non-NULL: the connection becomes an event stream of this hub */
+    uint64_t sse_last_id;
+};
+void http_resp_header(struct http_resp *resp, const char *name, const char *value);
+
+struct http_server_config {
+    const char *address;     /* "127.0.0.1" */
+    uint16_t port;           /* 0: any free one, see http_server_port */
+    const char *unix_path;   /* NULL: none. Created 0600, replaced if stale */
+    int threads;             /* default 2 */
+    size_t max_body;         /* default 4 MiB */
+    unsigned max_connections; /* default 1000 */
+    unsigned idle_timeout_s; /* default 60 */
+    void (*handle)(void *ctx, const struct http_req *req, struct http_resp *resp);
+    void *ctx;
+};
+/* INVALID when the address cannot be bound; the message says who to look for ("address already in use"). */
+struct http_server *http_server_start(const struct http_server_config *cfg, struct err *err);
+void http_server_stop(struct http_server *s); /* waits for handlers, ends event streams */
+uint16_t http_server_port(const struct http_server *s);
+struct http_server_stats {
+    uint64_t requests, rejected, connections_now;
+} http_server_stats(const struct http_server *s);
+
+/* Server-sent events (WHATWG HTML, 9.2): every published event goes to every open stream. A stream whose
+ * buffer (256 KiB) is full is closed; the client reconnects and reads afresh. Thread-safe. */
+struct sse_hub *sse_hub_new(void);
+void sse_hub_free(struct sse_hub *h);
+void sse_publish(struct sse_hub *h, const char *event, const char *json, size_t n);
+size_t sse_streams(const struct sse_hub *h);
+
+#endif

@@ -1,0 +1,66 @@
+/* The result of one probe: what a watcher publishes and the core judges and stores.
+ *
+ * Builder side (watcher): a struct result in the probe's arena, filled by the prober through result_*.
+ * Wire form (ring record): result_encode / result_decode, versioned; decode checks everything. */
+#ifndef MODEL_RESULT_H
+#define MODEL_RESULT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+
+#define RESULT_METRICS_MAX 64
+#define RESULT_WARNINGS_MAX 16
+#define RESULT_MESSAGE_MAX 1000 /* bytes; longer is cut on a character boundary */
+
+/* One number or text that a probe learned. Name and label as in the exposition:
+ * probe_http_duration_seconds{phase="tls"}. */
+struct metric {
+    const char *name;
+    const char *label; /* label name, NULL for none */
+    const char *label_value;
+    bool is_text;
+    double num;
+    const char *text; /* database version, certificate subject … : JSON only, not in /metrics */
+};
+
+struct result {
+    uint64_t target_id;
+    uint64_t request_id;   /* answers a CHECK or TRY of the core; 0 for a scheduled round */
+    bool success;
+    int64_t checked_ms;    /* wall clock at the start of the probe */
+    int64_t latency_us;
+    const char *message;   /* never NULL after result_finish */
+    const char *address;   /* IP used, "" when none: "which address was used" */
+    int64_t resolve_us;
+    struct metric metrics[RESULT_METRICS_MAX];
+    int n_metrics;
+    const char *warnings[RESULT_WARNINGS_MAX]; /* non-empty with success: degraded */
+    int n_warnings;
+    const char *detail_json; /* object with prober-specific fields for `belfry check` and the page; NULL none */
+    struct arena *arena;
+};
+
+void result_init(struct result *r, struct arena *a);
+void result_fail(struct result *r, const char *fmt, ...) printf_like(2, 3); /* success=false; first call wins */
+void result_fail_err(struct result *r, const struct err *err);
+void result_ok(struct result *r, const char *fmt, ...) printf_like(2, 3);
+void result_warn(struct result *r, const char *fmt, ...) printf_like(2, 3);
+/* Further metrics past RESULT_METRICS_MAX are ignored. Names must be constants or in the arena. */
+void result_metric(struct result *r, const char *name, double v);
+void result_metric_label(struct result *r, const char *name, const char *label, const char *value, double v);
+void result_fact(struct result *r, const char *name, const char *text);
+bool result_degraded(const struct result *r); /* success with warnings */
+
+void result_encode(const struct result *r, struct buf *out);
+/* Strings are copied to a. */
+int result_decode(const void *p, size_t n, struct arena *a, struct result *out, struct err *err);
+
+/* metrics as one JSON object {"probe_http_status_code":200,"probe_x{phase=\"tls\"}":0.1,…}. */
+void result_metrics_json(const struct result *r, struct json *j);
+
+#endif

@@ -1,0 +1,73 @@
+/* Probers: one file each, exporting one const ops table; prober.c lists them.
+ *
+ * A probe is a function on a fiber that connects, sends, reads and returns; it reads like its protocol. It
+ * runs in a watcher (or in `belfry check`), which parses untrusted bytes and may be killed at any moment. */
+#ifndef PROBE_PROBER_H
+#define PROBE_PROBER_H
+
+#include <stdbool.h>
+
+#include "config/option.h"
+#include "io/http_client.h"
+#include "io/loop.h"
+#include "io/resolve.h"
+#include "model/result.h"
+#include "model/target.h"
+
+/* What a probe may use; one per watcher. */
+struct probe_env {
+    struct loop *loop;
+    struct resolver *resolver;
+    struct http_client *http;
+};
+
+/* One attempt of one probe. */
+struct probe {
+    const struct probe_env *env;
+    const void *config;          /* the prober's bound configuration */
+    struct arena *arena;         /* freed after the result was published */
+    int64_t deadline_ns;         /* absolute, CLOCK_MONOTONIC */
+    int64_t connect_deadline_ns; /* absolute; ≤ deadline_ns */
+};
+
+struct prober_ops {
+    const char *type;              /* "http" */
+    struct text2 title, help;
+    const char *const *schemes;    /* URL schemes, NULL-terminated: {"http", "https", NULL} */
+    const struct option *options;
+    size_t config_size;
+    uint16_t default_port;         /* 0: none */
+    /* Expands a URL into a configuration map (contract: every prober has a URL form). */
+    struct node *(*from_url)(const char *url, struct arena *a, struct err *err);
+    /* Checks between fields, after options_bind; compiles expressions into `a`. NULL: nothing more to check. */
+    void (*validate)(void *config, struct arena *a, struct problems *p, const char *path);
+    void (*done)(void *config);    /* frees what validate compiled outside the arena; NULL: nothing */
+    /* What is probed, for people and for the `instance` label: "https://shop.example/", "10.0.0.5:5432". */
+    void (*describe)(const void *config, struct buf *out);
+    /* Fills *r. Must return soon after p->deadline_ns. Success unless result_fail was called. */
+    void (*run)(struct probe *p, struct result *r);
+};
+
+const struct prober_ops *const *prober_table(void); /* NULL-terminated */
+const struct prober_ops *prober_by_type(const char *type);      /* NULL: unknown or not built in */
+const struct prober_ops *prober_by_url(const char *url, struct err *err); /* by scheme; names nearest */
+
+/* A target's probe made ready to run: bound configuration in an arena of its own. */
+struct compiled;
+/* config: map as in the API ("url" is expanded through from_url). problems get every fault; NULL then. */
+struct compiled *probe_compile(const struct prober_ops *ops, const struct node *config,
+                               struct problems *p, const char *path);
+void compiled_free(struct compiled *c);
+void compiled_describe(const struct compiled *c, struct buf *out);
+
+struct probe_limits {
+    int64_t timeout_ms, connect_timeout_ms;
+    int32_t attempts;
+    struct burst burst;
+};
+/* Runs a whole probe on the current fiber: attempts until one succeeds (seed 003), or the burst. The result is
+ * complete (message, latency, checked_ms) and lives in `a`. */
+void probe_run(const struct probe_env *env, const struct compiled *c, const struct probe_limits *limits,
+               struct arena *a, struct result *out);
+
+#endif

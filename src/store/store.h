@@ -1,0 +1,136 @@
+/* The store: what must outlive the process, in SQLite (data/belfry.db). All SQL lives in this folder.
+ *
+ * One writer thread executes batches, each one transaction; readers have connections of their own and never wait
+ * for it. Ids are given out by the core (store_max_ids at the start), so building a batch needs no answer. */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "io/loop.h"
+#include "model/alert.h"
+#include "model/result.h"
+#include "model/target.h"
+
+struct store;
+
+struct store_options {
+    const char *path;         /* "data/belfry.db" */
+    int64_t results_keep_ms;  /* default 30 days */
+    int64_t results_max_bytes; /* default 10 GB */
+    struct loop *loop;        /* completions are posted here */
+    /* The store stopped or resumed working: kind FULL, BUSY, IO, DAMAGED; NULL err = works again. On the loop. */
+    void (*on_health)(void *arg, const struct err *err);
+    void *arg;
+};
+
+/* Opens, migrates, starts the writer. A newer schema is refused (CONFLICT). A damaged file is set aside as
+ * belfry.db.damaged-TIME, replaced by a new one, and *damaged is set. */
+struct store *store_open(const struct store_options *opt, bool *damaged, struct err *err);
+void store_close(struct store *s); /* executes what was submitted first */
+
+/* Whole tables at the start, in id order. Strings are borrowed during the callback. */
+struct store_max_ids {
+    uint64_t target, result, alert, delivery, channel, maintenance;
+};
+int store_load_max_ids(struct store *s, struct store_max_ids *out, struct err *err);
+int store_load_targets(struct store *s,
+                       void (*fn)(void *arg, const struct target *t, const struct target_state *st,
+                                  const char *last_message),
+                       void *arg, struct err *err);
+int store_load_channels(struct store *s, void (*fn)(void *arg, const struct channel *c), void *arg,
+                        struct err *err);
+int store_load_open_alerts(struct store *s, void (*fn)(void *arg, const struct alert *a), void *arg,
+                           struct err *err);
+int store_load_pending_deliveries(struct store *s, void (*fn)(void *arg, const struct delivery *d),
+                                  void *arg, struct err *err);
+int store_load_maintenances(struct store *s, void (*fn)(void *arg, const struct maintenance *m),
+                            void *arg, struct err *err);
+/* Alerts named by pending deliveries that are no longer open. */
+int store_load_alert(struct store *s, uint64_t id, struct arena *a, struct alert *out, struct err *err);
+int store_load_cursor(struct store *s, uint64_t ring_id, uint64_t *seq, struct err *err); /* 0 when none */
+
+/* A batch: appended on the loop, executed as one transaction. Everything is copied into it. */
+struct batch;
+struct batch *batch_new(void);
+void batch_free(struct batch *b);
+size_t batch_ops(const struct batch *b);
+size_t batch_bytes(const struct batch *b);
+/* keep_metrics: failures, warnings and changes of state keep their metrics as JSON; others only the numbers above. */
+void batch_result(struct batch *b, uint64_t id, const struct result *r, bool keep_metrics);
+void batch_target_state(struct batch *b, uint64_t target_id, const struct target_state *st,
+                        const char *last_message); /* the latest of a target wins */
+void batch_target_put(struct batch *b, const struct target *t); /* insert or replace, state kept */
+void batch_target_del(struct batch *b, uint64_t id);            /* results are pruned by age; alerts stay */
+void batch_channel_put(struct batch *b, const struct channel *c);
+void batch_channel_del(struct batch *b, uint64_t id);
+void batch_alert_put(struct batch *b, const struct alert *a);
+void batch_delivery_put(struct batch *b, const struct delivery *d);
+void batch_maintenance_put(struct batch *b, const struct maintenance *m);
+void batch_maintenance_del(struct batch *b, uint64_t id);
+void batch_cursor(struct batch *b, uint64_t ring_id, uint64_t seq);
+void batch_setting_put(struct batch *b, const char *key, const char *value); /* NULL value deletes */
+/* Drops the result ops (a full disk: alerts are kept). Returns how many. */
+size_t batch_drop_results(struct batch *b);
+
+/* Takes the batch over. done(arg, err) on the loop after the commit (err NULL) or its failure; on failure with a
+ * code worth retrying the batch is handed back through *b. Batches are executed in order. */
+void store_submit(struct store *s, struct batch *b, void (*done)(void *arg, struct batch *b, const struct err *err),
+                  void *arg);
+
+/* Readers: one per thread that asks. */
+struct store_reader;
+struct store_reader *store_reader_open(struct store *s, struct err *err);
+void store_reader_close(struct store_reader **r);
+
+struct stored_result {
+    uint64_t id, target_id;
+    bool success;
+    int64_t checked_ms, latency_us;
+    const char *message, *metrics_json, *warnings_json, *address; /* "" / "{}" / "[]" when not kept */
+};
+struct results_query {
+    uint64_t target_id; /* 0: all */
+    int64_t since_ms, until_ms; /* until 0: now */
+    uint64_t before_id;  /* cursor: only ids below; 0 none. Newest first */
+    bool failures_only;
+    uint32_t limit;      /* ≤ 1000 */
+};
+int store_results(struct store_reader *r, const struct results_query *q,
+                  void (*fn)(void *arg, const struct stored_result *row), void *arg, struct err *err);
+/* n points over [since, until): mean latency (NaN when none) and fraction of success (NaN when no result). */
+int store_graph(struct store_reader *r, uint64_t target_id, int64_t since_ms, int64_t until_ms, uint32_t n,
+                double *latency_ms, double *success, struct err *err);
+/* The last n results of a target, oldest first: heartbeat bars. */
+int store_recent(struct store_reader *r, uint64_t target_id, uint32_t n,
+                 void (*fn)(void *arg, const struct stored_result *row), void *arg, struct err *err);
+
+struct alerts_query {
+    uint64_t id, target_id;        /* 0: any */
+    int status;                    /* enum alert_status or -1 */
+    const char *group, *text;      /* NULL: any */
+    int64_t since_ms, until_ms;
+    uint64_t before_id;
+    uint32_t limit;
+};
+int store_alerts(struct store_reader *r, const struct alerts_query *q, uint64_t *total,
+                 void (*fn)(void *arg, const struct alert *a), void *arg, struct err *err);
+int store_deliveries_of(struct store_reader *r, uint64_t alert_id,
+                        void (*fn)(void *arg, const struct delivery *d), void *arg, struct err *err);
+int store_deliveries_by_channel(struct store_reader *r, uint64_t channel_id, uint32_t limit,
+                                void (*fn)(void *arg, const struct delivery *d), void *arg, struct err *err);
+/* Copies text of a setting to a; NULL when absent. */
+const char *store_setting(struct store_reader *r, const char *key, struct arena *a);
+
+struct store_stats {
+    uint64_t batches, rows, failures, results_dropped;
+    uint64_t bytes_on_disk, days_kept;
+    size_t queued_batches, queued_bytes;
+    int64_t last_commit_ns; /* how long it took */
+};
+void store_stats(struct store *s, struct store_stats *out);
+
+#endif
