@@ -13,12 +13,12 @@ enum alert_status { ALERT_FIRING, ALERT_RESOLVED };
 const char *alert_status_name(enum alert_status s); /* "firing" */
 
 /* Why an alert does not ring. */
-#define SUPPRESSIONS(X)              \
-    X(NONE, "")                      \
-    X(MAINTENANCE, "maintenance")    \
-    X(PARENT, "parent")              \
-    X(OWN_NETWORK, "own_network")    \
-    X(NO_CHANNEL, "no_channel")      \
+#define SUPPRESSIONS(X)           \
+    X(NONE, "")                   \
+    X(MAINTENANCE, "maintenance") \
+    X(PARENT, "parent")           \
+    X(OWN_NETWORK, "own_network") \
+    X(NO_CHANNEL, "no_channel")   \
     X(SILENCE, "silence")
 enum suppression {
 #define X(name, text) SUPPRESSED_##name,
@@ -53,7 +53,7 @@ struct notification {
     struct {
         enum event_kind kind;
         const struct alert *alert;
-    } *items;
+    } * items;
     uint32_t n_items;
     int64_t now_ms;
     const char *public_url; /* "" when not configured */
@@ -74,8 +74,8 @@ struct delivery {
     enum delivery_state state;
     int32_t attempts;
     int64_t created_ms;
-    int64_t next_ms; /* not before, after a failed attempt; wall clock */
-    int64_t done_ms; /* sent or given up; 0 while pending */
+    int64_t next_ms;    /* not before, after a failed attempt; wall clock */
+    int64_t done_ms;    /* sent or given up; 0 while pending */
     const char *answer; /* the vendor's last answer or our error, ≤ 500 bytes */
 };
 

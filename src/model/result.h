@@ -13,9 +13,13 @@
 #include "base/err.h"
 #include "base/json.h"
 
-#define RESULT_METRICS_MAX 64
+#define RESULT_METRICS_MAX  64
 #define RESULT_WARNINGS_MAX 16
-#define RESULT_MESSAGE_MAX 1000 /* bytes; longer is cut on a character boundary */
+#define RESULT_MESSAGE_MAX  1000 /* bytes; longer is cut on a character boundary */
+#define RESULT_FACT_MAX     256  /* bytes of a fact or label value; longer is cut */
+#define RESULT_NAME_MAX     100  /* bytes of a metric's or label's name: constants of ours */
+#define RESULT_ENCODED_MAX \
+    16000 /* most bytes of a wire form: detail, then metrics at the end are left out */
 
 /* One number or text that a probe learned. Name and label as in the exposition:
  * probe_http_duration_seconds{phase="tls"}. */
@@ -30,34 +34,37 @@ struct metric {
 
 struct result {
     uint64_t target_id;
-    uint64_t request_id;   /* answers a CHECK or TRY of the core; 0 for a scheduled round */
+    uint64_t request_id; /* answers a CHECK or TRY of the core; 0 for a scheduled round */
     bool success;
-    int64_t checked_ms;    /* wall clock at the start of the probe */
+    int64_t checked_ms; /* wall clock at the start of the probe */
     int64_t latency_us;
-    const char *message;   /* never NULL after result_finish */
-    const char *address;   /* IP used, "" when none: "which address was used" */
+    const char *message; /* never NULL; valid UTF-8 */
+    const char *address; /* IP used, "" when none: "which address was used" */
     int64_t resolve_us;
     struct metric metrics[RESULT_METRICS_MAX];
     int n_metrics;
     const char *warnings[RESULT_WARNINGS_MAX]; /* non-empty with success: degraded */
     int n_warnings;
-    const char *detail_json; /* object with prober-specific fields for `belfry check` and the page; NULL none */
+    const char *
+        detail_json; /* object with prober-specific fields for `belfry check` and the page; NULL none */
     struct arena *arena;
 };
 
 void result_init(struct result *r, struct arena *a);
-void result_fail(struct result *r, const char *fmt, ...) printf_like(2, 3); /* success=false; first call wins */
+void result_fail(struct result *r, const char *fmt, ...)
+    printf_like(2, 3); /* success=false; first call wins */
 void result_fail_err(struct result *r, const struct err *err);
 void result_ok(struct result *r, const char *fmt, ...) printf_like(2, 3);
 void result_warn(struct result *r, const char *fmt, ...) printf_like(2, 3);
 /* Further metrics past RESULT_METRICS_MAX are ignored. Names must be constants or in the arena. */
 void result_metric(struct result *r, const char *name, double v);
-void result_metric_label(struct result *r, const char *name, const char *label, const char *value, double v);
+void result_metric_label(struct result *r, const char *name, const char *label, const char *value,
+                         double v);
 void result_fact(struct result *r, const char *name, const char *text);
 bool result_degraded(const struct result *r); /* success with warnings */
 
 void result_encode(const struct result *r, struct buf *out);
-/* Strings are copied to a. */
+/* Strings are copied to a. *out is unusable on failure. */
 int result_decode(const void *p, size_t n, struct arena *a, struct result *out, struct err *err);
 
 /* metrics as one JSON object {"probe_http_status_code":200,"probe_x{phase=\"tls\"}":0.1,…}. */

@@ -13,11 +13,11 @@
 #include "base/err.h"
 
 /* X(NAME, "json") */
-#define TARGET_STATUSES(X)      \
-    X(UNKNOWN, "unknown")       \
-    X(HEALTHY, "healthy")       \
-    X(UNHEALTHY, "unhealthy")   \
-    X(DISABLED, "disabled")     \
+#define TARGET_STATUSES(X)    \
+    X(UNKNOWN, "unknown")     \
+    X(HEALTHY, "healthy")     \
+    X(UNHEALTHY, "unhealthy") \
+    X(DISABLED, "disabled")   \
     X(MAINTENANCE, "maintenance")
 enum target_status {
 #define X(name, text) TARGET_##name,
@@ -75,7 +75,7 @@ struct target_state {
     int64_t since_ms;       /* of this status */
     int64_t last_checked_ms;
     int64_t last_latency_us;
-    int64_t last_rung_ms;   /* last notification of the open alert, for resend_interval */
+    int64_t last_rung_ms; /* last notification of the open alert, for resend_interval */
 };
 
 #endif
