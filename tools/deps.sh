@@ -1,0 +1,94 @@
+#!/bin/sh
+# Installs what is missing, and only that: Debian packages through apt-get (as root or with sudo)
+# and the page's npm packages.  Usage: tools/deps.sh build [test] [lint] [bench]
+# With everything in place it needs no root, no network, and takes no time.
+set -eu
+cd "$(dirname "$0")/.."
+
+build='gcc libc6-dev make meson ninja-build pkg-config ca-certificates
+  libuv1-dev libcurl4-openssl-dev libssl-dev libc-ares-dev libsqlite3-dev libmicrohttpd-dev
+  libyaml-dev libjansson-dev libpcre2-dev libsodium-dev libzstd-dev libcap-dev'
+# dnsmasq-base is dnsmasq without the service that would take port 53 of this machine.
+test='libcmocka-dev python3 python3-pytest python3-yaml openssl nginx-light dnsmasq-base
+  chromium fonts-noto-cjk procps'
+lint='clang clang-format clang-tidy cppcheck llvm libclang-rt-14-dev libcmocka-dev python3'
+bench='prometheus-blackbox-exporter wrk nginx-light dnsmasq-base python3 openssl procps'
+
+say() { printf '%s\n' "deps: $*" >&2; }
+
+installed()
+{
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+as_root()
+{
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        say "needs root to run: $*"
+        return 1
+    fi
+}
+
+# Services that a package would start by itself are for tests here, so they stay off.
+quiet_services()
+{
+    [ -d /run/systemd/system ] || return 0
+    for unit in "$@"; do
+        as_root systemctl disable --now "$unit" >/dev/null 2>&1 || true
+    done
+}
+
+apt_install()
+{
+    export DEBIAN_FRONTEND=noninteractive
+    set -- apt-get install -y -q --no-install-recommends "$@"
+    as_root env DEBIAN_FRONTEND=noninteractive "$@" >&2 && return 0
+    say "retrying after apt-get update"
+    as_root apt-get update -q >&2
+    as_root env DEBIAN_FRONTEND=noninteractive "$@" >&2
+}
+
+missing=''
+for set in "$@"; do
+    case $set in
+    build) list=$build ;;
+    test) list=$test ;;
+    lint) list=$lint ;;
+    bench) list=$bench ;;
+    *) say "unknown set '$set'; want build, test, lint or bench"; exit 2 ;;
+    esac
+    if ! command -v dpkg-query >/dev/null; then
+        say "not a Debian system; install the equivalents of: $(echo $list)"
+        continue
+    fi
+    for p in $list; do
+        installed "$p" || case " $missing " in *" $p "*) ;; *) missing="$missing $p" ;; esac
+    done
+done
+
+# Node.js may come from elsewhere than Debian; any version from 18 on does.
+node_major=$(node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0)
+[ "$node_major" -ge 18 ] || missing="$missing nodejs"
+command -v npm >/dev/null || missing="$missing npm"
+
+if [ -n "$missing" ]; then
+    say "installing$missing"
+    apt_install $missing
+    for p in $missing; do
+        case $p in
+        nginx-light) quiet_services nginx ;;
+        prometheus-blackbox-exporter) quiet_services prometheus-blackbox-exporter ;;
+        esac
+    done
+fi
+
+# npm writes .package-lock.json last, so its age tells whether node_modules is complete and fresh.
+if [ -f web/package-lock.json ] && [ ! web/node_modules/.package-lock.json -nt web/package-lock.json ]; then
+    say "npm ci in web/"
+    (cd web && npm ci --no-audit --no-fund --loglevel=error >&2)
+    touch web/node_modules/.package-lock.json
+fi
