@@ -48,7 +48,7 @@ struct block {
 
 struct arena {
     uint32_t magic;
-    char *at;  /* free room of the block in use: [at, end) */
+    char *at; /* free room of the block in use: [at, end) */
     char *end;
     size_t used;  /* bytes given out, rounded up to the alignment */
     size_t limit; /* of used; 0 is none */

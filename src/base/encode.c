@@ -77,9 +77,9 @@ static int bad_at(struct err *err, size_t offset, const char *what)
 
 static int decode_fits(const struct buf *out, struct err *err)
 {
-    return out->failed ? err_set(err, ERR_TOO_LARGE, "decoded data is longer than %zu bytes",
-                                 out->max)
-                       : 0;
+    return out->failed
+               ? err_set(err, ERR_TOO_LARGE, "decoded data is longer than %zu bytes", out->max)
+               : 0;
 }
 
 /* Forgets what was appended after len; the failure has been reported. */
@@ -114,8 +114,8 @@ int base64_decode(struct buf *out, struct str s, struct err *err)
 
 static bool is_unreserved(unsigned char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '.' || c == '_' || c == '~';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
 }
 
 void url_encode(struct buf *out, struct str s)

@@ -18,25 +18,12 @@ static const struct code {
 #undef X
 };
 
-/* What snprintf made of `size` bytes, cut back to whole characters; returns its length. */
-static size_t trim_cut(char *text, size_t size, int wanted)
+/* Ends what snprintf(text, size) wrote at a whole character, when it had to cut. */
+static void trim_cut(char *text, size_t size, int wanted)
 {
-    if (wanted < 0)
-        wanted = 0;
-    size_t n = (size_t)wanted;
-    if (n >= size)
-        n = utf8_cut(text, size - 1, size - 1);
-    /* snprintf itself may have cut inside a character: the last one is then incomplete. */
-    if ((size_t)wanted >= size) {
-        size_t start = n;
-        while (start > 0 && n - start < 4 && ((unsigned char)text[start - 1] & 0xc0) == 0x80)
-            start--;
-        if (start > 0 && (unsigned char)text[start - 1] >= 0xc0 &&
-            utf8_char(text + start - 1, n - start + 1) == 0)
-            n = start - 1;
-    }
-    text[n] = '\0';
-    return n;
+    must(wanted >= 0);
+    if ((size_t)wanted >= size)
+        text[utf8_whole(text, size - 1)] = '\0';
 }
 
 static void append(char *text, size_t size, const char *more)

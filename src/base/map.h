@@ -1,7 +1,8 @@
-/* Hash maps: open addressing, Robin Hood or linear probing, power-of-two, seeded hash. Not thread-safe.
+/* Hash maps: open addressing, linear probing, power-of-two, seeded hash. Not thread-safe.
  * map_u64 maps 64-bit ids to pointers, map_str maps byte strings (keys are copied) to pointers.
- * Values are borrowed: the map never frees them. Deleting while iterating with *_next is allowed for
- * the element just returned. */
+ * Values are borrowed and not NULL: the map never frees them. Deleting while iterating with *_next is
+ * allowed for any element, putting is not. The order is the same for the same history of calls, and
+ * for map_str it is that of insertion, so that simulations repeat. */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
 
@@ -32,7 +33,8 @@ bool map_str_next(const struct map_str *m, size_t *it, const char **key, size_t 
  * runs and machines for a given seed: schedules depend on it). */
 uint64_t hash_bytes(const void *p, size_t n, uint64_t seed);
 uint64_t hash_u64(uint64_t v); /* a strong mixer */
-/* CRC-32C (Castagnoli), hardware where available: ring records and files. */
+/* CRC-32C (Castagnoli), hardware where available: ring records and files. Begin with crc 0; to go on,
+ * pass what the call before returned. */
 uint32_t crc32c(uint32_t crc, const void *p, size_t n);
 
 #endif

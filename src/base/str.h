@@ -41,6 +41,8 @@ size_t utf8_cut(const char *s, size_t n, size_t max);
 bool utf8_valid(const char *s, size_t n);
 /* Bytes of the valid character that s begins with (1-4), 0 when it begins with none or is cut. */
 size_t utf8_char(const char *s, size_t n);
+/* n without a character at the end that is cut: for text that snprintf truncated. */
+size_t utf8_whole(const char *s, size_t n);
 size_t utf8_count(const char *s, size_t n); /* characters (invalid bytes count one each) */
 /* Appends s with invalid bytes replaced by U+FFFD, so that JSON and SQLite accept it. */
 void utf8_clean(struct buf *out, const char *s, size_t n);

@@ -67,6 +67,16 @@ size_t utf8_cut(const char *s, size_t n, size_t max)
     return cuts ? start : max;
 }
 
+size_t utf8_whole(const char *s, size_t n)
+{
+    size_t lead = n; /* one past the last byte that is not a tail */
+    while (lead > 0 && n - lead < 3 && is_tail((unsigned char)s[lead - 1]))
+        lead--;
+    if (lead == 0 || (unsigned char)s[lead - 1] < 0xc0)
+        return n;
+    return utf8_char(s + lead - 1, n - lead + 1) > 0 ? n : lead - 1;
+}
+
 bool utf8_valid(const char *s, size_t n)
 {
     return valid_run(s, n) == n;

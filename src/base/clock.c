@@ -1,0 +1,177 @@
+/* Clocks and RFC 3339 (clock.h). Any thread; no state. Calendar arithmetic is our own (proleptic
+ * Gregorian, UTC): no locale, no time zone, no lock. Durations are in duration.c. */
+#include "base/clock.h"
+
+#include <math.h>
+#include <time.h>
+
+#define MS_PER_DAY INT64_C(86400000)
+#define WALL_MIN   INT64_C(-62135596800000) /* 0001-01-01T00:00:00.000Z */
+#define WALL_MAX   INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z */
+
+int64_t clock_mono_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
+int64_t clock_wall_ms(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / NS_PER_MS;
+}
+
+/* Days since 1970-01-01. Years begin in March here, so that the leap day is a year's last. */
+static int64_t days_from_date(int64_t year, int month, int day)
+{
+    year -= month <= 2;
+    int64_t era = (year >= 0 ? year : year - 399) / 400;
+    int64_t of_era = year - era * 400;
+    int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+static void date_from_days(int64_t days, int *year, int *month, int *day)
+{
+    days += 719468;
+    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+    int64_t of_era = days - era * 146097;
+    int64_t y = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    int64_t of_year = of_era - (365 * y + y / 4 - y / 100);
+    int64_t m = (5 * of_year + 2) / 153;
+    *day = (int)(of_year - (153 * m + 2) / 5 + 1);
+    *month = (int)(m < 10 ? m + 3 : m - 9);
+    *year = (int)(y + era * 400 + (*month <= 2));
+}
+
+static char *put_digits(char *p, int v, int n, char after)
+{
+    for (int i = n - 1; i >= 0; i--, v /= 10)
+        p[i] = (char)('0' + v % 10);
+    p[n] = after;
+    return p + n + 1;
+}
+
+char *time_format(int64_t wall_ms, char *buf)
+{
+    if (wall_ms < WALL_MIN || wall_ms > WALL_MAX) /* RFC 3339 has no way to say it */
+        wall_ms = wall_ms < 0 ? WALL_MIN : WALL_MAX;
+    int64_t days = wall_ms / MS_PER_DAY - (wall_ms % MS_PER_DAY < 0);
+    int ms = (int)(wall_ms - days * MS_PER_DAY);
+    must(ms >= 0 && ms < MS_PER_DAY);
+    int year, month, day;
+    date_from_days(days, &year, &month, &day);
+    char *p = put_digits(buf, year, 4, '-');
+    p = put_digits(p, month, 2, '-');
+    p = put_digits(p, day, 2, 'T');
+    p = put_digits(p, ms / 3600000, 2, ':');
+    p = put_digits(p, ms / 60000 % 60, 2, ':');
+    p = put_digits(p, ms / 1000 % 60, 2, '.');
+    p = put_digits(p, ms % 1000, 3, 'Z');
+    *p = '\0';
+    must(p - buf < RFC3339_SIZE);
+    return buf;
+}
+
+static bool eat(struct str *s, char c)
+{
+    if (s->n == 0 || s->p[0] != c)
+        return false;
+    s->p++;
+    s->n--;
+    return true;
+}
+
+/* Exactly n digits into *v. */
+static bool eat_digits(struct str *s, size_t n, int *v)
+{
+    if (s->n < n)
+        return false;
+    *v = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (s->p[i] < '0' || s->p[i] > '9')
+            return false;
+        *v = *v * 10 + (s->p[i] - '0');
+    }
+    s->p += n;
+    s->n -= n;
+    return true;
+}
+
+/* "" or "." and 1 to 9 digits; what is finer than a millisecond is cut off. */
+static bool eat_fraction(struct str *s, int *ms)
+{
+    *ms = 0;
+    if (!eat(s, '.'))
+        return true;
+    int digit, n = 0;
+    for (int weight = 100; n < 9 && eat_digits(s, 1, &digit); n++, weight /= 10)
+        *ms += digit * weight;
+    return n > 0;
+}
+
+/* "Z" or "+hh:mm" or "-hh:mm". */
+static bool eat_offset(struct str *s, int *minutes)
+{
+    *minutes = 0;
+    if (eat(s, 'Z') || eat(s, 'z'))
+        return true;
+    bool west = s->n > 0 && s->p[0] == '-';
+    int hour, minute;
+    if (!eat(s, west ? '-' : '+') || !eat_digits(s, 2, &hour) || !eat(s, ':') ||
+        !eat_digits(s, 2, &minute) || hour > 23 || minute > 59)
+        return false;
+    *minutes = (hour * 60 + minute) * (west ? -1 : 1);
+    return true;
+}
+
+static bool date_exists(int year, int month, int day)
+{
+    if (year < 1 || month < 1 || month > 12 || day < 1)
+        return false;
+    int next_year = month == 12 ? year + 1 : year;
+    int64_t first = days_from_date(year, month, 1);
+    return day <= days_from_date(next_year, month % 12 + 1, 1) - first;
+}
+
+static bool parse_rfc3339(struct str s, int64_t *wall_ms)
+{
+    int year, month, day, hour, minute, second, ms, offset;
+    if (!eat_digits(&s, 4, &year) || !eat(&s, '-') || !eat_digits(&s, 2, &month) || !eat(&s, '-') ||
+        !eat_digits(&s, 2, &day) || !date_exists(year, month, day))
+        return false;
+    if (!eat(&s, 'T') && !eat(&s, 't') && !eat(&s, ' '))
+        return false;
+    if (!eat_digits(&s, 2, &hour) || !eat(&s, ':') || !eat_digits(&s, 2, &minute) ||
+        !eat(&s, ':') || !eat_digits(&s, 2, &second) || !eat_fraction(&s, &ms) ||
+        !eat_offset(&s, &offset) || s.n > 0)
+        return false;
+    if (hour > 23 || minute > 59 || second > 60) /* 60: a leap second counts as the next one */
+        return false;
+    int64_t minutes = (days_from_date(year, month, day) * 24 + hour) * 60 + minute - offset;
+    *wall_ms = (minutes * 60 + second) * 1000 + ms;
+    return true;
+}
+
+int time_parse(struct str s, int64_t *wall_ms, struct err *err)
+{
+    double seconds;
+    int64_t parsed;
+    if (str_to_f64(s, &seconds, NULL) == 0) {
+        if (!(fabs(seconds) < 1e12))
+            return err_set(err, ERR_INVALID, "the time is outside of the years 1 to 9999");
+        parsed = (int64_t)round(seconds * 1000);
+    } else if (!parse_rfc3339(s, &parsed)) {
+        int shown = (int)utf8_cut(s.p, s.n, 40);
+        return err_set(err, ERR_MALFORMED,
+                       "cannot read the time: got \"%.*s\"; want RFC 3339, such as "
+                       "\"2026-11-20T08:00:00Z\", or Unix seconds",
+                       shown, s.n > 0 ? s.p : "");
+    }
+    if (parsed < WALL_MIN || parsed > WALL_MAX)
+        return err_set(err, ERR_INVALID, "the time is outside of the years 1 to 9999");
+    *wall_ms = parsed;
+    return 0;
+}
