@@ -19,11 +19,11 @@ struct dispatch *dispatch_new(void);
 void dispatch_free(struct dispatch *d);
 
 /* Declares or changes a channel. rate_per_minute 0: no limit. */
-void dispatch_channel(struct dispatch *d, uint64_t channel_id, int32_t rate_per_minute, int32_t burst,
-                      bool enabled);
+void dispatch_channel(struct dispatch *d, uint64_t channel_id, int32_t rate_per_minute,
+                      int32_t burst, bool enabled);
 /* Forgets a channel; its waiting deliveries are given to fn (may be NULL). */
-void dispatch_channel_del(struct dispatch *d, uint64_t channel_id, void (*fn)(void *arg, uint64_t delivery_id),
-                          void *arg);
+void dispatch_channel_del(struct dispatch *d, uint64_t channel_id,
+                          void (*fn)(void *arg, uint64_t delivery_id), void *arg);
 
 void dispatch_add(struct dispatch *d, uint64_t channel_id, const char *group, uint64_t delivery_id,
                   int64_t now_ms);
@@ -35,7 +35,7 @@ int64_t dispatch_next_ms(const struct dispatch *d);
 #define DISPATCH_MESSAGE_MAX 500 /* deliveries in one message */
 struct dispatch_message {
     uint64_t channel_id;
-    const char *group; /* borrowed until dispatch_done */
+    const char *group;                  /* borrowed until dispatch_done */
     uint64_t ids[DISPATCH_MESSAGE_MAX]; /* in order of adding */
     size_t n;
 };
@@ -47,7 +47,7 @@ enum dispatch_outcome {
     DISPATCH_RETRY,  /* the deliveries go back to the front of their group */
     DISPATCH_GIVE_UP /* they are the caller's to mark failed */
 };
-void dispatch_done(struct dispatch *d, const struct dispatch_message *m, enum dispatch_outcome outcome,
-                   int64_t retry_after_ms, int64_t now_ms);
+void dispatch_done(struct dispatch *d, const struct dispatch_message *m,
+                   enum dispatch_outcome outcome, int64_t retry_after_ms, int64_t now_ms);
 
 #endif
