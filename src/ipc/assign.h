@@ -25,16 +25,18 @@ struct assign_entry {
     struct str config;     /* encoded node; see assign_config */
 };
 
-void assign_encode(const struct target *t, const struct node *config, uint64_t spec_hash, bool fresh,
-                   struct buf *out); /* one entry, without length prefix */
+/* One entry, without length prefix. config: node_encode'd (the core keeps it so, and rewriting an assignment of
+ * 100,000 targets is then copying bytes). */
+void assign_encode(const struct target *t, struct str config, uint64_t spec_hash, bool fresh,
+                   struct buf *out);
 int assign_decode(struct str bytes, struct assign_entry *out, struct err *err);
 /* The entry's configuration as a tree. */
 struct node *assign_config(const struct assign_entry *e, struct arena *a, struct err *err);
 
 struct assign_writer;
 struct assign_writer *assign_writer_new(uint64_t generation);
-void assign_write(struct assign_writer *w, const struct target *t, const struct node *config,
-                  uint64_t spec_hash, bool fresh);
+void assign_write(struct assign_writer *w, const struct target *t, struct str config, uint64_t spec_hash,
+                  bool fresh);
 int assign_writer_commit(struct assign_writer **w, const char *path, struct err *err); /* frees w */
 
 struct assign_file;

@@ -59,9 +59,12 @@ struct compiled *probe_compile(const struct prober_ops *ops, const struct node *
                                struct problems *p, const char *path);
 void compiled_free(struct compiled *c);
 void compiled_describe(const struct compiled *c, struct buf *out);
+const struct prober_ops *compiled_ops(const struct compiled *c);
+const void *compiled_config(const struct compiled *c);
 
 struct probe_limits {
-    int64_t timeout_ms, connect_timeout_ms;
+    int64_t timeout_ms, connect_timeout_ms; /* of one attempt */
+    int64_t total_ms; /* of all attempts and pauses together; 0: no bound of its own */
     int32_t attempts;
     struct burst burst;
 };
@@ -70,4 +73,19 @@ struct probe_limits {
 void probe_run(const struct probe_env *env, const struct compiled *c, const struct probe_limits *limits,
                struct arena *a, struct result *out);
 
+/* One request of a burst, for `belfry check --times`. */
+struct burst_sample {
+    bool success;
+    int status;          /* HTTP status; 0 when there was none */
+    int64_t latency_us;
+    char address[64];
+};
+struct burst_report {
+    struct burst_sample *at;
+    int n, succeeded;
+    double success_ratio, mean_s, std_s; /* of the successful ones; population deviation */
+};
+/* Runs limits->burst.times requests at their spacing. */
+void probe_burst(const struct probe_env *env, const struct compiled *c, const struct probe_limits *limits,
+                 struct arena *a, struct burst_report *report, struct result *out);
 #endif

@@ -1,0 +1,139 @@
+/* What several probers share; see common.h. Runs in watchers. */
+#include "probe/common.h"
+
+#include "base/clock.h"
+
+const char *const ip_version_choices[] = {"any", "4", "6", NULL};
+const char *const latency_action_choices[] = {"warn", "fail", NULL};
+static const char *const tls_min_versions[] = {"default", "1.0", "1.1", "1.2", "1.3", NULL};
+
+const struct option tls_section_options[] = {
+    {"verify", OPT_BOOL, offsetof(struct tls_section, verify), .def = "true",
+     .help = {"Check the certificate chain and the host name.", "校验证书链和主机名。"}},
+    {"ca_file", OPT_STRING, offsetof(struct tls_section, ca_file), .advanced = true,
+     .help = {"PEM file of trusted authorities instead of the system's.",
+              "受信任 CA 的 PEM 文件,代替系统自带的。"}},
+    {"cert_file", OPT_STRING, offsetof(struct tls_section, cert_file), .advanced = true,
+     .help = {"Client certificate, PEM.", "客户端证书(PEM)。"}},
+    {"key_file", OPT_STRING, offsetof(struct tls_section, key_file), .advanced = true,
+     .help = {"Key of the client certificate, PEM.", "客户端证书的私钥(PEM)。"}},
+    {"server_name", OPT_STRING, offsetof(struct tls_section, server_name), .advanced = true,
+     .help = {"Name to send (SNI) and to verify, when it is not the host.",
+              "用于 SNI 和校验的名称,默认为主机名。"}},
+    {"min_version", OPT_ENUM, offsetof(struct tls_section, min_version), .def = "default",
+     .choices = tls_min_versions, .advanced = true,
+     .help = {"Refuse older protocol versions.", "拒绝更旧的 TLS 版本。"}},
+    {"expiry_warning", OPT_DURATION, offsetof(struct tls_section, expiry_warning_ms), .def = "14d",
+     .help = {"Degraded when a certificate ends sooner than this; 0 is never.",
+              "证书在此时间内到期则为降级;0 表示不检查。"}},
+    OPTION_END,
+};
+
+struct tls_options tls_section_apply(const struct tls_section *s, const char *server_name)
+{
+    static const int versions[] = {0, 10, 11, 12, 13};
+    must(s->min_version >= 0 && (size_t)s->min_version < array_len(versions));
+    return (struct tls_options){
+        .verify = s->verify,
+        .ca_file = s->ca_file,
+        .cert_file = s->cert_file,
+        .key_file = s->key_file,
+        .server_name = s->server_name ? s->server_name : server_name,
+        .min_version = versions[s->min_version],
+    };
+}
+
+static const char *chain_json(const struct tls_info *info, struct arena *a)
+{
+    struct buf out = BUF_INIT(16384);
+    struct json j = json_start(&out);
+    json_obj(&j);
+    json_kstr(&j, "tls_version", info->version);
+    json_kstr(&j, "tls_cipher", info->cipher);
+    json_kbool(&j, "tls_verified", info->verified);
+    json_karr(&j, "certificates");
+    for (int i = 0; i < info->chain_len && i < 8; i++) {
+        const struct tls_cert *c = &info->chain[i];
+        json_obj(&j);
+        json_kstr(&j, "subject", c->subject);
+        json_kstr(&j, "issuer", c->issuer);
+        json_kstr(&j, "serial", c->serial);
+        json_kstr(&j, "alt_names", c->alt_names);
+        json_kstr(&j, "fingerprint_sha256", c->fingerprint);
+        json_ktime(&j, "not_before", c->not_before_ms);
+        json_ktime(&j, "not_after", c->not_after_ms);
+        json_end(&j);
+    }
+    json_end(&j);
+    json_end(&j);
+    const char *text = out.failed ? NULL : arena_strndup(a, out.data, out.len);
+    buf_done(&out);
+    return text;
+}
+
+void result_add_tls(struct result *r, const struct tls_info *info, int64_t expiry_warning_ms)
+{
+    if (info->version[0])
+        result_metric_label(r, "probe_tls_version_info", "version",
+                            arena_strdup(r->arena, info->version), 1);
+    if (info->earliest_expiry_ms == 0)
+        return;
+    result_metric(r, "probe_ssl_earliest_cert_expiry", (double)info->earliest_expiry_ms / 1000);
+    if (!r->detail_json)
+        r->detail_json = chain_json(info, r->arena);
+    int64_t left_ms = info->earliest_expiry_ms - r->checked_ms;
+    if (expiry_warning_ms == 0 || left_ms >= expiry_warning_ms)
+        return;
+    if (left_ms < 0)
+        result_warn(r, "certificate expired %lld days ago", (long long)(-left_ms / 86400000));
+    else
+        result_warn(r, "certificate expires in %lld days", (long long)(left_ms / 86400000));
+}
+
+void expect_latency(struct result *r, int64_t max_ms, enum latency_action action)
+{
+    if (max_ms <= 0 || r->latency_us <= max_ms * 1000)
+        return;
+    if (action == LATENCY_FAIL)
+        result_fail(r, "slow: took %lld ms; want at most %lld ms", (long long)(r->latency_us / 1000),
+                    (long long)max_ms);
+    else
+        result_warn(r, "slow: took %lld ms; want at most %lld ms", (long long)(r->latency_us / 1000),
+                    (long long)max_ms);
+}
+
+/* FNV-1a over the raw address, as blackbox_exporter's probe_ip_addr_hash. */
+static uint32_t address_hash(const struct addr *a)
+{
+    const uint8_t *p = a->sa.sa_family == AF_INET6 ? (const uint8_t *)&a->in6.sin6_addr
+                                                   : (const uint8_t *)&a->in4.sin_addr;
+    size_t n = a->sa.sa_family == AF_INET6 ? 16 : 4;
+    uint32_t h = 2166136261u;
+    for (size_t i = 0; i < n; i++)
+        h = (h ^ p[i]) * 16777619u;
+    return h;
+}
+
+void result_set_address(struct result *r, const struct addr *addr)
+{
+    char text[ADDR_TEXT];
+    if (addr->sa.sa_family != AF_INET && addr->sa.sa_family != AF_INET6)
+        return;
+    r->address = arena_strdup(r->arena, addr_ip(addr, text));
+    result_metric(r, "probe_ip_protocol", addr->sa.sa_family == AF_INET6 ? 6 : 4);
+    result_metric(r, "probe_ip_addr_hash", address_hash(addr));
+}
+
+int probe_resolve(struct probe *p, const char *host, uint16_t port, enum ip_version version,
+                  struct result *r, struct resolved *out)
+{
+    struct err err = {0};
+    int rc = resolve(p->env->resolver, host, port, version, p->connect_deadline_ns, out, &err);
+    if (rc != 0) {
+        result_fail_err(r, &err);
+        return -1;
+    }
+    r->resolve_us = out->took_ns / 1000;
+    result_metric(r, "probe_dns_lookup_time_seconds", (double)out->took_ns / 1e9);
+    return 0;
+}

@@ -1,0 +1,22 @@
+/* Regular expressions over what targets answer: PCRE2 with limits on matching work, so that neither a
+ * pattern nor an answer can hold a watcher up. Compiled into an arena. */
+#ifndef PROBE_PATTERN_H
+#define PROBE_PATTERN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+
+#define PATTERN_MATCH_LIMIT 200000 /* steps of PCRE2's matcher */
+
+struct pattern;
+
+/* err->at_offset: byte of the pattern that is wrong. */
+struct pattern *pattern_compile(const char *text, struct arena *a, struct err *err);
+/* 1 matches, 0 does not, -1: the limit was passed (err TOO_LARGE). */
+int pattern_match(const struct pattern *p, const char *subject, size_t n, struct err *err);
+const char *pattern_text(const struct pattern *p);
+
+#endif
