@@ -44,7 +44,7 @@ deps-bench:
 	@tools/deps.sh build bench
 
 $(BUILD)/build.ninja:
-	@$(MESON) setup $(BUILD) --prefix=$(PREFIX) -Dtests=false >$(BUILD).log 2>&1 \
+	@$(MESON) setup $(BUILD) --prefix=$(PREFIX) >$(BUILD).log 2>&1 \
 	  || { cat $(BUILD).log; exit 1; }
 	@mv $(BUILD).log $(BUILD)/setup.log
 

@@ -1,0 +1,270 @@
+#!/usr/bin/python3
+"""Runs Belfry's test suites and prints one total.
+
+Suites, in order: unit, fuzz (replay of the corpora) and sim through `meson test`; integration
+through pytest; ui (the page in a real browser) and web (the page's own modules) through node's
+test runner. A suite whose folder does not exist counts nothing. Every failure and every skip is named; the last
+line is `N passed, N failed, N skipped`. Exit status 1 if anything failed or nothing ran at all.
+
+Called by `make test` and .ci/run. Python's standard library only; pytest is run as a program.
+"""
+
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SUITES = ["unit", "fuzz", "sim", "integration", "ui", "web"]
+TAIL = 60  # lines of a failed test's output that are shown
+
+
+class Totals:
+    def __init__(self):
+        self.passed = 0
+        self.failed = []  # (name, text)
+        self.skipped = []  # (name, reason)
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+    def line(self):
+        return f"{self.passed} passed, {len(self.failed)} failed, {len(self.skipped)} skipped"
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def tail(text, lines=TAIL):
+    return "\n".join((text or "").rstrip().splitlines()[-lines:])
+
+
+def run(argv, timeout, log, env=None, cwd=ROOT):
+    """Runs argv with its output in the file log. Returns its status, or None if it ran too long."""
+    with open(log, "wb") as out:
+        child = subprocess.Popen(argv, cwd=cwd, env=env, stdout=out, stderr=subprocess.STDOUT,
+                                 stdin=subprocess.DEVNULL, start_new_session=True)
+        try:
+            return child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)  # its own session: only what we started
+            child.wait()
+            return None
+
+
+def read(path):
+    try:
+        with open(path, encoding="utf-8", errors="replace") as f:
+            return f.read()
+    except OSError:
+        return ""
+
+
+# --- meson: unit, fuzz, sim -------------------------------------------------------------------
+
+# cmocka's own report, so that a test function counts as one test, not a whole file.
+CMOCKA_LINE = re.compile(r"^\[\s+(OK|FAILED|SKIPPED|ERROR)\s+\] (\S+)$", re.M)
+
+
+def count_cmocka(name, entry):
+    totals = Totals()
+    text = (entry.get("stdout") or "") + "\n" + (entry.get("stderr") or "")
+    failed = set()
+    for verdict, case in CMOCKA_LINE.findall(entry.get("stdout") or ""):
+        if verdict == "OK":
+            totals.passed += 1
+        elif verdict == "SKIPPED":
+            totals.skipped.append((f"{name}: {case}", "the test skipped itself"))
+    for verdict, case in CMOCKA_LINE.findall(text):
+        if verdict in ("FAILED", "ERROR") and not re.fullmatch(r"\d+", case):
+            failed.add(case)
+    result = entry["result"]
+    if failed and result != "OK":
+        for case in sorted(failed):
+            totals.failed.append((f"{name}: {case}", tail(text)))
+    elif result in ("SKIP",):
+        totals.skipped.append((name, tail(text, 1) or "exit status 77"))
+    elif result not in ("OK", "EXPECTEDFAIL"):
+        totals.failed.append((f"{name} ({result.lower()})", tail(text)))
+    elif totals.passed + len(totals.skipped) == 0:
+        totals.passed = 1  # not a cmocka program: one test
+    return totals
+
+
+def suite_meson(name, args):
+    totals = Totals()
+    listed = subprocess.run(["meson", "test", "-C", args.build, "--list", "--no-rebuild"],
+                            cwd=ROOT, capture_output=True, text=True).stdout
+    if not re.search(rf"(^|[ :+]){name}($|[ :+/])", listed, re.M):
+        return totals
+    base = f"{name}-log"
+    run(["meson", "test", "-C", args.build, "--no-rebuild", "--suite", name, "--logbase", base,
+         "--num-processes", str(args.jobs), "--timeout-multiplier", str(args.slow)],
+        3600, os.path.join(args.out, f"{name}.log"))
+    report = os.path.join(args.build, "meson-logs", base + ".json")
+    for line in read(report).splitlines():
+        entry = json.loads(line)
+        totals.add(count_cmocka(entry["name"].split(" / ")[-1], entry))
+    if not os.path.exists(report):
+        totals.failed.append((name, tail(read(os.path.join(args.out, f"{name}.log")))))
+    return totals
+
+
+# --- pytest: integration ----------------------------------------------------------------------
+
+def case_name(case):
+    where = case.get("classname", "").replace(".", "/")
+    return f"{where}: {case.get('name', '?')}"
+
+
+def count_junit(path):
+    totals = Totals()
+    for case in ET.parse(path).getroot().iter("testcase"):
+        bad = [e for e in case if e.tag in ("failure", "error")]
+        skip = case.find("skipped")
+        if bad:
+            text = "\n".join((e.get("message") or "") + "\n" + (e.text or "") for e in bad)
+            totals.failed.append((case_name(case), tail(text)))
+        elif skip is not None:
+            totals.skipped.append((case_name(case), skip.get("message") or "no reason given"))
+        else:
+            totals.passed += 1
+    return totals
+
+
+def suite_integration(_name, args):
+    folder = os.path.join(ROOT, "test", "integration")
+    if not os.path.isdir(folder):
+        return Totals()
+    report = os.path.join(args.out, "integration.xml")
+    log = os.path.join(args.out, "integration.log")
+    status = run(["/usr/bin/python3", "-m", "pytest", "-q", "-ra", "-p", "no:cacheprovider",
+                  f"--junitxml={report}", folder] + args.pytest, args.limit, log, args.env)
+    totals = count_junit(report) if os.path.exists(report) else Totals()
+    if status is None:
+        totals.failed.append(("integration", f"still running after {args.limit} s\n" + tail(read(log))))
+    elif status not in (0, 1, 5) or (status == 1 and not totals.failed):
+        totals.failed.append((f"integration (pytest exit {status})", tail(read(log))))
+    return totals
+
+
+# --- node: ui, web ----------------------------------------------------------------------------
+
+TAP_LINE = re.compile(r"^( *)(not )?ok \d+ - (.*?)(?: # (SKIP|TODO)\b ?(.*))?$")
+
+
+def count_tap(text):
+    """Leaves of node's TAP: a line that closes a deeper block is the sum of what it encloses."""
+    totals = Totals()
+    deeper = 0
+    lines = text.splitlines()
+    for i, line in enumerate(lines):
+        m = TAP_LINE.match(line)
+        if not m:
+            continue
+        depth, bad, name, directive, reason = len(m[1]), m[2], m[3], m[4], m[5]
+        encloses = deeper > depth
+        deeper = depth
+        if encloses and not bad:
+            continue
+        if encloses and totals.failed:
+            continue
+        if directive:
+            totals.skipped.append((name, reason or directive.lower()))
+        elif bad:
+            totals.failed.append((name, "\n".join(lines[i + 1:i + 40])))
+        else:
+            totals.passed += 1
+    return totals
+
+
+def suite_node(name, args):
+    folder = os.path.join(ROOT, "test", "ui") if name == "ui" else os.path.join(ROOT, "web", "test")
+    files = []
+    if os.path.isdir(folder):
+        files = sorted(os.path.join(folder, f) for f in os.listdir(folder)
+                       if re.search(r"\.test\.(mjs|js|cjs)$", f))
+    if name == "web" and os.path.exists(os.path.join(ROOT, "web", "test.mjs")):
+        files = [os.path.join(ROOT, "web", "test.mjs")]
+    if not files:
+        return Totals()
+    log = os.path.join(args.out, f"{name}.log")
+    status = run(["node", "--test", "--test-reporter=tap"] + files, args.limit, log, args.env)
+    text = read(log)
+    totals = count_tap(text)
+    if status is None:
+        totals.failed.append((name, f"still running after {args.limit} s\n" + tail(text)))
+    elif status != 0 and not totals.failed:
+        totals.failed.append((f"{name} (exit {status})", tail(text)))
+    return totals
+
+
+RUNNERS = {"unit": suite_meson, "fuzz": suite_meson, "sim": suite_meson,
+           "integration": suite_integration, "ui": suite_node, "web": suite_node}
+
+
+def build_tests(args):
+    """Everything Meson knows, tests included; cmocka may have arrived after the first set-up."""
+    log = os.path.join(args.out, "build.log")
+    options = json.loads(subprocess.run(["meson", "introspect", "--buildoptions", args.build],
+                                        cwd=ROOT, capture_output=True, text=True).stdout or "[]")
+    if {o["name"]: o["value"] for o in options}.get("tests") != "enabled":
+        run(["meson", "configure", args.build, "-Dtests=enabled"], 120, log)
+    status = run(["ninja", "-C", args.build, "-j", str(args.jobs)], 1800, log)
+    if status != 0:
+        say(tail(read(log)))
+    return status == 0
+
+
+def parse_args():
+    p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    p.add_argument("--build", default="build", help="Meson's build directory")
+    p.add_argument("--suite", action="append", choices=SUITES, help="only this (may be repeated)")
+    p.add_argument("--jobs", type=int, default=os.cpu_count() or 2)
+    p.add_argument("--slow", type=float, default=1, help="multiplies the time limits of unit tests")
+    p.add_argument("--limit", type=int, default=1500, help="seconds a pytest or node suite may take")
+    p.add_argument("-k", dest="expr", help="passed on to pytest")
+    args = p.parse_args()
+    args.build = os.path.abspath(os.path.join(ROOT, args.build))
+    args.out = os.path.join(args.build, "test-results")
+    args.pytest = ["-k", args.expr] if args.expr else []
+    os.makedirs(args.out, exist_ok=True)
+    for old in os.listdir(args.out):
+        os.unlink(os.path.join(args.out, old))
+    args.env = dict(os.environ, BELFRY=os.path.join(args.build, "belfry"),
+                    PYTHONDONTWRITEBYTECODE="1", LC_ALL="C.UTF-8")
+    return args
+
+
+def main():
+    args = parse_args()
+    total = Totals()
+    if not build_tests(args):
+        total.failed.append(("build", ""))
+    else:
+        for name in args.suite or SUITES:
+            start = time.monotonic()
+            part = RUNNERS[name](name, args)
+            if part.passed or part.failed or part.skipped:
+                say(f"{name:12} {part.line()}  ({time.monotonic() - start:.1f} s)")
+            total.add(part)
+    for name, reason in total.skipped:
+        say(f"SKIPPED {name}: {reason}")
+    for name, text in total.failed:
+        say(f"FAILED {name}")
+        if text:
+            say("    " + text.replace("\n", "\n    "))
+    say(total.line())
+    return 1 if total.failed or total.passed == 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
