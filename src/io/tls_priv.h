@@ -1,0 +1,33 @@
+/* OpenSSL inside io/: contexts by options, and what a handshake saw. Shared by streams and the HTTP
+ * client; on the loop's thread. */
+#ifndef IO_TLS_PRIV_H
+#define IO_TLS_PRIV_H
+
+#include <openssl/ssl.h>
+
+#include "io/loop_priv.h"
+#include "io/tls.h"
+
+/* What the verify callback learned; also when the handshake then failed. */
+struct tls_seen {
+    STACK_OF(X509) * chain; /* as sent, leaf first; NULL before the certificate arrived */
+    bool verified;
+    long error; /* X509_V_… of the chain; X509_V_OK */
+    int depth;  /* of that error */
+    char version[16];
+    char cipher[48];
+};
+void tls__seen_done(struct tls_seen *s);
+/* cert_verify_callback for SSL_CTX: arg non-NULL is the struct tls_seen, else the SSL's app data.
+ * Verifies when the SSL's verify mode asks for it. */
+int tls__verify(X509_STORE_CTX *ctx, void *arg);
+void tls__seen_session(struct tls_seen *s, const SSL *ssl);
+void tls__info(const struct tls_seen *s, struct arena *a, struct tls_info *info);
+
+/* The context for these options (server_name excepted), from l's cache; borrowed. Files are read
+ * again when their mtime has changed. */
+SSL_CTX *tls__ctx(struct loop *l, const struct tls_options *opt, struct err *err);
+/* ERR_TLS with the reason on top of OpenSSL's error queue, or of `seen`. Clears the queue. */
+int tls__fail(const struct tls_seen *seen, const char *name, const char *who, struct err *err);
+
+#endif
