@@ -2,7 +2,9 @@
  *
  * YAML plain scalars stay text ("untyped": `no` is the text "no"); the option table of whoever reads
  * them gives them type. JSON keeps its types. A tree lives in the arena it was read into and is immutable
- * once handed out. Limits: depth 64, 2 million nodes, 64 MiB of text. */
+ * once handed out. Every text and key is NUL-terminated (and may hold further NULs). YAML's `key:`, `~` and
+ * `null` are NODE_NULL; anchors, aliases and `<<` merges are resolved (copies count against the limits).
+ * Limits: depth 64, 2 million nodes, 64 MiB of text. Pure functions on the caller's arena: any thread. */
 #ifndef CONFIG_NODE_H
 #define CONFIG_NODE_H
 
@@ -15,6 +17,10 @@
 #include "base/json.h"
 #include "base/str.h"
 
+#define NODE_DEPTH_MAX 64
+#define NODE_COUNT_MAX 2000000
+#define NODE_TEXT_MAX  (64u << 20)
+
 enum node_kind { NODE_NULL, NODE_TEXT, NODE_INT, NODE_F64, NODE_BOOL, NODE_LIST, NODE_MAP };
 
 struct node {
@@ -22,12 +28,13 @@ struct node {
     bool quoted;      /* NODE_TEXT: was quoted in YAML, or a JSON string */
     uint32_t line;    /* 1-based; 0: not from a text */
     uint32_t column;  /* 1-based, characters */
-    const char *file; /* of the text, for includes; NULL for JSON bodies */
+    const char *file; /* of the text, for includes; NULL for JSON */
     union {
         struct str text;
         int64_t num;
         double f64;
         bool flag;
+        struct node *last; /* of a list or map: node_append's place to work; others need not look */
     };
     /* Children of a list or map, in order. */
     struct node *first;
@@ -54,6 +61,7 @@ struct node *node_int(struct arena *a, int64_t v);
 struct node *node_bool(struct arena *a, bool v);
 void node_put(struct node *map, struct arena *a, const char *key, struct node *value); /* replaces */
 void node_append(struct node *list, struct node *value);
+void node_insert(struct node *map, struct str key, struct node *value); /* key absent, NUL-terminated, borrowed */
 struct node *node_copy(struct arena *a, const struct node *n);
 
 /* JSON text. An unquoted YAML scalar is written as text too: give it type with options_normalize first. */

@@ -29,10 +29,10 @@
     X(F64, "float", double)                                                             \
     X(BOOL, "bool", bool)                                                               \
     X(DURATION, "duration", int64_t)      /* ms */                                      \
-    X(SIZE, "size", int64_t)              /* bytes: 10GB, 64KiB, 500MB */               \
+    X(SIZE, "size", int64_t)              /* bytes: 10GB, 64KiB, 500MB; a bare K, M, G, T is binary */ \
     X(ENUM, "enum", int)                  /* index into choices */                      \
     X(LIST, "list", struct str_list)      /* of strings; one string is a list of one */ \
-    X(RANGES, "ranges", struct range_list) /* [200-299, 304] */                         \
+    X(RANGES, "ranges", struct range_list) /* [200-299, 304, 2xx] */                    \
     X(MAP, "map", struct pair_list)       /* string → string, order kept */             \
     X(SECTION, "section", struct)         /* a nested struct in place; see `sub` */     \
     X(SECTIONS, "sections", struct section_list) /* list of nested structs */           \
@@ -107,11 +107,18 @@ void problems_done(struct problems *p);
 /* at may be NULL. */
 void problem_add(struct problems *p, const struct node *at, const char *field, const char *fmt, ...)
     printf_like(4, 5);
+/* Takes message and place of *err. */
+void problem_add_err(struct problems *p, const struct err *err, const char *field);
+/* "belfry.yaml:12:7: groups[0].timeout: got …", without the newline. */
+void problem_text(const struct problem *one, struct buf *out);
+/* All of them, a line each, sorted by place. */
+void problems_text(struct problems *p, struct buf *out);
 
 /* Binds a map to the struct at `out` (zeroed by the caller, allocations in `a`): defaults first, then
  * values; unknown keys (nearest known key named), wrong types, bounds and missing required options are
  * added to `p` with field paths under `path`. Returns true when this call added no problem. node may be
- * NULL (all defaults). */
+ * NULL (all defaults). An explicit null is as if the key were absent. An absent section gets its
+ * defaults without its required options being missed. Numbers, bools, durations may be given as text. */
 bool options_bind(const struct option *table, const struct node *node, void *out, struct arena *a,
                   struct problems *p, const char *path);
 
