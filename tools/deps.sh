@@ -11,7 +11,7 @@ build='gcc libc6-dev make meson ninja-build pkg-config ca-certificates
 # dnsmasq-base is dnsmasq without the service that would take port 53 of this machine.
 test='libcmocka-dev python3 python3-pytest python3-yaml openssl nginx-light dnsmasq-base
   chromium fonts-noto-cjk procps'
-lint='clang clang-format clang-tidy cppcheck llvm libclang-rt-14-dev libcmocka-dev python3'
+lint='clang clang-format clang-tidy llvm libclang-rt-14-dev libcmocka-dev python3'
 bench='prometheus-blackbox-exporter wrk nginx-light dnsmasq-base python3 openssl procps'
 
 say() { printf '%s\n' "deps: $*" >&2; }

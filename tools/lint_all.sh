@@ -1,0 +1,51 @@
+#!/bin/bash
+# What `make lint` runs, each step told with its time: format, our own linter, the whole tree with
+# -Werror by gcc and by clang, and clang-tidy (cppcheck understands neither must() nor cleanup
+# attributes, so it cries wolf).
+# Steps can be named: tools/lint_all.sh format own
+set -u
+cd "$(dirname "$0")/.."
+jobs=$(nproc 2>/dev/null || echo 2)
+failed=0
+
+sources() { find src test -name '*.c' -o -name '*.h' | sort; }
+
+# Only the places; `make format` mends them.
+step_format()
+{
+    sources | xargs clang-format --dry-run -Werror 2>&1 | sed -n 's/ error: code should be.*/ not formatted/p' |
+        { ! grep -m 20 .; }
+}
+
+step_own() { tools/lint; }
+
+# The tests' code, too, is compiled with both compilers; -O1 finds what flow analysis finds.
+compile()
+{
+    local dir=build-lint-$1
+    if [ ! -f "$dir/build.ninja" ]; then
+        CC=$1 meson setup "$dir" -Dwerror=true -Doptimization=1 -Ddebug=false -Db_pie=false \
+            -Dtests=enabled >"$dir.log" 2>&1 || { tail -20 "$dir.log"; return 1; }
+        mv "$dir.log" "$dir/"
+    fi
+    ninja -C "$dir" -j "$jobs" --quiet
+}
+
+step_gcc() { compile gcc; }
+step_clang() { compile clang; }
+
+# Wants the compile commands of step clang.
+step_tidy()
+{
+    find src -name '*.c' ! -name 'fiber_ucontext.c' ! -name 'poller_poll.c' -print0 |
+        xargs -0 -n 8 -P "$jobs" clang-tidy -p build-lint-clang --quiet --warnings-as-errors='*' \
+            2>&1 | grep -v -E '^[0-9]+ warnings? generated|^$|^Suppressed|^Use -header-filter'
+    return "${PIPESTATUS[0]}"
+}
+
+for step in ${*:-format own gcc clang tidy}; do
+    start=$SECONDS
+    if "step_$step"; then verdict=good; else verdict=BAD; failed=1; fi
+    echo "lint: $step: $verdict ($((SECONDS - start)) s)"
+done
+exit $failed
