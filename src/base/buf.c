@@ -177,7 +177,8 @@ const void *cur_bytes(struct cur *c, size_t n)
         return NULL;
     }
     const void *p = c->p;
-    c->p += n;
+    if (n > 0) /* p may be NULL when there are no bytes at all */
+        c->p += n;
     return p;
 }
 

@@ -84,7 +84,10 @@ struct cur {
     const uint8_t *end;
     bool failed;
 };
-#define CUR_INIT(ptr, n) ((struct cur){.p = (const uint8_t *)(ptr), .end = (const uint8_t *)(ptr) + (n)})
+/* ptr may be NULL when n is 0; both are evaluated twice. */
+#define CUR_INIT(ptr, n)                                                                           \
+    ((struct cur){.p = (const uint8_t *)(ptr),                                                     \
+                  .end = (n) > 0 ? (const uint8_t *)(ptr) + (n) : (const uint8_t *)(ptr)})
 
 uint8_t cur_u8(struct cur *c);
 uint16_t cur_u16(struct cur *c);

@@ -31,7 +31,7 @@ static struct str run(struct str s, bool digits)
 static struct str skip(struct str s, size_t n)
 {
     must(n <= s.n);
-    return (struct str){s.p + n, s.n - n};
+    return n > 0 ? (struct str){s.p + n, s.n - n} : s;
 }
 
 static int malformed(struct str s, struct err *err)

@@ -54,7 +54,7 @@ static int too_large(const char *path, const struct buf *out, struct err *err)
 static size_t size_hint(int fd)
 {
     struct stat st;
-    return fstat(fd, &st) == 0 && st.st_size > 0 ? (size_t)st.st_size : 0;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 ? (size_t)st.st_size : 0;
 }
 
 static int read_all(int fd, const char *path, struct buf *out, struct err *err)

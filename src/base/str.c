@@ -101,7 +101,7 @@ int str_to_i64(struct str s, int64_t *out, struct err *err)
 {
     bool negative = s.n > 0 && s.p[0] == '-';
     bool sign = negative || (s.n > 0 && s.p[0] == '+');
-    struct str digits = {s.p + sign, s.n - sign};
+    struct str digits = sign ? (struct str){s.p + 1, s.n - 1} : s;
     uint64_t v;
     if (str_to_u64(digits, &v, NULL) < 0 || v > (uint64_t)INT64_MAX + negative)
         return not_a_number(s, "a whole number that fits in 64 bits", err);

@@ -35,7 +35,9 @@
         (v)->at = NULL;            \
         (v)->n = (v)->cap = 0;     \
     } while (0)
-#define vec_each(v, it) for (__typeof__((v)->at) it = (v)->at; it < (v)->at + (v)->n; it++)
+/* The sum drops the qualifiers of a const vector's pointer. */
+#define vec_each(v, it)                                                                 \
+    for (__typeof__((v)->at + 0) it = (v)->at; it && it < (v)->at + (v)->n; it++)
 
 /* Doubles (at least 8 elements). Aborts when memory is gone. */
 void *vec_grow(void *at, size_t *cap, size_t elem);
