@@ -23,6 +23,12 @@ struct ring;
 struct ring *ring_open(const char *path, size_t size, struct err *err);
 void ring_close(struct ring **r);
 uint64_t ring_id(const struct ring *r);
+/* The file at the path is no longer this one: the core set a damaged ring aside. Then open it anew. One stat. */
+bool ring_stale(const struct ring *r);
+
+/* Producer, once before its first record: makes sure that there is no other (a predecessor that lingers
+ * after the warden's death). BUSY then; the lock goes with ring_close or with the process. */
+int ring_claim(struct ring *r, struct err *err);
 
 /* Producer. False when there is no room: the record is counted as dropped in the ring's header. *seq (may be
  * NULL) is the record's number, from 1. *wake tells whether the consumer asked to be woken. n ≤ size/4. */
@@ -36,7 +42,8 @@ void ring_free_upto(struct ring *r, uint64_t seq);
 /* Forgets what was read but not freed: reading starts again at the oldest record (a new core). */
 void ring_rewind(struct ring *r);
 /* Tells the producer to wake us at the next record. Returns true when a record is already there (then do not
- * sleep: read on). */
+ * sleep: read on). A producer killed between taking the flag and sending its WAKE leaves us asleep: read the ring
+ * at its successor's HELLO and when the link says GONE, too. */
 bool ring_sleep(struct ring *r);
 
 struct ring_stats {

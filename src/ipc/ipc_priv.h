@@ -1,0 +1,15 @@
+/* What the files of ipc/ share. */
+#ifndef IPC_PRIV_H
+#define IPC_PRIV_H
+
+#include <stdalign.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Allocates the whole file, so that no later store into a mapping of it can meet a full disk. 0, or -1
+ * with errno. */
+int ipc__allocate(int fd, off_t size);
+/* Hash of what identifies this boot of the machine; 0 where nothing does. */
+uint64_t ipc__boot_hash(void);
+
+#endif
