@@ -21,27 +21,37 @@ const char *stream__name(const struct stream *s, char *buf)
 }
 
 /* Turns errno of a connection into the words an operator uses. */
-int stream__fail(const struct stream *s, int error, const char *doing, struct err *err)
+int io__fail_connect(int error, const char *who, const char *doing, struct err *err)
 {
-    char name[ADDR_TEXT];
-    const char *who = stream__name(s, name);
     errno = error;
     switch (error) {
     case ECONNREFUSED:
-        return err_set_at(err, ERR_REFUSED, error, __FILE__, __LINE__, "connection refused by %s",
-                          who);
+        err_set(err, ERR_REFUSED, "connection refused by %s", who);
+        break;
     case ECONNRESET:
     case EPIPE:
-        return err_set_at(err, ERR_REFUSED, error, __FILE__, __LINE__, "connection reset by %s",
-                          who);
+        err_set(err, ERR_REFUSED, "connection reset by %s", who);
+        break;
     case ETIMEDOUT:
-        return err_set_at(err, ERR_TIMEOUT, error, __FILE__, __LINE__, "no answer from %s", who);
+        err_set(err, ERR_TIMEOUT, "no answer from %s", who);
+        break;
     case EHOSTUNREACH:
     case ENETUNREACH:
-        return err_set_at(err, ERR_REFUSED, error, __FILE__, __LINE__, "no route to %s", who);
+        err_set(err, ERR_REFUSED, "no route to %s", who);
+        break;
     default:
         return err_sys(err, ERR_IO, "cannot %s %s", doing, who);
     }
+    if (err != NULL) {
+        err->sys_errno = error;
+    }
+    return -1;
+}
+
+int stream__fail(const struct stream *s, int error, const char *doing, struct err *err)
+{
+    char name[ADDR_TEXT];
+    return io__fail_connect(error, stream__name(s, name), doing, err);
 }
 
 /* Waits; a passed deadline is told with the address and what was going on. */
@@ -54,7 +64,10 @@ int stream__wait(struct stream *s, int events, int64_t deadline_ns, const char *
         return got;
     }
     if (e.code != ERR_TIMEOUT) {
-        return err_set_at(err, e.code, e.sys_errno, e.file, e.line, "%s", e.msg);
+        if (err != NULL) {
+            *err = e;
+        }
+        return -1;
     }
     char name[ADDR_TEXT];
     return err_set(err, ERR_TIMEOUT, "timeout while %s %s", doing, stream__name(s, name));

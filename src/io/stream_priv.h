@@ -26,6 +26,7 @@ struct stream {
 };
 
 const char *stream__name(const struct stream *s, char *buf);
+int io__fail_connect(int error, const char *who, const char *doing, struct err *err);
 int stream__fail(const struct stream *s, int error, const char *doing, struct err *err);
 int stream__wait(struct stream *s, int events, int64_t deadline_ns, const char *doing,
                  struct err *err);

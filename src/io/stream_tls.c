@@ -101,11 +101,7 @@ int stream_start_tls(struct stream *s, const struct tls_options *opt, int64_t de
     set_name(s->ssl, opt);
     s->writes = 1; /* a handshake writes more than once: no delay from its second flight on */
     stream__nodelay(s);
-    int rc = handshake(s, opt, deadline_ns, err);
-    if (SSL_get_current_cipher(s->ssl) != NULL) {
-        tls__seen_session(&s->seen, s->ssl);
-    }
-    return rc;
+    return handshake(s, opt, deadline_ns, err);
 }
 
 void stream_tls_info(struct stream *s, struct arena *a, struct tls_info *info)

@@ -22,6 +22,7 @@ void tls__seen_done(struct tls_seen *s);
  * Verifies when the SSL's verify mode asks for it. */
 int tls__verify(X509_STORE_CTX *ctx, void *arg);
 void tls__seen_session(struct tls_seen *s, const SSL *ssl);
+/* a NULL: without the chain. */
 void tls__info(const struct tls_seen *s, struct arena *a, struct tls_info *info);
 
 /* The context for these options (server_name excepted), from l's cache; borrowed. Files are read

@@ -24,6 +24,7 @@ int tls__verify(X509_STORE_CTX *ctx, void *arg)
     tls__seen_done(s);
     STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(ctx);
     s->chain = sent != NULL ? X509_chain_up_ref(sent) : NULL;
+    tls__seen_session(s, ssl);
     if ((SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER) == 0) {
         return 1; /* not asked for: its cost is spared too */
     }
@@ -148,7 +149,7 @@ void tls__info(const struct tls_seen *s, struct arena *a, struct tls_info *info)
     }
     int n = s->chain != NULL ? sk_X509_num(s->chain) : 0;
     n = n > 16 ? 16 : n; /* the peer decides how many it sends */
-    if (n == 0) {
+    if (n == 0 || a == NULL) {
         return;
     }
     info->chain = arena_array_of(a, struct tls_cert, n);
