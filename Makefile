@@ -28,7 +28,7 @@ help:
 	@echo 'make clean       remove the build directory'
 
 run: deps build
-	@tools/quickstart.sh $(BUILD)/belfry $(dir $(CONFIG))
+	@[ $(CONFIG) != examples/quickstart/belfry.yaml ] || tools/quickstart.sh $(BUILD)/belfry $(dir $(CONFIG))
 	@echo "Belfry's page: http://127.0.0.1:9370/   (stop with Ctrl-C)"
 	@exec $(BUILD)/belfry run -c $(CONFIG)
 
