@@ -81,7 +81,7 @@ void json_str(struct json *j, const char *s)
     if (s)
         json_strn(j, s, strlen(s));
     else
-        json_null(j);
+        json_nil(j);
 }
 
 void json_strn(struct json *j, const char *s, size_t n)
@@ -117,7 +117,7 @@ void json_bool(struct json *j, bool v)
     buf_puts(j->out, v ? "true" : "false");
 }
 
-void json_null(struct json *j)
+void json_nil(struct json *j)
 {
     begin_value(j);
     buf_puts(j->out, "null");
@@ -133,7 +133,7 @@ void json_raw(struct json *j, const char *text, size_t n)
 void json_time(struct json *j, int64_t wall_ms)
 {
     if (wall_ms == 0) {
-        json_null(j);
+        json_nil(j);
         return;
     }
     char text[RFC3339_SIZE];

@@ -29,7 +29,7 @@ void json_int(struct json *j, int64_t v);
 void json_uint(struct json *j, uint64_t v);
 void json_f64(struct json *j, double v);
 void json_bool(struct json *j, bool v);
-void json_null(struct json *j);
+void json_nil(struct json *j); /* null; not json_null, which jansson exports */
 void json_raw(struct json *j, const char *text, size_t n); /* already JSON */
 void json_time(struct json *j, int64_t wall_ms);           /* RFC 3339; 0 → null */
 

@@ -206,7 +206,7 @@ void node_to_json(const struct node *n, struct json *j)
 {
     switch (n == NULL ? NODE_NULL : n->kind) {
     case NODE_NULL:
-        json_null(j);
+        json_nil(j);
         break;
     case NODE_TEXT:
         json_strn(j, n->text.p, n->text.n);
