@@ -2,6 +2,7 @@
  * Started by the warden as `belfry --role=watcher`. It parses what targets send, so it holds nothing worth
  * stealing and may be killed at any moment; the ring keeps what it published. */
 #include <signal.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "app/roles.h"

@@ -5,10 +5,10 @@
 
 /* Everything between processes lies under run_dir (docs/architecture.md). */
 struct watcher_options {
-    const char *name;      /* "payments/0": names its files, its title and its log */
-    const char *run_dir;   /* "data/run" */
-    long ring_size;        /* bytes */
-    long max_in_flight;    /* probes at once */
+    const char *name;    /* "payments/0": names its files, its title and its log */
+    const char *run_dir; /* "data/run" */
+    long ring_size;      /* bytes */
+    long max_in_flight;  /* probes at once */
 };
 
 /* Runs until SIGTERM; returns the exit status. */

@@ -38,8 +38,8 @@ struct watcher {
     struct lateness lateness;
     struct map_u64 *targets; /* id → struct watched */
     const char *assign_path;
-    bool loading;      /* a fiber is reading the assignment */
-    bool load_again;   /* it changed meanwhile */
+    bool loading;    /* a fiber is reading the assignment */
+    bool load_again; /* it changed meanwhile */
     bool stopping;
     uint64_t generation;
     int64_t probes, missed_no_room;

@@ -71,11 +71,13 @@ static void add_target(struct watcher *w, const struct assign_entry *e)
         .compiled = watcher_compile(e, &err),
     };
     if (!t->compiled)
-        log_warn("target cannot be probed; its rounds fail", F_INT("target_id", e->id), F_ERR(&err));
+        log_warn("target cannot be probed; its rounds fail", F_INT("target_id", e->id),
+                 F_ERR(&err));
     struct watched *old = map_u64_put(w->targets, e->id, t);
     if (old)
         remove_target(w, old);
-    sched_add(&w->sched, &t->item, e->id, e->interval_ms * NS_PER_MS, e->fresh, loop_now_ns(w->loop));
+    sched_add(&w->sched, &t->item, e->id, e->interval_ms * NS_PER_MS, e->fresh,
+              loop_now_ns(w->loop));
 }
 
 static void take_entry(struct watcher *w, const struct assign_entry *e)
@@ -130,7 +132,8 @@ static void load_fiber(void *arg)
         w->load_again = false;
         if (!load_once(w, &err)) {
             w->beat->assignment_errors++;
-            log_error("cannot load the assignment; going on with the targets there are", F_ERR(&err));
+            log_error("cannot load the assignment; going on with the targets there are",
+                      F_ERR(&err));
         } else {
             log_info("assignment loaded", F_INT("targets", map_u64_count(w->targets)),
                      F_INT("generation", w->generation));

@@ -70,7 +70,8 @@ int watcher_start_probe(struct watcher *w, struct watched *t, uint64_t request_i
     must(run);
     *run = (struct run){w, t, t->compiled, t->limits, request_id, {0}};
     if (!t->compiled)
-        err_set(&run->refused, ERR_UNSUPPORTED, "this target's type is not built into this watcher");
+        err_set(&run->refused, ERR_UNSUPPORTED,
+                "this target's type is not built into this watcher");
     t->probes_running++;
     if (request_id == 0)
         t->item.running = true;
@@ -108,7 +109,8 @@ void watcher_schedule(struct watcher *w)
         timer_start(w->loop, &w->round_timer, next, on_round);
 }
 
-static void answer_refusal(struct watcher *w, uint64_t request_id, uint64_t target_id, const struct err *err)
+static void answer_refusal(struct watcher *w, uint64_t request_id, uint64_t target_id,
+                           const struct err *err)
 {
     struct arena *a = arena_new();
     struct result *r = arena_new_of(a, struct result);
@@ -156,11 +158,20 @@ void watcher_on_message(void *arg, const struct link_message *m)
     struct watcher *w = arg;
     check_magic(w, WATCHER_MAGIC);
     switch (m->type) {
-    case LINK_RELOAD: watcher_load(w); break;
-    case LINK_CHECK: on_check(w, m); break;
-    case LINK_TRY: on_try(w, m); break;
-    case LINK_GONE: log_warn("the core is away; probing goes on, results wait in the ring"); break;
+    case LINK_RELOAD:
+        watcher_load(w);
+        break;
+    case LINK_CHECK:
+        on_check(w, m);
+        break;
+    case LINK_TRY:
+        on_try(w, m);
+        break;
+    case LINK_GONE:
+        log_warn("the core is away; probing goes on, results wait in the ring");
+        break;
     case LINK_HELLO:
-    case LINK_WAKE: break;
+    case LINK_WAKE:
+        break;
     }
 }

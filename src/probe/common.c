@@ -95,11 +95,11 @@ void expect_latency(struct result *r, int64_t max_ms, enum latency_action action
     if (max_ms <= 0 || r->latency_us <= max_ms * 1000)
         return;
     if (action == LATENCY_FAIL)
-        result_fail(r, "slow: took %lld ms; want at most %lld ms", (long long)(r->latency_us / 1000),
-                    (long long)max_ms);
+        result_fail(r, "slow: took %lld ms; want at most %lld ms",
+                    (long long)(r->latency_us / 1000), (long long)max_ms);
     else
-        result_warn(r, "slow: took %lld ms; want at most %lld ms", (long long)(r->latency_us / 1000),
-                    (long long)max_ms);
+        result_warn(r, "slow: took %lld ms; want at most %lld ms",
+                    (long long)(r->latency_us / 1000), (long long)max_ms);
 }
 
 /* FNV-1a over the raw address, as blackbox_exporter's probe_ip_addr_hash. */

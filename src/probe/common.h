@@ -10,8 +10,8 @@
 struct tls_section {
     bool verify;
     const char *ca_file, *cert_file, *key_file, *server_name;
-    int min_version;            /* index into tls_min_versions */
-    int64_t expiry_warning_ms;  /* degraded when the earliest certificate ends sooner; 0: off */
+    int min_version;           /* index into tls_min_versions */
+    int64_t expiry_warning_ms; /* degraded when the earliest certificate ends sooner; 0: off */
 };
 extern const struct option tls_section_options[];
 

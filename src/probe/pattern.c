@@ -28,8 +28,8 @@ struct pattern *pattern_compile(const char *text, struct arena *a, struct err *e
     int code;
     PCRE2_SIZE offset;
     pcre2_code *re = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED,
-                                   PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_MATCH_INVALID_UTF, &code,
-                                   &offset, cc);
+                                   PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_MATCH_INVALID_UTF,
+                                   &code, &offset, cc);
     if (!re) {
         PCRE2_UCHAR why[120];
         pcre2_get_error_message(code, why, sizeof(why));
@@ -58,9 +58,10 @@ int pattern_match(const struct pattern *p, const char *subject, size_t n, struct
         return 1;
     if (rc == PCRE2_ERROR_NOMATCH)
         return 0;
-    return err_set(err, ERR_TOO_LARGE,
-                   "regular expression \"%.80s\" needs more than %d steps on this answer; simplify it",
-                   p->text, PATTERN_MATCH_LIMIT);
+    return err_set(
+        err, ERR_TOO_LARGE,
+        "regular expression \"%.80s\" needs more than %d steps on this answer; simplify it",
+        p->text, PATTERN_MATCH_LIMIT);
 }
 
 const char *pattern_text(const struct pattern *p)

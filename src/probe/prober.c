@@ -2,6 +2,7 @@
  * `belfry check` and, for validation only, by the core. */
 #include "probe/prober.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -31,26 +31,27 @@ struct probe {
 };
 
 struct prober_ops {
-    const char *type;              /* "http" */
+    const char *type; /* "http" */
     struct text2 title, help;
-    const char *const *schemes;    /* URL schemes, NULL-terminated: {"http", "https", NULL} */
+    const char *const *schemes; /* URL schemes, NULL-terminated: {"http", "https", NULL} */
     const struct option *options;
     size_t config_size;
-    uint16_t default_port;         /* 0: none */
+    uint16_t default_port; /* 0: none */
     /* Expands a URL into a configuration map (contract: every prober has a URL form). */
     struct node *(*from_url)(const char *url, struct arena *a, struct err *err);
     /* Checks between fields, after options_bind; compiles expressions into `a`. NULL: nothing more to check. */
     void (*validate)(void *config, struct arena *a, struct problems *p, const char *path);
-    void (*done)(void *config);    /* frees what validate compiled outside the arena; NULL: nothing */
+    void (*done)(void *config); /* frees what validate compiled outside the arena; NULL: nothing */
     /* What is probed, for people and for the `instance` label: "https://shop.example/", "10.0.0.5:5432". */
     void (*describe)(const void *config, struct buf *out);
     /* Fills *r. Must return soon after p->deadline_ns. Success unless result_fail was called. */
     void (*run)(struct probe *p, struct result *r);
 };
 
-const struct prober_ops *const *prober_table(void); /* NULL-terminated */
-const struct prober_ops *prober_by_type(const char *type);      /* NULL: unknown or not built in */
-const struct prober_ops *prober_by_url(const char *url, struct err *err); /* by scheme; names nearest */
+const struct prober_ops *const *prober_table(void);        /* NULL-terminated */
+const struct prober_ops *prober_by_type(const char *type); /* NULL: unknown or not built in */
+const struct prober_ops *prober_by_url(const char *url,
+                                       struct err *err); /* by scheme; names nearest */
 
 /* A target's probe made ready to run: bound configuration in an arena of its own. */
 struct compiled;
@@ -70,13 +71,13 @@ struct probe_limits {
 };
 /* Runs a whole probe on the current fiber: attempts until one succeeds (seed 003), or the burst. The result is
  * complete (message, latency, checked_ms) and lives in `a`. */
-void probe_run(const struct probe_env *env, const struct compiled *c, const struct probe_limits *limits,
-               struct arena *a, struct result *out);
+void probe_run(const struct probe_env *env, const struct compiled *c,
+               const struct probe_limits *limits, struct arena *a, struct result *out);
 
 /* One request of a burst, for `belfry check --times`. */
 struct burst_sample {
     bool success;
-    int status;          /* HTTP status; 0 when there was none */
+    int status; /* HTTP status; 0 when there was none */
     int64_t latency_us;
     char address[64];
 };
@@ -86,6 +87,7 @@ struct burst_report {
     double success_ratio, mean_s, std_s; /* of the successful ones; population deviation */
 };
 /* Runs limits->burst.times requests at their spacing. */
-void probe_burst(const struct probe_env *env, const struct compiled *c, const struct probe_limits *limits,
-                 struct arena *a, struct burst_report *report, struct result *out);
+void probe_burst(const struct probe_env *env, const struct compiled *c,
+                 const struct probe_limits *limits, struct arena *a, struct burst_report *report,
+                 struct result *out);
 #endif

@@ -1,6 +1,7 @@
 /* One whole probe of a target: attempts until one succeeds (seed 003), or a burst with its statistics.
  * Runs on a fiber of a watcher, or of `belfry check`. */
 #include <math.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -75,27 +76,29 @@ static void burst_statistics(struct burst_report *b)
     b->std_s = b->succeeded ? sqrt(squares / b->succeeded) : 0;
 }
 
-static void judge_burst(const struct burst *rule, const struct burst_report *b, const char *last_failure,
-                        struct result *out)
+static void judge_burst(const struct burst *rule, const struct burst_report *b,
+                        const char *last_failure, struct result *out)
 {
     double max_mean_s = (double)rule->max_mean_ms / 1000;
     if (b->success_ratio < rule->min_success)
-        result_fail(out, "%d of %d requests succeeded (%.0f %%); want at least %.0f %%: %s", b->succeeded,
-                    b->n, b->success_ratio * 100, rule->min_success * 100, last_failure);
+        result_fail(out, "%d of %d requests succeeded (%.0f %%); want at least %.0f %%: %s",
+                    b->succeeded, b->n, b->success_ratio * 100, rule->min_success * 100,
+                    last_failure);
     else if (b->mean_s > max_mean_s)
         result_fail(out, "mean response time %.3f s of %d requests; want at most %.3f s", b->mean_s,
                     b->succeeded, max_mean_s);
     else
-        result_ok(out, "%d of %d requests succeeded, mean %.3f s, deviation %.3f s", b->succeeded, b->n,
-                  b->mean_s, b->std_s);
+        result_ok(out, "%d of %d requests succeeded, mean %.3f s, deviation %.3f s", b->succeeded,
+                  b->n, b->mean_s, b->std_s);
     result_metric(out, "probe_burst_requests", b->n);
     result_metric(out, "probe_burst_success_ratio", b->success_ratio);
     result_metric(out, "probe_burst_mean_seconds", b->mean_s);
     result_metric(out, "probe_burst_stddev_seconds", b->std_s);
 }
 
-void probe_burst(const struct probe_env *env, const struct compiled *c, const struct probe_limits *l,
-                 struct arena *a, struct burst_report *report, struct result *out)
+void probe_burst(const struct probe_env *env, const struct compiled *c,
+                 const struct probe_limits *l, struct arena *a, struct burst_report *report,
+                 struct result *out)
 {
     must(l->burst.times > 0);
     *report = (struct burst_report){.at = arena_array_of(a, struct burst_sample, l->burst.times)};

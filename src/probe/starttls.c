@@ -10,7 +10,7 @@ const char *const starttls_choices[] = {
 #define X(name, text) text,
     STARTTLS_PROTOCOLS(X)
 #undef X
-    NULL,
+        NULL,
 };
 
 struct line_step {
@@ -20,17 +20,15 @@ struct line_step {
 
 static const struct line_step smtp_steps[] = {
     {NULL, "220 "}, {"EHLO belfry\r\n", "250 "}, {"STARTTLS\r\n", "220 "}, {0}};
-static const struct line_step imap_steps[] = {
-    {NULL, "* OK"}, {"a1 STARTTLS\r\n", "a1 OK"}, {0}};
+static const struct line_step imap_steps[] = {{NULL, "* OK"}, {"a1 STARTTLS\r\n", "a1 OK"}, {0}};
 static const struct line_step pop3_steps[] = {{NULL, "+OK"}, {"STLS\r\n", "+OK"}, {0}};
 static const struct line_step ftp_steps[] = {{NULL, "220 "}, {"AUTH TLS\r\n", "234 "}, {0}};
 
 static bool is_refusal(struct str line)
 {
-    return line.n >= 4 &&
-           (((line.p[0] == '4' || line.p[0] == '5') && line.p[3] == ' ') ||
-            str_starts(line, STR("-ERR")) || str_starts(line, STR("a1 NO")) ||
-            str_starts(line, STR("a1 BAD")) || str_starts(line, STR("* BYE")));
+    return line.n >= 4 && (((line.p[0] == '4' || line.p[0] == '5') && line.p[3] == ' ') ||
+                           str_starts(line, STR("-ERR")) || str_starts(line, STR("a1 NO")) ||
+                           str_starts(line, STR("a1 BAD")) || str_starts(line, STR("* BYE")));
 }
 
 static int wait_line(struct stream *s, const char *prefix, int64_t deadline_ns, struct err *err)
@@ -50,7 +48,8 @@ static int wait_line(struct stream *s, const char *prefix, int64_t deadline_ns, 
     return rc;
 }
 
-static int talk(struct stream *s, const struct line_step *step, int64_t deadline_ns, struct err *err)
+static int talk(struct stream *s, const struct line_step *step, int64_t deadline_ns,
+                struct err *err)
 {
     for (; step->expect; step++) {
         if (step->send && stream_write(s, step->send, strlen(step->send), deadline_ns, err) != 0)
@@ -94,13 +93,20 @@ static int ask_ldap(struct stream *s, int64_t deadline_ns, struct err *err)
 int starttls_ask(struct stream *s, enum starttls protocol, int64_t deadline_ns, struct err *err)
 {
     switch (protocol) {
-    case STARTTLS_NONE: return 0;
-    case STARTTLS_SMTP: return talk(s, smtp_steps, deadline_ns, err);
-    case STARTTLS_IMAP: return talk(s, imap_steps, deadline_ns, err);
-    case STARTTLS_POP3: return talk(s, pop3_steps, deadline_ns, err);
-    case STARTTLS_FTP: return talk(s, ftp_steps, deadline_ns, err);
-    case STARTTLS_POSTGRES: return ask_postgres(s, deadline_ns, err);
-    case STARTTLS_LDAP: return ask_ldap(s, deadline_ns, err);
+    case STARTTLS_NONE:
+        return 0;
+    case STARTTLS_SMTP:
+        return talk(s, smtp_steps, deadline_ns, err);
+    case STARTTLS_IMAP:
+        return talk(s, imap_steps, deadline_ns, err);
+    case STARTTLS_POP3:
+        return talk(s, pop3_steps, deadline_ns, err);
+    case STARTTLS_FTP:
+        return talk(s, ftp_steps, deadline_ns, err);
+    case STARTTLS_POSTGRES:
+        return ask_postgres(s, deadline_ns, err);
+    case STARTTLS_LDAP:
+        return ask_ldap(s, deadline_ns, err);
     }
     must(false);
     return -1;

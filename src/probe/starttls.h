@@ -8,13 +8,13 @@
 #include "io/stream.h"
 
 /* X(NAME, "name"): RFC 3207, 3501, 2595, 4217, 6120; PostgreSQL protocol 55.2.10; LDAP RFC 4511 */
-#define STARTTLS_PROTOCOLS(X)   \
-    X(NONE, "none")             \
-    X(SMTP, "smtp")             \
-    X(IMAP, "imap")             \
-    X(POP3, "pop3")             \
-    X(FTP, "ftp")               \
-    X(POSTGRES, "postgres")     \
+#define STARTTLS_PROTOCOLS(X) \
+    X(NONE, "none")           \
+    X(SMTP, "smtp")           \
+    X(IMAP, "imap")           \
+    X(POP3, "pop3")           \
+    X(FTP, "ftp")             \
+    X(POSTGRES, "postgres")   \
     X(LDAP, "ldap")
 
 enum starttls {

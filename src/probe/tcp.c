@@ -5,6 +5,8 @@
  * Expectations are regular expressions on single lines, as blackbox_exporter's query_response; a step
  * waits until a line matches or the deadline passes. */
 #include "base/clock.h"
+
+#include <stdio.h>
 #include "base/str.h"
 #include "io/stream.h"
 #include "probe/common.h"
@@ -66,7 +68,8 @@ static const struct option tcp_options[] = {
      .help = {"Make a TLS handshake after connecting.", "连接后进行 TLS 握手。"}},
     {"starttls", OPT_ENUM, offsetof(struct tcp_config, starttls), .def = "none",
      .choices = starttls_choices,
-     .help = {"Ask the service for TLS in its own protocol first.", "先用该协议自己的方式请求 TLS。"}},
+     .help = {"Ask the service for TLS in its own protocol first.",
+              "先用该协议自己的方式请求 TLS。"}},
     {"steps", OPT_SECTIONS, offsetof(struct tcp_config, steps), .sub = step_options,
      .sub_size = sizeof(struct tcp_step), .max = 32,
      .help = {"Dialogue after the connection: each step sends, expects, or both.",
@@ -108,18 +111,29 @@ static const char *unescape(const char *s, struct arena *a, size_t *len)
         }
         unsigned byte;
         switch (*++r) {
-        case 'r': *w++ = '\r'; break;
-        case 'n': *w++ = '\n'; break;
-        case 't': *w++ = '\t'; break;
-        case '0': *w++ = '\0'; break;
-        case '\\': *w++ = '\\'; break;
+        case 'r':
+            *w++ = '\r';
+            break;
+        case 'n':
+            *w++ = '\n';
+            break;
+        case 't':
+            *w++ = '\t';
+            break;
+        case '0':
+            *w++ = '\0';
+            break;
+        case '\\':
+            *w++ = '\\';
+            break;
         case 'x':
             if (sscanf(r + 1, "%2x", &byte) != 1 || !r[1] || !r[2])
                 return NULL;
             *w++ = (char)byte;
             r += 2;
             break;
-        default: return NULL;
+        default:
+            return NULL;
         }
     }
     *len = (size_t)(w - out);
@@ -136,7 +150,8 @@ static void tcp_validate(void *config, struct arena *a, struct problems *p, cons
         snprintf(field, sizeof(field), "%s%ssteps[%zu]", path, *path ? "." : "", i);
         size_t len;
         if (steps[i].send && !unescape(steps[i].send, a, &len))
-            problem_add(p, NULL, field, "unknown escape in send; want \\r \\n \\t \\0 \\\\ or \\xNN");
+            problem_add(p, NULL, field,
+                        "unknown escape in send; want \\r \\n \\t \\0 \\\\ or \\xNN");
         if (steps[i].expect && !(steps[i].pattern = pattern_compile(steps[i].expect, a, &err)))
             problem_add(p, NULL, field, "%s", err.msg);
         if (!steps[i].send && !steps[i].expect)
@@ -152,7 +167,8 @@ static void tcp_describe(const void *config, struct buf *out)
     buf_printf(out, strchr(c->host, ':') ? "[%s]:%d" : "%s:%d", c->host, (int)c->port);
 }
 
-static int expect_line(struct probe *p, struct stream *s, const struct tcp_step *step, struct err *err)
+static int expect_line(struct probe *p, struct stream *s, const struct tcp_step *step,
+                       struct err *err)
 {
     struct buf line = BUF_INIT(LINE_MAX_BYTES);
     char last[120] = "";
@@ -198,7 +214,8 @@ static int secure(struct probe *p, struct stream *s, const struct tcp_config *c,
     return stream_start_tls(s, &tls, p->deadline_ns, err);
 }
 
-static void converse(struct probe *p, struct stream *s, const struct tcp_config *c, struct result *r)
+static void converse(struct probe *p, struct stream *s, const struct tcp_config *c,
+                     struct result *r)
 {
     struct err err = {0};
     bool with_tls = c->use_tls || c->starttls != STARTTLS_NONE;

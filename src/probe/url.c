@@ -161,7 +161,8 @@ struct node *url_to_config(const struct url *u, struct arena *a, struct err *err
 {
     struct node *map = node_map(a);
     if (u->host[0] == '\0') {
-        err_set(err, ERR_MALFORMED, "no host in URL \"%.100s\"; want %s://HOST", u->text, u->scheme);
+        err_set(err, ERR_MALFORMED, "no host in URL \"%.100s\"; want %s://HOST", u->text,
+                u->scheme);
         return NULL;
     }
     node_put(map, a, "host", node_text(a, u->host));

@@ -15,9 +15,9 @@ struct url {
     const char *scheme;   /* lower case */
     const char *username; /* NULL when absent */
     const char *password;
-    const char *host; /* without brackets; "" when empty */
-    uint16_t port;    /* 0 when absent */
-    const char *path; /* with leading "/", "" when absent; decoded */
+    const char *host;  /* without brackets; "" when empty */
+    uint16_t port;     /* 0 when absent */
+    const char *path;  /* with leading "/", "" when absent; decoded */
     const char *query; /* raw, without "?"; NULL when absent */
     const char *text;  /* the whole, as given */
 };

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #define LATENESS_BUCKETS 160 /* four a doubling from 1 µs */
-#define LATENESS_SLICES 6
+#define LATENESS_SLICES  6
 
 struct lateness {
     int64_t slice_start_ns;

@@ -36,8 +36,8 @@ static bool may_start_soon(struct sched *s, int64_t now_ns)
     return s->soon++ < SOON_PER_SECOND;
 }
 
-void sched_add(struct sched *s, struct sched_item *item, uint64_t id, int64_t interval_ns, bool fresh,
-               int64_t now_ns)
+void sched_add(struct sched *s, struct sched_item *item, uint64_t id, int64_t interval_ns,
+               bool fresh, int64_t now_ns)
 {
     must(item->node.slot == 0);
     item->id = id;

@@ -33,8 +33,8 @@ void sched_done(struct sched *s);
 
 /* First round: at its slot, or within a second from now when `fresh` (never probed before) and not too many
  * are (1000 a second). */
-void sched_add(struct sched *s, struct sched_item *item, uint64_t id, int64_t interval_ns, bool fresh,
-               int64_t now_ns);
+void sched_add(struct sched *s, struct sched_item *item, uint64_t id, int64_t interval_ns,
+               bool fresh, int64_t now_ns);
 void sched_del(struct sched *s, struct sched_item *item); /* fine when not in it */
 /* Another interval: the next slot follows it; nothing else changes. */
 void sched_change(struct sched *s, struct sched_item *item, int64_t interval_ns, int64_t now_ns);

@@ -1,0 +1,256 @@
+/* What each watcher must do: which watchers there are (one or several a group), which targets each has, and the files
+ * that tell them (data/run/assign/KEY) and the warden (data/run/units). */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "core/core_priv.h"
+
+/* A file name for a group of any name: itself when plain, else a hash. */
+static char *key_of(const char *group, uint32_t shard)
+{
+    char *key;
+    bool plain = strlen(group) <= 64 && *group;
+    for (const char *p = group; *p; p++)
+        plain = plain && (isalnum((unsigned char)*p) || *p == '-' || *p == '_');
+    if (plain)
+        must(asprintf(&key, "%s.%u", group, shard) > 0);
+    else
+        must(asprintf(&key, "g%016llx.%u", (unsigned long long)hash_bytes(group, strlen(group), 0),
+                      shard) > 0);
+    return key;
+}
+
+static struct watcher_slot *slot_of(struct core *c, const char *group, uint32_t shard)
+{
+    vec_each (&c->watchers, it)
+        if ((*it)->shard == shard && strcmp((*it)->group, group) == 0)
+            return *it;
+    return NULL;
+}
+
+struct watcher_slot *core__watcher_by_name(struct core *c, const char *key)
+{
+    vec_each (&c->watchers, it)
+        if (strcmp((*it)->key, key) == 0)
+            return *it;
+    return NULL;
+}
+
+static struct watcher_slot *slot_new(struct core *c, const char *group, uint32_t shard)
+{
+    struct watcher_slot *s = calloc(1, sizeof(*s));
+    must(s);
+    *s = (struct watcher_slot){.core = c,
+                               .group = strdup(group),
+                               .shard = shard,
+                               .key = key_of(group, shard),
+                               .dirty = true};
+    must(s->group && asprintf(&s->name, "%s/%u", group, shard) > 0);
+    vec_push(&c->watchers, s);
+    core__attach_ring(c, s);
+    return s;
+}
+
+struct group_count {
+    const char *group;
+    uint32_t targets, shards;
+};
+
+static uint32_t shards_for(const struct core *c, uint32_t targets)
+{
+    uint32_t per = (uint32_t)c->config->limits.watcher.targets_per_watcher;
+    must(per > 0);
+    return targets == 0 ? 1 : (targets + per - 1) / per;
+}
+
+static struct map_str *count_groups(struct core *c, struct arena *a)
+{
+    struct map_str *groups = map_str_new();
+    for (size_t i = 0; i < c->order.n; i++) {
+        const char *name = c->order.at[i]->target->group;
+        struct group_count *g = map_str_get(groups, name, strlen(name));
+        if (!g) {
+            g = arena_new_of(a, struct group_count);
+            g->group = name;
+            map_str_put(groups, name, strlen(name), g);
+        }
+        g->targets++;
+    }
+    return groups;
+}
+
+static void want_group(struct core *c, struct group_count *g)
+{
+    g->shards = shards_for(c, g->targets);
+    for (uint32_t i = 0; i < g->shards; i++) {
+        struct watcher_slot *s = slot_of(c, g->group, i);
+        if (!s)
+            s = slot_new(c, g->group, i);
+        s->wanted = true;
+    }
+}
+
+static void write_units(struct core *c)
+{
+    struct buf out = BUF_INIT(1 << 20);
+    struct err err = {0};
+    char *path = path_join(c->run_dir, "units");
+    vec_each (&c->watchers, it)
+        if ((*it)->wanted)
+            buf_printf(&out, "%s\t%s\n", (*it)->key, (*it)->name);
+    if (fs_write_atomic(path, out.data ? out.data : "", out.len, 0600, false, &err) != 0)
+        log_error("cannot tell the warden which watchers to run", F_ERR(&err));
+    else if (c->units_changed)
+        c->units_changed(c->units_arg);
+    buf_done(&out);
+    free(path);
+}
+
+/* A watcher no longer wanted: what its ring still holds is taken first, then its files go. */
+static void retire(struct core *c, struct watcher_slot *s)
+{
+    static const char *const kinds[] = {"assign", "rings", "beat"};
+    for (size_t i = 0; i < array_len(kinds); i++) {
+        char *path;
+        must(asprintf(&path, "%s/%s/%s", c->run_dir, kinds[i], s->key) > 0);
+        unlink(path);
+        free(path);
+    }
+    core__detach_ring(s);
+    beat_unmap(&s->beat);
+    free(s->name);
+    free(s->key);
+    free(s->group);
+    free(s);
+}
+
+static void mark_unwanted(struct core *c)
+{
+    vec_each (&c->watchers, it) {
+        (*it)->wanted = false;
+        (*it)->targets = 0;
+    }
+}
+
+static void place_all(struct core *c, struct map_str *groups)
+{
+    for (size_t i = 0; i < c->order.n; i++) {
+        struct entry *e = c->order.at[i];
+        const char *name = e->target->group;
+        const struct group_count *g = map_str_get(groups, name, strlen(name));
+        struct watcher_slot *s = slot_of(c, name, (uint32_t)(hash_u64(e->target->id) % g->shards));
+        must(s);
+        if (e->watcher != s) {
+            s->dirty = true;
+            if (e->watcher)
+                e->watcher->dirty = true;
+        }
+        e->watcher = s;
+        s->targets++;
+    }
+}
+
+static bool same_names(struct core *c, const struct buf *before)
+{
+    struct buf now = BUF_INIT(1 << 20);
+    vec_each (&c->watchers, it)
+        if ((*it)->wanted)
+            buf_printf(&now, "%s\n", (*it)->key);
+    bool same =
+        now.len == before->len && (now.len == 0 || memcmp(now.data, before->data, now.len) == 0);
+    buf_done(&now);
+    return same;
+}
+
+static void list_names(struct core *c, struct buf *out)
+{
+    vec_each (&c->watchers, it)
+        if ((*it)->wanted)
+            buf_printf(out, "%s\n", (*it)->key);
+}
+
+void core__plan_watchers(struct core *c)
+{
+    struct arena *a = arena_new();
+    struct buf before = BUF_INIT(1 << 20);
+    list_names(c, &before);
+    mark_unwanted(c);
+    struct map_str *groups = count_groups(c, a);
+    void *value;
+    const char *key;
+    size_t len;
+    for (size_t it = 0; map_str_next(groups, &it, &key, &len, &value);)
+        want_group(c, value);
+    place_all(c, groups);
+    core__write_assignments(c);
+    if (!same_names(c, &before) || !c->ready)
+        write_units(c);
+    map_str_free(groups);
+    buf_done(&before);
+    arena_free(a);
+}
+
+void core__retire_unwanted(struct core *c)
+{
+    for (size_t i = 0; i < c->watchers.n;) {
+        struct watcher_slot *s = c->watchers.at[i];
+        struct ring_stats st = s->ring ? ring_stats(s->ring) : (struct ring_stats){0};
+        if (s->wanted || st.used > 0 || link_connected(c->link, s->key)) {
+            i++;
+            continue;
+        }
+        memmove(&c->watchers.at[i], &c->watchers.at[i + 1], (--c->watchers.n - i) * sizeof(s));
+        retire(c, s);
+    }
+}
+
+void core__watchers_free(struct core *c)
+{
+    vec_each (&c->watchers, it) {
+        core__detach_ring(*it);
+        beat_unmap(&(*it)->beat);
+        free((*it)->name);
+        free((*it)->key);
+        free((*it)->group);
+        free(*it);
+    }
+    vec_done(&c->watchers);
+}
+
+static int write_assignment(struct core *c, struct watcher_slot *s, struct err *err)
+{
+    struct assign_writer *w = assign_writer_new(++c->assign_generation);
+    for (size_t i = 0; i < c->order.n; i++) {
+        const struct entry *e = c->order.at[i];
+        if (e->watcher != s || !e->target->enabled)
+            continue;
+        bool fresh = e->state.last_checked_ms == 0;
+        assign_write(w, e->target, (struct str){e->config, e->config_n}, e->spec_hash, fresh);
+    }
+    char *path;
+    must(asprintf(&path, "%s/assign/%s", c->run_dir, s->key) > 0);
+    int rc = assign_writer_commit(&w, path, err);
+    free(path);
+    return rc;
+}
+
+void core__write_assignments(struct core *c)
+{
+    vec_each (&c->watchers, it) {
+        struct watcher_slot *s = *it;
+        struct err err = {0};
+        if (!s->dirty)
+            continue;
+        if (write_assignment(c, s, &err) != 0) {
+            log_error("cannot write a watcher's assignment; it goes on with the old one",
+                      F_STR("watcher", s->name), F_ERR(&err));
+            continue;
+        }
+        s->dirty = false;
+        link_send(c->link, s->key, LINK_RELOAD, 0, NULL, 0,
+                  NULL); /* not connected: it loads at start */
+    }
+}

@@ -1,0 +1,404 @@
+/* Changes that people make through the API: checked first, then applied in memory and to the batch in one go, and
+ * acknowledged after the commit. A change that is refused changes nothing. */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "core/core_priv.h"
+
+static const char *normal_json(const struct option *options, const struct node *config,
+                               struct arena *a)
+{
+    struct buf out = BUF_INIT(LINK_MAX);
+    struct json j = json_start(&out);
+    node_to_json(options_normalize(options, config, a), &j);
+    const char *text = out.failed ? NULL : arena_strndup(a, out.data, out.len);
+    buf_done(&out);
+    return text;
+}
+
+static void check_ids(struct core *c, const struct target *t, struct problems *p)
+{
+    for (uint32_t i = 0; i < t->channels.n; i++)
+        if (!core__chan(c, t->channels.at[i]))
+            problem_add(p, NULL, "notify_channel_ids", "no channel has the id %llu",
+                        (unsigned long long)t->channels.at[i]);
+    for (uint32_t i = 0; i < t->depends_on.n; i++)
+        if (!core__entry(c, t->depends_on.at[i]))
+            problem_add(p, NULL, "depends_on", "no target has the id %llu",
+                        (unsigned long long)t->depends_on.at[i]);
+        else if (t->id != 0 && t->depends_on.at[i] == t->id)
+            problem_add(p, NULL, "depends_on", "a target cannot depend on itself");
+}
+
+static void check_times(const struct target *t, struct problems *p)
+{
+    int64_t burst_ms = t->burst.times > 1 ? (t->burst.times - 1) * t->burst.delta_ms : 0;
+    if (t->interval_ms < 100)
+        problem_add(p, NULL, "interval_seconds", "got %.3f s; want at least 0.1 s",
+                    (double)t->interval_ms / 1000);
+    if (t->timeout_ms > t->interval_ms)
+        problem_add(p, NULL, "timeout_seconds",
+                    "got timeout %.3f s; want at most the interval %.3f s",
+                    (double)t->timeout_ms / 1000, (double)t->interval_ms / 1000);
+    if (burst_ms >= t->interval_ms)
+        problem_add(p, NULL, "burst.times",
+                    "the burst takes %.3f s; want less than the interval %.3f s",
+                    (double)burst_ms / 1000, (double)t->interval_ms / 1000);
+}
+
+static int refuse(const struct problems *p, struct err *err)
+{
+    size_t n = p->list.n + p->dropped;
+    return err_set(err, ERR_INVALID, "%zu field%s invalid", n, n == 1 ? " is" : "s are");
+}
+
+/* The whole target as it will be stored, or -1. */
+static int prepare(struct core *c, const struct target *t, const struct node *config,
+                   struct arena *a, struct problems *p, struct target *out, const char **instance,
+                   struct err *err)
+{
+    *out = *t;
+    const struct prober_ops *ops = prober_by_type(t->type);
+    size_t before = p->list.n + p->dropped;
+    check_times(t, p);
+    check_ids(c, t, p);
+    bool good = core__check_config(t->type, config, a, p, "config", instance);
+    if (!good || p->list.n + p->dropped != before)
+        return refuse(p, err);
+    out->config_json = normal_json(ops->options, config, a);
+    if (!out->config_json)
+        return err_set(err, ERR_TOO_LARGE, "config is larger than %d bytes", LINK_MAX);
+    out->updated_ms = clock_wall_ms();
+    out->source = SOURCE_API;
+    return 0;
+}
+
+static void apply_target(struct core *c, const struct target *t, const struct node *config,
+                         const char *instance)
+{
+    struct entry *old = core__entry(c, t->id);
+    bool was_enabled = old && old->target->enabled;
+    struct entry *e = core__entry_put(c, t, config, instance);
+    batch_target_put(core__batch(c), e->target);
+    if (was_enabled && !t->enabled)
+        core__close_alert(c, e, TARGET_DISABLED, "monitoring was paused");
+    else if (!was_enabled && t->enabled && e->state.status == TARGET_DISABLED)
+        core__close_alert(c, e, TARGET_UNKNOWN, "monitoring was resumed");
+    if (e->watcher)
+        e->watcher->dirty = true;
+    core__plan_watchers(c);
+    core__event_target(c, e);
+}
+
+int core_target_put(struct core *c, const struct target *t, const struct node *config,
+                    struct problems *p, struct waiter *w, uint64_t *id, struct err *err)
+{
+    check_magic(c, CORE_MAGIC);
+    struct entry *old = t->id ? core__entry(c, t->id) : NULL;
+    if (t->id && !old)
+        return err_set(err, ERR_NOT_FOUND, "no target has the id %llu", (unsigned long long)t->id);
+    if (old && old->target->source == SOURCE_FILE)
+        return err_set(err, ERR_CONFLICT,
+                       "the target \"%s\" belongs to the configuration file; change it there",
+                       old->target->name);
+    struct entry *same = core__entry_by_name(c, t->group, t->name);
+    if (same && same != old)
+        return err_set(err, ERR_CONFLICT, "the group \"%s\" already has a target named \"%s\"",
+                       t->group, t->name);
+    struct arena *a cleanup(arena_freep) = arena_new();
+    struct target whole;
+    const char *instance = "";
+    if (prepare(c, t, config, a, p, &whole, &instance, err) != 0)
+        return -1;
+    if (!old) {
+        whole.id = ++c->ids.target;
+        whole.created_ms = whole.updated_ms;
+    } else {
+        whole.created_ms = old->target->created_ms;
+    }
+    apply_target(c, &whole, config, instance);
+    *id = whole.id;
+    core__commit_wait(c, w);
+    return 0;
+}
+
+int core_target_enable(struct core *c, uint64_t id, bool enabled, struct waiter *w, struct err *err)
+{
+    check_magic(c, CORE_MAGIC);
+    struct entry *e = core__entry(c, id);
+    if (!e)
+        return err_set(err, ERR_NOT_FOUND, "no target has the id %llu", (unsigned long long)id);
+    struct arena *a cleanup(arena_freep) = arena_new();
+    struct target t = *e->target;
+    t.enabled = enabled;
+    struct cur in = CUR_INIT(arena_memdup(a, e->config, e->config_n), e->config_n);
+    struct node *config = node_decode(a, &in, err);
+    must(config);
+    struct target *copy = target_clone(&t); /* t borrows from the entry that is replaced */
+    apply_target(c, copy, config, arena_strdup(a, e->instance));
+    target_free(copy);
+    core__commit_wait(c, w);
+    return 0;
+}
+
+static void drop_dependency(struct core *c, uint64_t gone)
+{
+    for (size_t i = 0; i < c->order.n; i++) {
+        struct id_list ids = c->order.at[i]->target->depends_on;
+        for (uint32_t k = 0; k < ids.n; k++)
+            if (ids.at[k] == gone)
+                ids.at[k] = 0; /* an id no target has: suppress_find passes over it */
+    }
+}
+
+void core__target_remove(struct core *c, struct entry *e)
+{
+    uint64_t id = e->target->id;
+    core__close_alert(c, e, TARGET_DISABLED, "the target was removed");
+    batch_target_del(core__batch(c), id);
+    drop_dependency(c, id);
+    if (e->watcher)
+        e->watcher->dirty = true;
+    core__entry_del(c, e);
+    core__event_simple(c, "target_removed", id);
+}
+
+int core_target_del(struct core *c, uint64_t id, struct waiter *w, struct err *err)
+{
+    check_magic(c, CORE_MAGIC);
+    struct entry *e = core__entry(c, id);
+    if (!e)
+        return err_set(err, ERR_NOT_FOUND, "no target has the id %llu", (unsigned long long)id);
+    if (e->target->source == SOURCE_FILE)
+        return err_set(err, ERR_CONFLICT,
+                       "the target \"%s\" belongs to the configuration file; remove it there",
+                       e->target->name);
+    core__target_remove(c, e);
+    core__plan_watchers(c);
+    core__commit_wait(c, w);
+    return 0;
+}
+
+int core_channel_put(struct core *c, const struct channel *ch, struct problems *p, struct waiter *w,
+                     uint64_t *id, struct err *err)
+{
+    check_magic(c, CORE_MAGIC);
+    struct chan *old = ch->id ? core__chan(c, ch->id) : NULL;
+    if (ch->id && !old)
+        return err_set(err, ERR_NOT_FOUND, "no channel has the id %llu",
+                       (unsigned long long)ch->id);
+    if (old && old->channel->source == SOURCE_FILE)
+        return err_set(err, ERR_CONFLICT,
+                       "the channel \"%s\" belongs to the configuration file; change it there",
+                       old->channel->name);
+    struct chan *same = core__chan_by_name(c, ch->name);
+    if (same && same != old)
+        return err_set(err, ERR_CONFLICT, "there is already a channel named \"%s\"", ch->name);
+    struct channel whole = *ch;
+    whole.source = SOURCE_API;
+    whole.updated_ms = clock_wall_ms();
+    whole.created_ms = old ? old->channel->created_ms : whole.updated_ms;
+    if (!old)
+        whole.id = c->ids.channel + 1;
+    struct chan *made = core__chan_put(c, &whole, p);
+    if (!made)
+        return refuse(p, err);
+    if (!old)
+        c->ids.channel++;
+    batch_channel_put(core__batch(c), made->channel);
+    core__channel_changed(c, made);
+    core__event_simple(c, "channel", whole.id);
+    *id = whole.id;
+    core__commit_wait(c, w);
+    return 0;
+}
+
+int core_channel_enable(struct core *c, uint64_t id, bool enabled, struct waiter *w,
+                        struct err *err)
+{
+    check_magic(c, CORE_MAGIC);
+    struct chan *ch = core__chan(c, id);
+    if (!ch)
+        return err_set(err, ERR_NOT_FOUND, "no channel has the id %llu", (unsigned long long)id);
+    ch->channel->enabled = enabled;
+    ch->channel->updated_ms = clock_wall_ms();
+    batch_channel_put(core__batch(c), ch->channel);
+    core__channel_changed(c, ch);
+    core__event_simple(c, "channel", id);
+    core__commit_wait(c, w);
+    return 0;
+}
+
+void core__channel_remove(struct core *c, struct chan *ch)
+{
+    uint64_t id = ch->channel->id;
+    core__channel_gone(c, id);
+    batch_channel_del(core__batch(c), id);
+    core__chan_del(c, ch);
+    core__event_simple(c, "channel_removed", id);
+}
+
+int core_channel_del(struct core *c, uint64_t id, struct waiter *w, struct err *err)
+{
+    check_magic(c, CORE_MAGIC);
+    struct chan *ch = core__chan(c, id);
+    if (!ch)
+        return err_set(err, ERR_NOT_FOUND, "no channel has the id %llu", (unsigned long long)id);
+    if (ch->channel->source == SOURCE_FILE)
+        return err_set(err, ERR_CONFLICT,
+                       "the channel \"%s\" belongs to the configuration file; remove it there",
+                       ch->channel->name);
+    core__channel_remove(c, ch);
+    core__commit_wait(c, w);
+    return 0;
+}
+
+static size_t window_of(const struct core *c, uint64_t id)
+{
+    for (size_t i = 0; i < c->windows.n; i++)
+        if (c->windows.at[i]->id == id)
+            return i;
+    return c->windows.n;
+}
+
+int core_maintenance_put(struct core *c, const struct maintenance *m, struct waiter *w,
+                         uint64_t *id, struct err *err)
+{
+    check_magic(c, CORE_MAGIC);
+    size_t at = m->id ? window_of(c, m->id) : c->windows.n;
+    if (m->id && at == c->windows.n)
+        return err_set(err, ERR_NOT_FOUND, "no maintenance has the id %llu",
+                       (unsigned long long)m->id);
+    if (m->ends_ms && m->ends_ms <= m->starts_ms)
+        return err_set(err, ERR_INVALID, "ends_at is not after starts_at");
+    struct maintenance *copy = maintenance_clone(m);
+    if (!m->id) {
+        copy->id = ++c->ids.maintenance;
+        copy->created_ms = clock_wall_ms();
+        vec_push(&c->windows, copy);
+    } else {
+        maintenance_free(c->windows.at[at]);
+        c->windows.at[at] = copy;
+    }
+    batch_maintenance_put(core__batch(c), copy);
+    *id = copy->id;
+    core__recheck_waiting(c);
+    core__event_simple(c, "maintenance", copy->id);
+    core__commit_wait(c, w);
+    return 0;
+}
+
+int core_maintenance_del(struct core *c, uint64_t id, struct waiter *w, struct err *err)
+{
+    check_magic(c, CORE_MAGIC);
+    size_t at = window_of(c, id);
+    if (at == c->windows.n)
+        return err_set(err, ERR_NOT_FOUND, "no maintenance has the id %llu",
+                       (unsigned long long)id);
+    maintenance_free(c->windows.at[at]);
+    memmove(&c->windows.at[at], &c->windows.at[at + 1],
+            (--c->windows.n - at) * sizeof(c->windows.at[0]));
+    batch_maintenance_del(core__batch(c), id);
+    core__recheck_waiting(c);
+    core__event_simple(c, "maintenance_removed", id);
+    core__commit_wait(c, w);
+    return 0;
+}
+
+static struct watcher_slot *any_watcher(struct core *c)
+{
+    vec_each (&c->watchers, it)
+        if ((*it)->wanted && link_connected(c->link, (*it)->key))
+            return *it;
+    return NULL;
+}
+
+static uint64_t expect_answer(struct core *c, struct watcher_slot *s, struct waiter *w,
+                              int64_t within_ms)
+{
+    struct pending_check *p = calloc(1, sizeof(*p));
+    must(p);
+    *p = (struct pending_check){waiter_ref(w), s, clock_mono_ns() + within_ms * NS_PER_MS};
+    map_u64_put(c->checks, ++c->next_request, p);
+    return c->next_request;
+}
+
+static void forget_answer(struct core *c, uint64_t request)
+{
+    struct pending_check *p = map_u64_del(c->checks, request);
+    if (p)
+        waiter_unref(p->waiter);
+    free(p);
+}
+
+static int64_t patience_ms(const struct target *t)
+{
+    int64_t burst = t->burst.times > 1 ? (t->burst.times - 1) * t->burst.delta_ms : 0;
+    return t->timeout_ms * (t->attempts > 0 ? t->attempts : 1) + burst + 2000;
+}
+
+int core_check(struct core *c, uint64_t target_id, struct waiter *w, struct err *err)
+{
+    check_magic(c, CORE_MAGIC);
+    struct entry *e = core__entry(c, target_id);
+    if (!e)
+        return err_set(err, ERR_NOT_FOUND, "no target has the id %llu",
+                       (unsigned long long)target_id);
+    if (!e->target->enabled)
+        return err_set(err, ERR_CONFLICT, "the target \"%s\" is paused; resume it first",
+                       e->target->name);
+    must(e->watcher);
+    uint64_t request = expect_answer(c, e->watcher, w, patience_ms(e->target));
+    struct buf id = BUF_INIT(8);
+    buf_put_u64(&id, target_id);
+    int rc = link_send(c->link, e->watcher->key, LINK_CHECK, request, id.data, id.len, err);
+    buf_done(&id);
+    if (rc != 0)
+        forget_answer(c, request);
+    return rc;
+}
+
+int core_try(struct core *c, const struct target *t, const struct node *config, struct problems *p,
+             struct waiter *w, struct err *err)
+{
+    check_magic(c, CORE_MAGIC);
+    struct arena *a cleanup(arena_freep) = arena_new();
+    const char *instance;
+    if (!core__check_config(t->type, config, a, p, "config", &instance))
+        return refuse(p, err);
+    struct watcher_slot *s = any_watcher(c);
+    if (!s)
+        return err_set(err, ERR_BUSY, "no watcher is connected yet; try again in a moment");
+    struct buf bytes = BUF_INIT(LINK_MAX), entry = BUF_INIT(LINK_MAX);
+    node_encode(config, &bytes);
+    assign_encode(t, (struct str){bytes.data, bytes.len}, 0, false, &entry);
+    int rc = -1;
+    if (bytes.failed || entry.failed) {
+        err_set(err, ERR_TOO_LARGE, "config is larger than %d bytes", LINK_MAX);
+    } else {
+        uint64_t request = expect_answer(c, s, w, patience_ms(t));
+        rc = link_send(c->link, s->key, LINK_TRY, request, entry.data, entry.len, err);
+        if (rc != 0)
+            forget_answer(c, request);
+    }
+    buf_done(&bytes);
+    buf_done(&entry);
+    return rc;
+}
+
+/* Answers that did not come: the watcher died, or was replaced. */
+void core__expire_checks(struct core *c)
+{
+    uint64_t id;
+    void *value;
+    int64_t now = clock_mono_ns();
+    for (size_t it = 0; map_u64_next(c->checks, &it, &id, &value);) {
+        struct pending_check *p = value;
+        if (p->deadline_ns > now)
+            continue;
+        struct err err = {0};
+        err_set(&err, ERR_TIMEOUT, "the watcher did not answer in time");
+        waiter_finish(p->waiter, &err, NULL, 0);
+        forget_answer(c, id);
+    }
+}

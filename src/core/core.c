@@ -1,0 +1,313 @@
+/* The core's life: opening the store and loading what there is, the slow tick, views for those who ask, and a stop that
+ * loses nothing. Main loop of the core process. */
+#include "core/core.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "core/core_priv.h"
+#include "io/fiber.h"
+
+#define TICK_NS NS_PER_S
+#define STOP_NS (8 * NS_PER_S)
+
+static void on_store_health(void *arg, const struct err *err)
+{
+    struct core *c = arg;
+    check_magic(c, CORE_MAGIC);
+    if (err) {
+        c->store_err = *err;
+        log_error("the store does not accept writes; ringing goes on from memory", F_ERR(err));
+    } else {
+        err_clear(&c->store_err);
+        log_info("the store works again");
+    }
+    core__own_alert(c, &c->own_store, "Belfry: store", err != NULL,
+                    err ? err->msg : "the store works again");
+}
+
+struct loading {
+    struct core *core;
+    struct err *err;
+    bool failed;
+};
+
+static void load_channel(void *arg, const struct channel *ch)
+{
+    struct loading *l = arg;
+    struct arena *a = arena_new();
+    struct problems p;
+    problems_init(&p, a);
+    if (!core__chan_put(l->core, ch, &p))
+        log_error("a stored channel cannot be used by this build; it does not ring",
+                  F_STR("channel", ch->name), F_STR("error", p.list.n ? p.list.at[0].message : ""));
+    problems_done(&p);
+    arena_free(a);
+}
+
+static void load_target(void *arg, const struct target *t, const struct target_state *st,
+                        const char *last_message)
+{
+    struct loading *l = arg;
+    struct arena *a = arena_new();
+    struct err err = {0};
+    struct problems p;
+    const char *instance = "";
+    problems_init(&p, a);
+    struct node *config = node_from_json(a, t->config_json, strlen(t->config_json), &err);
+    if (!config)
+        config = node_map(a);
+    if (!core__check_config(t->type, config, a, &p, "config", &instance))
+        log_warn("a stored target cannot be probed by this build; its rounds fail",
+                 F_STR("target", t->name),
+                 F_STR("error", p.list.n ? p.list.at[0].message : err.msg));
+    struct entry *e = core__entry_put(l->core, t, config, instance);
+    e->state = *st;
+    e->last_message = last_message && *last_message ? strdup(last_message) : NULL;
+    problems_done(&p);
+    arena_free(a);
+}
+
+static void load_alert(void *arg, const struct alert *al)
+{
+    struct loading *l = arg;
+    struct core *c = l->core;
+    core__alert_put(c, al);
+    if (al->target_id == 0 && strcmp(al->target_name, "Belfry: store") == 0)
+        c->own_store = al->id;
+    else if (al->target_id == 0)
+        c->own_network = al->id;
+}
+
+static void load_delivery(void *arg, const struct delivery *d)
+{
+    struct loading *l = arg;
+    struct core *c = l->core;
+    struct arena *a = arena_new();
+    struct err err = {0};
+    struct alert al = {0};
+    if (!core__alert(c, d->alert_id) && store_load_alert(c->store, d->alert_id, a, &al, &err) == 0)
+        core__alert_put(c, &al);
+    if (core__alert(c, d->alert_id))
+        core__delivery_keep(c, d);
+    else
+        log_error("a waiting message names an alert that is gone; it is dropped", F_ERR(&err));
+    arena_free(a);
+}
+
+static void load_window(void *arg, const struct maintenance *m)
+{
+    struct loading *l = arg;
+    vec_push(&l->core->windows, maintenance_clone(m));
+}
+
+static void add_told(void *arg, const struct delivery *d)
+{
+    struct entry *e = arg;
+    if (d->kind != EVENT_FIRED)
+        return;
+    e->told.at = realloc(e->told.at, (e->told.n + 1) * sizeof(uint64_t));
+    must(e->told.at);
+    e->told.at[e->told.n++] = d->channel_id;
+}
+
+/* Who heard of the alerts that are open: they must hear of the end. */
+static int load_told(struct core *c, struct err *err)
+{
+    struct store_reader *r = store_reader_open(c->store, err);
+    int rc = r ? 0 : -1;
+    for (size_t i = 0; rc == 0 && i < c->order.n; i++) {
+        struct entry *e = c->order.at[i];
+        if (e->state.open_alert_id)
+            rc = store_deliveries_of(r, e->state.open_alert_id, add_told, e, err);
+    }
+    store_reader_close(&r);
+    return rc;
+}
+
+static int load_all(struct core *c, struct err *err)
+{
+    struct loading l = {.core = c};
+    if (store_load_max_ids(c->store, &c->ids, err) != 0 ||
+        store_load_channels(c->store, load_channel, &l, err) != 0 ||
+        store_load_targets(c->store, load_target, &l, err) != 0 ||
+        store_load_open_alerts(c->store, load_alert, &l, err) != 0 ||
+        store_load_pending_deliveries(c->store, load_delivery, &l, err) != 0 ||
+        store_load_maintenances(c->store, load_window, &l, err) != 0)
+        return -1;
+    return load_told(c, err);
+}
+
+static void check_own_network(struct core *c)
+{
+    bool gone = c->references.n > 0;
+    for (uint32_t i = 0; i < c->references.n; i++) {
+        const struct entry *e = core__entry(c, c->references.at[i]);
+        gone = gone && e && e->target->enabled && e->state.fail_count > 0;
+    }
+    if (gone == (c->own_network != 0))
+        return;
+    core__own_alert(
+        c, &c->own_network, "Belfry: own network", gone,
+        gone
+            ? "every reference target fails: Belfry's own network is gone; other alerts are held back"
+            : "the reference targets answer again");
+}
+
+static void on_tick(struct timer *t)
+{
+    struct core *c = container_of(t, struct core, tick_timer);
+    check_magic(c, CORE_MAGIC);
+    check_own_network(c);
+    core__recheck_waiting(c);
+    core__expire_checks(c);
+    core__retire_unwanted(c);
+    timer_start(c->loop, t, clock_mono_ns() + TICK_NS, on_tick);
+}
+
+static int open_store(struct core *c, struct err *err)
+{
+    bool damaged = false;
+    char *path = path_join(c->config->data_dir, "belfry.db");
+    struct store_options opt = {
+        .path = path,
+        .results_keep_ms = c->config->results.keep_ms,
+        .results_max_bytes = c->config->results.max_size,
+        .loop = c->loop,
+        .on_health = on_store_health,
+        .arg = c,
+    };
+    c->store = store_open(&opt, &damaged, err);
+    free(path);
+    if (c->store && damaged)
+        log_error("the database was damaged; it was set aside and a new one begun",
+                  F_STR("data_dir", c->config->data_dir));
+    return c->store ? 0 : -1;
+}
+
+static int open_link(struct core *c, struct err *err)
+{
+    char *path = path_join(c->run_dir, "link.sock");
+    c->link = link_listen(c->loop, path, core__on_link, c, err);
+    free(path);
+    return c->link ? 0 : -1;
+}
+
+static int open_notify(struct core *c, struct err *err)
+{
+    c->notify.loop = c->loop;
+    c->notify.resolver = resolver_new(c->loop, err);
+    c->notify.http = c->notify.resolver ? http_client_new(c->loop, c->notify.resolver, err) : NULL;
+    return c->notify.http ? 0 : -1;
+}
+
+static int make_run_dirs(struct core *c, struct err *err)
+{
+    static const char *const dirs[] = {"assign", "rings", "beat"};
+    for (size_t i = 0; i < array_len(dirs); i++) {
+        char *path = path_join(c->run_dir, dirs[i]);
+        int rc = fs_mkdirs(path, 0700, err);
+        free(path);
+        if (rc != 0)
+            return -1;
+    }
+    return 0;
+}
+
+struct core *core_new(const struct core_options *opt, struct err *err)
+{
+    struct core *c = calloc(1, sizeof(*c));
+    must(c);
+    c->magic = CORE_MAGIC;
+    c->loop = opt->loop;
+    c->config = config_ref(opt->config);
+    c->config_path = strdup(opt->config_path);
+    c->run_dir = path_join(opt->config->data_dir, "run");
+    c->events = opt->events;
+    c->units_changed = opt->units_changed;
+    c->units_arg = opt->arg;
+    c->targets = map_u64_new();
+    c->target_names = map_str_new();
+    c->channels = map_u64_new();
+    c->deliveries = map_u64_new();
+    c->alerts = map_u64_new();
+    c->checks = map_u64_new();
+    c->group_logs = map_str_new();
+    c->next_request = (uint64_t)clock_wall_ms()
+                      << 16; /* answers to an earlier life match nothing */
+    core__commit_init(c);
+    if (make_run_dirs(c, err) != 0 || open_store(c, err) != 0 || load_all(c, err) != 0 ||
+        core__sync_config(c, c->config, err) != 0 || open_link(c, err) != 0 ||
+        open_notify(c, err) != 0) {
+        core_free(c);
+        return NULL;
+    }
+    core__deliver_init(c);
+    core__plan_watchers(c);
+    core__drain_all(c);
+    c->ready = true;
+    timer_start(c->loop, &c->tick_timer, clock_mono_ns() + TICK_NS, on_tick);
+    log_info("the core is ready", F_INT("targets", c->order.n),
+             F_INT("channels", c->channel_order.n), F_INT("watchers", c->watchers.n));
+    return c;
+}
+
+static void on_stopping(struct timer *t)
+{
+    struct core *c = container_of(t, struct core, tick_timer);
+    check_magic(c, CORE_MAGIC);
+    core__drain_all(c);
+    core__commit_now(c);
+    bool idle = core__commits_idle(c) && c->sends_under_way == 0;
+    if (!idle && clock_mono_ns() < c->stop_deadline_ns) {
+        timer_start(c->loop, t, clock_mono_ns() + 20 * NS_PER_MS, on_stopping);
+        return;
+    }
+    c->stopped(c->stopped_arg);
+}
+
+void core_stop(struct core *c, void (*done)(void *arg), void *arg)
+{
+    check_magic(c, CORE_MAGIC);
+    if (c->stopping)
+        return;
+    c->stopping = true;
+    c->stopped = done;
+    c->stopped_arg = arg;
+    c->stop_deadline_ns = clock_mono_ns() + STOP_NS;
+    timer_stop(&c->dispatch_timer);
+    timer_start(c->loop, &c->tick_timer, clock_mono_ns(), on_stopping);
+}
+
+void core_free(struct core *c)
+{
+    if (!c)
+        return;
+    check_magic(c, CORE_MAGIC);
+    timer_stop(&c->tick_timer);
+    timer_stop(&c->dispatch_timer);
+    core__commit_done(c);
+    store_close(c->store);
+    link_server_close(&c->link);
+    core__watchers_free(c);
+    http_client_free(c->notify.http);
+    resolver_free(c->notify.resolver);
+    dispatch_free(c->dispatch);
+    uint64_t id;
+    void *value;
+    for (size_t it = 0; map_u64_next(c->deliveries, &it, &id, &value);)
+        free(value);
+    map_u64_free(c->deliveries);
+    core__alerts_free(c);
+    map_u64_free(c->checks);
+    core__registry_free(c);
+    core__logs_close(c);
+    config_unref(&c->config);
+    free(c->references.at);
+    free(c->config_path);
+    free(c->run_dir);
+    c->magic = 0;
+    free(c);
+}

@@ -1,0 +1,124 @@
+/* The core: joins senses, judgement and bell. Holds every target and channel with its live state, takes the watchers'
+ * results from their rings, judges them, has them stored, and rings.
+ *
+ * Belongs to the core process's main loop. Other threads (HTTP) reach it in two ways only: loop_call for what is
+ * answered at once, and a struct waiter for what ends later (a commit, a probe, a vendor's answer). */
+#ifndef CORE_CORE_H
+#define CORE_CORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "config/option.h"
+#include "core/waiter.h"
+#include "io/http_server.h"
+#include "io/loop.h"
+#include "ipc/beat.h"
+#include "ipc/ring.h"
+#include "model/alert.h"
+#include "model/result.h"
+#include "model/target.h"
+#include "store/store.h"
+
+struct core;
+
+struct core_options {
+    struct loop *loop;
+    struct config *config;            /* a reference of its own is taken */
+    const char *config_path;          /* for reloads */
+    struct sse_hub *events;           /* borrowed */
+    void (*units_changed)(void *arg); /* data/run/units was rewritten: tell the warden */
+    void *arg;
+};
+
+/* Opens the store, loads everything, syncs with the configuration, writes assignments and units, attaches rings. */
+struct core *core_new(const struct core_options *opt, struct err *err);
+/* Drains the rings, lets messages under way end (bounded), commits; then calls done on the loop. */
+void core_stop(struct core *c, void (*done)(void *arg), void *arg);
+void core_free(struct core *c);
+
+struct loop *core_loop(struct core *c);
+struct store *core_store(struct core *c);
+const struct config *core_config(struct core *c); /* borrowed until the next reload */
+bool core_ready(const struct core *c);
+/* NULL while the store works; else what is wrong with it. */
+const char *core_store_trouble(const struct core *c);
+
+/* --- reading: on the loop --- */
+struct core_target {
+    const struct target *target;
+    struct target_state state;
+    const char *last_message;
+    const char *instance;
+    const void *last_result; /* result_decode form; NULL before the first */
+    size_t last_result_n;
+    const struct alert *open; /* firing alert; NULL */
+    const char *watcher;      /* name of the watcher that probes it; "" when none */
+};
+bool core_target_get(struct core *c, uint64_t id, struct core_target *out);
+/* In order of id, from the first id > after; stops when fn returns false. */
+void core_targets_each(struct core *c, uint64_t after,
+                       bool (*fn)(void *arg, const struct core_target *t), void *arg);
+size_t core_target_count(struct core *c);
+const struct channel *core_channel_get(struct core *c, uint64_t id);
+void core_channels_each(struct core *c,
+                        bool (*fn)(void *arg, const struct channel *ch, size_t waiting), void *arg);
+void core_maintenances_each(struct core *c, bool (*fn)(void *arg, const struct maintenance *m),
+                            void *arg);
+void core_alerts_each(struct core *c, bool (*fn)(void *arg, const struct alert *a),
+                      void *arg); /* open ones */
+
+struct core_watcher_info {
+    const char *name, *group;
+    bool connected;
+    uint32_t targets;
+    struct ring_stats ring;
+    const struct beat_page *beat; /* NULL when not mapped */
+};
+void core_watchers_each(struct core *c, bool (*fn)(void *arg, const struct core_watcher_info *w),
+                        void *arg);
+
+struct core_stats {
+    uint64_t results, results_dropped, results_replayed, alerts_fired, alerts_resolved;
+    uint64_t deliveries_sent, deliveries_failed, delivery_retries;
+    uint64_t reloads, reload_failures;
+    int64_t last_reload_ms;
+    bool last_reload_ok;
+    size_t pending_ops, pending_bytes, deliveries_waiting;
+};
+void core_get_stats(struct core *c, struct core_stats *out);
+
+/* --- changing: on the loop. 0 and the waiter is done after the commit; -1 with *err (and field problems in p)
+ * and the waiter untouched. --- */
+
+/* t->id 0 creates (name unique in its group: CONFLICT), else replaces; file-owned targets are refused (CONFLICT).
+ * config: the prober's configuration as given ("url" allowed). *id gets the id. */
+int core_target_put(struct core *c, const struct target *t, const struct node *config,
+                    struct problems *p, struct waiter *w, uint64_t *id, struct err *err);
+int core_target_del(struct core *c, uint64_t id, struct waiter *w, struct err *err);
+int core_channel_put(struct core *c, const struct channel *ch, struct problems *p, struct waiter *w,
+                     uint64_t *id, struct err *err);
+/* Switching on and off is allowed for file-owned channels and targets too; it lasts until the next reload that changes them. */
+int core_channel_enable(struct core *c, uint64_t id, bool enabled, struct waiter *w,
+                        struct err *err);
+int core_target_enable(struct core *c, uint64_t id, bool enabled, struct waiter *w,
+                       struct err *err);
+int core_channel_del(struct core *c, uint64_t id, struct waiter *w, struct err *err);
+int core_maintenance_put(struct core *c, const struct maintenance *m, struct waiter *w,
+                         uint64_t *id, struct err *err);
+int core_maintenance_del(struct core *c, uint64_t id, struct waiter *w, struct err *err);
+
+/* Probes now: the waiter gets the encoded result (model/result.h). */
+int core_check(struct core *c, uint64_t target_id, struct waiter *w, struct err *err);
+/* Probes something that is not (yet) a target, in a watcher. */
+int core_try(struct core *c, const struct target *t, const struct node *config, struct problems *p,
+             struct waiter *w, struct err *err);
+/* Sends a real test message: the waiter gets the vendor's answer as text, or the error. ch->id 0: one not saved yet. */
+int core_channel_test(struct core *c, const struct channel *ch, struct problems *p,
+                      struct waiter *w, struct err *err);
+
+/* Reads the configuration again. -1 with all problems when it does not validate; then nothing changed. */
+int core_reload(struct core *c, struct problems *p, struct err *err);
+
+#endif

@@ -1,0 +1,203 @@
+/* Inside of the core: its tables and what its rooms offer each other. Everything here runs on the main loop. */
+#ifndef CORE_CORE_PRIV_H
+#define CORE_CORE_PRIV_H
+
+#include "alert/dispatch.h"
+#include "alert/judge.h"
+#include "alert/suppress.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/vec.h"
+#include "core/core.h"
+#include "ipc/assign.h"
+#include "ipc/link.h"
+#include "notify/channel.h"
+#include "probe/prober.h"
+
+#define CORE_MAGIC                 0xbe1fc03eu
+#define CORE_FIRST_WATCHER_TARGETS 64
+
+/* A target with its live state. */
+struct entry {
+    const struct target *target;
+    struct target_state state;
+    char *last_message;
+    char *instance;
+    void *last_result; /* encoded; for the page and /metrics */
+    uint32_t last_result_n;
+    uint32_t config_n;
+    void *config; /* node_encode'd, as the watcher gets it */
+    uint64_t spec_hash;
+    uint64_t seen_reload; /* generation of the configuration that last named it */
+    struct id_list told;  /* channels that heard of the open alert */
+    struct watcher_slot *watcher;
+};
+
+struct chan {
+    struct channel *channel;
+    const struct channel_ops *ops;
+    struct arena *arena; /* of the bound options */
+    void *config;
+    uint64_t seen_reload;
+};
+
+/* What a group (or one of several shards of it) is to the core. */
+struct watcher_slot {
+    char *name; /* "payments/0": titles, logs */
+    char *key;  /* file name of ring, beat and assignment */
+    char *group;
+    uint32_t shard;
+    struct ring *ring;
+    struct beat_page *beat;
+    uint64_t read_seq; /* last record taken from the ring */
+    uint64_t cursor;   /* last record known to be stored, from an earlier life */
+    uint32_t targets;
+    bool dirty;  /* its assignment must be written */
+    bool wanted; /* the configuration still has it */
+    bool damaged;
+    struct timer drain;
+    struct core *core;
+};
+
+/* A request that a watcher answers with a result carrying its number. */
+struct pending_check {
+    struct waiter *waiter;
+    struct watcher_slot *slot;
+    int64_t deadline_ns;
+};
+
+/* A batch on its way, with what must happen when it is durable. */
+struct commit;
+
+struct core {
+    uint32_t magic;
+    struct loop *loop;
+    struct store *store;
+    struct config *config;
+    char *config_path, *run_dir;
+    struct sse_hub *events;
+    void (*units_changed)(void *arg);
+    void *units_arg;
+
+    struct map_u64 *targets;      /* id → entry */
+    struct map_str *target_names; /* group NUL name → entry */
+    vec_of(struct entry *) order; /* by id */
+    struct map_u64 *channels;     /* id → chan */
+    vec_of(struct chan *) channel_order;
+    vec_of(struct maintenance *) windows;
+    struct map_u64 *deliveries;      /* id → struct delivery, pending ones */
+    struct map_u64 *alerts;          /* id → struct live_alert */
+    struct id_list references;       /* own network */
+    uint64_t own_network, own_store; /* Belfry's own open alerts; 0: not firing */
+    vec_of(struct watcher_slot *) watchers;
+    struct link_server *link;
+    struct dispatch *dispatch;
+    struct notify_env notify;
+    struct store_max_ids ids;
+
+    struct commit *commit;        /* being filled */
+    struct commit *under_way;     /* submitted */
+    vec_of(struct commit *) held; /* in order, while the store fails */
+    struct err store_err;         /* code OK while it works */
+    struct timer flush_timer, retry_timer, dispatch_timer, tick_timer;
+
+    struct map_u64 *checks; /* request → pending_check */
+    uint64_t next_request;
+    uint64_t reload_generation, assign_generation;
+    struct map_str *group_logs; /* group → struct group_log */
+    uint32_t sends_under_way;
+    bool ready, stopping;
+    void (*stopped)(void *arg);
+    void *stopped_arg;
+    int64_t stop_deadline_ns;
+    struct core_stats stats;
+};
+
+/* --- registry.c: tables --- */
+struct entry *core__entry(struct core *c, uint64_t id);
+struct entry *core__entry_by_name(struct core *c, const char *group, const char *name);
+/* Takes over a clone of t; config is encoded. Replaces an entry of the same id. */
+struct entry *core__entry_put(struct core *c, const struct target *t, const struct node *config,
+                              const char *instance);
+void core__entry_del(struct core *c, struct entry *e);
+struct chan *core__chan(struct core *c, uint64_t id);
+struct chan *core__chan_by_name(struct core *c, const char *name);
+/* NULL with problems when the options do not bind. */
+struct chan *core__chan_put(struct core *c, const struct channel *ch, struct problems *p);
+void core__chan_del(struct core *c, struct chan *ch);
+void core__registry_free(struct core *c);
+/* Compiles the target's configuration once, to check it and to learn its instance text (in a). */
+bool core__check_config(const char *type, const struct node *config, struct arena *a,
+                        struct problems *p, const char *path, const char **instance);
+
+/* --- commit.c: batches --- */
+struct batch *core__batch(struct core *c); /* the one being filled */
+void core__commit_soon(struct core *c);    /* within 100 ms */
+void core__commit_now(struct core *c);     /* in this turn, after the one under way */
+void core__commit_wait(struct core *c,
+                       struct waiter *w); /* finished when the present batch is durable */
+void core__commit_free_ring(struct core *c, struct watcher_slot *s, uint64_t seq);
+void core__commit_release(struct core *c, uint64_t delivery_id); /* may be sent once durable */
+bool core__commits_idle(const struct core *c);
+bool core__commits_crowded(const struct core *c); /* so much waits that rings should wait too */
+void core__commit_init(struct core *c);
+void core__commit_done(struct core *c);
+
+/* --- ingest.c: rings → judge --- */
+void core__attach_ring(struct core *c, struct watcher_slot *s);
+void core__detach_ring(struct watcher_slot *s);
+void core__drain_all(struct core *c);
+void core__on_link(void *arg, const char *peer, const struct link_message *m);
+
+/* --- alerts.c: alerts that are open, or closed with deliveries still to go out --- */
+const struct alert *core__alert(struct core *c, uint64_t id); /* NULL when unknown or id 0 */
+void core__alert_put(struct core *c,
+                     const struct alert *a);        /* copies; replaces the one of its id */
+void core__alert_hold(struct core *c, uint64_t id); /* a delivery names it */
+void core__alert_unhold(struct core *c, uint64_t id);
+void core__alerts_free(struct core *c);
+
+/* --- judging.c: executing the judge's actions --- */
+void core__judge(struct core *c, struct entry *e, const struct result *r);
+void core__close_alert(struct core *c, struct entry *e, enum target_status status,
+                       const char *message);
+void core__recheck_waiting(struct core *c); /* suppressed alerts whose suppression may be over */
+void core__own_alert(struct core *c, uint64_t *open, const char *name, bool failing,
+                     const char *message);
+
+/* --- deliver.c: the bell --- */
+void core__deliver_init(struct core *c);
+struct delivery *core__delivery_keep(struct core *c,
+                                     const struct delivery *d);    /* a pending one, into memory */
+void core__delivery_add(struct core *c, const struct delivery *d); /* durable now: may go out */
+void core__dispatch_soon(struct core *c);
+void core__channel_changed(struct core *c, const struct chan *ch);
+void core__channel_gone(struct core *c, uint64_t channel_id);
+
+/* --- assign.c: what watchers must do --- */
+void core__plan_watchers(
+    struct core *c); /* one or several a group; places targets, writes files that changed */
+void core__write_assignments(struct core *c); /* the dirty ones, and tells their watchers */
+struct watcher_slot *core__watcher_by_name(struct core *c, const char *key);
+
+void core__retire_unwanted(struct core *c); /* drained watchers of groups that are gone */
+void core__watchers_free(struct core *c);
+
+/* --- changes.c --- */
+void core__target_remove(struct core *c, struct entry *e);
+void core__channel_remove(struct core *c, struct chan *ch);
+void core__expire_checks(struct core *c);
+
+/* --- events.c: what the page hears, and the groups' logs --- */
+void core__event_target(struct core *c, const struct entry *e);
+void core__event_result(struct core *c, const struct entry *e, const struct result *r);
+void core__event_alert(struct core *c, const struct alert *a);
+void core__event_simple(struct core *c, const char *name, uint64_t id);
+void core__log_health(struct core *c, const struct entry *e, const char *message);
+void core__log_alert(struct core *c, const struct alert *a, const char *what);
+void core__logs_close(struct core *c);
+
+/* --- reload.c --- */
+int core__sync_config(struct core *c, struct config *config, struct err *err);
+
+#endif

@@ -1,0 +1,112 @@
+/* See hooks.h. Pure. */
+#include "core/hooks.h"
+
+#include "notify/channel.h"
+#include "probe/prober.h"
+
+static const struct option *prober_options(const char *type)
+{
+    const struct prober_ops *ops = prober_by_type(type);
+    return ops ? ops->options : NULL;
+}
+
+static const struct option *channel_options(const char *type)
+{
+    const struct channel_ops *ops = channel_by_type(type);
+    return ops ? ops->options : NULL;
+}
+
+static const char *json_of(const struct node *n, struct arena *a)
+{
+    struct buf out = BUF_INIT(1 << 20);
+    struct json j = json_start(&out);
+    node_to_json(n, &j);
+    const char *text = arena_strndup(a, out.data ? out.data : "{}", out.data ? out.len : 2);
+    buf_done(&out);
+    return text;
+}
+
+static const struct prober_ops *prober_of(const struct config_target *t, struct problems *p)
+{
+    struct err err = {0};
+    const struct prober_ops *ops =
+        t->spec.type && *t->spec.type ? prober_by_type(t->spec.type) : NULL;
+    if (!ops && t->spec.type && *t->spec.type)
+        err_set(&err, ERR_INVALID, "no prober of type \"%.40s\"", t->spec.type);
+    else if (!ops && t->url)
+        ops = prober_by_url(t->url, &err);
+    else if (!ops)
+        err_set(&err, ERR_INVALID, "neither url nor type given; want one of them");
+    if (!ops)
+        problem_add(p, t->at, t->spec.type && *t->spec.type ? "type" : "url", "%s", err.msg);
+    return ops;
+}
+
+static bool check_target(void *ctx, struct config_target *t, struct arena *a, struct problems *p,
+                         const char *path)
+{
+    (void)ctx;
+    const struct prober_ops *ops = prober_of(t, p);
+    if (!ops)
+        return false;
+    struct compiled *c = probe_compile(ops, t->config, p, path);
+    if (!c)
+        return false;
+    compiled_free(c);
+    t->spec.type = ops->type;
+    t->spec.config_json = json_of(options_normalize(ops->options, t->config, a), a);
+    return true;
+}
+
+static bool check_channel(void *ctx, const struct config_channel *c, struct arena *a,
+                          struct problems *p, const char *path)
+{
+    (void)ctx;
+    const struct channel_ops *ops = channel_by_type(c->type);
+    if (!ops) {
+        problem_add(p, c->at, path, "no channel of type \"%.40s\"", c->type);
+        return false;
+    }
+    void *out = arena_alloc(a, ops->config_size);
+    size_t before = p->list.n + p->dropped;
+    if (!options_bind(ops->options, c->options, out, a, p, path))
+        return false;
+    if (ops->validate)
+        ops->validate(out, a, p, path);
+    return p->list.n + p->dropped == before;
+}
+
+const struct config_hooks *core_config_hooks(void)
+{
+    static const struct config_hooks hooks = {
+        .prober_options = prober_options,
+        .channel_options = channel_options,
+        .check_target = check_target,
+        .check_channel = check_channel,
+    };
+    return &hooks;
+}
+
+const struct config_doc_part *core_prober_doc(struct arena *a)
+{
+    size_t n = 0;
+    while (prober_table()[n])
+        n++;
+    struct config_doc_part *parts = arena_array_of(a, struct config_doc_part, n + 1);
+    for (size_t i = 0; i < n; i++)
+        parts[i] = (struct config_doc_part){prober_table()[i]->type, prober_table()[i]->help.en,
+                                            prober_table()[i]->options};
+    return parts;
+}
+
+const struct config_doc_part *core_channel_doc(struct arena *a)
+{
+    size_t n = 0;
+    while (channel_table()[n])
+        n++;
+    struct config_doc_part *parts = arena_array_of(a, struct config_doc_part, n + 1);
+    for (size_t i = 0; i < n; i++)
+        parts[i] = (struct config_doc_part){channel_table()[i]->type, channel_table()[i]->help.en,
+                                            channel_table()[i]->options};
+    return parts;
+}

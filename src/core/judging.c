@@ -1,0 +1,207 @@
+/* Executes what the judge (alert/judge.h) decided: into the batch, into memory, onto the page, into the logs. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "core/core_priv.h"
+
+/* What the judge's questions are answered from: the core, and the target that is judged (NULL: Belfry's own). */
+struct judging {
+    struct core *core;
+    struct entry *entry;
+};
+
+static uint64_t next_id(void *arg, enum judge_id what)
+{
+    struct core *c = ((struct judging *)arg)->core;
+    return what == JUDGE_ALERT_ID ? ++c->ids.alert : ++c->ids.delivery;
+}
+
+static const struct target *find_target(void *arg, uint64_t id, const struct target_state **st)
+{
+    struct entry *e = core__entry(arg, id);
+    if (!e)
+        return NULL;
+    *st = &e->state;
+    return e->target;
+}
+
+static struct suppress_env suppress_env(struct core *c)
+{
+    return (struct suppress_env){
+        .find = find_target,
+        .arg = c,
+        .windows = (const struct maintenance *const *)c->windows.at,
+        .n_windows = c->windows.n,
+        .references = c->references,
+    };
+}
+
+static enum suppression suppressed(void *arg, const struct target *t, int64_t checked_ms,
+                                   int64_t now_ms, const char **by)
+{
+    struct suppress_env env = suppress_env(((struct judging *)arg)->core);
+    return suppress_find(&env, t, checked_ms, now_ms, by);
+}
+
+static bool told(void *arg, uint64_t alert_id, struct id_list *out)
+{
+    const struct entry *e = ((struct judging *)arg)->entry;
+    if (!e || e->told.n == 0)
+        return false;
+    must(e->state.open_alert_id == alert_id || e->state.open_alert_id == 0);
+    *out = e->told;
+    return true;
+}
+
+static struct judge_env judge_env(struct judging *j)
+{
+    return (struct judge_env){.arg = j, .next_id = next_id, .suppressed = suppressed, .told = told};
+}
+
+static void remember_told(struct entry *e, uint64_t channel_id)
+{
+    for (uint32_t i = 0; i < e->told.n; i++)
+        if (e->told.at[i] == channel_id)
+            return;
+    e->told.at = realloc(e->told.at, (e->told.n + 1) * sizeof(uint64_t));
+    must(e->told.at);
+    e->told.at[e->told.n++] = channel_id;
+}
+
+static void add_deliveries(struct core *c, struct entry *e, const struct judge_actions *act)
+{
+    for (size_t i = 0; i < act->n_deliveries; i++) {
+        const struct delivery *d = &act->deliveries[i];
+        if (!core__chan(c, d->channel_id))
+            continue; /* the channel was removed */
+        batch_delivery_put(core__batch(c), d);
+        core__delivery_keep(c, d);
+        core__commit_release(c, d->id);
+        if (e && d->kind == EVENT_FIRED)
+            remember_told(e, d->channel_id);
+    }
+}
+
+/* The alert's record changed: store it, show it, keep it while it is open or must still be told. */
+static void put_alert(struct core *c, const struct alert *a)
+{
+    batch_alert_put(core__batch(c), a);
+    core__alert_put(c, a);
+    core__event_alert(c, a);
+    core__log_alert(c, a, alert_status_name(a->status));
+}
+
+static void execute(struct core *c, struct entry *e, const struct judge_actions *act)
+{
+    if (act->alert)
+        put_alert(c, act->alert);
+    add_deliveries(c, e, act);
+    if (act->alert) { /* a closed one nobody must hear of is forgotten here */
+        core__alert_hold(c, act->alert->id);
+        core__alert_unhold(c, act->alert->id);
+    }
+    c->stats.alerts_fired += (act->acts & ACT_FIRE) != 0;
+    c->stats.alerts_resolved += (act->acts & ACT_RESOLVE) != 0;
+    if (e && act->acts & ACT_RESOLVE)
+        e->told.n = 0;
+    if (act->alert || act->n_deliveries)
+        core__commit_now(c);
+}
+
+static void set_message(struct entry *e, const char *message)
+{
+    if (e->last_message && strcmp(e->last_message, message) == 0)
+        return;
+    free(e->last_message);
+    e->last_message = strdup(message);
+    must(e->last_message);
+}
+
+void core__judge(struct core *c, struct entry *e, const struct result *r)
+{
+    struct arena *a = arena_new();
+    struct judging j = {c, e};
+    struct judge_env env = judge_env(&j);
+    struct judge_case cs = {e->target, &e->state, core__alert(c, e->state.open_alert_id),
+                            e->instance};
+    struct judge_seen seen = {r->success, result_degraded(r), r->message, r->checked_ms,
+                              r->latency_us};
+    if (result_degraded(r))
+        seen.message = r->warnings[0];
+    struct judge_actions act = {0};
+    judge_result(&env, &cs, &seen, clock_wall_ms(), a, &act);
+    set_message(e, seen.message);
+    bool changed = (act.acts & ACT_CHANGED) != 0;
+    batch_result(core__batch(c), ++c->ids.result, r, !r->success || r->n_warnings || changed);
+    execute(c, e, &act);
+    batch_target_state(core__batch(c), e->target->id, &e->state, e->last_message);
+    core__event_result(c, e, r);
+    if (changed) {
+        core__event_target(c, e);
+        core__log_health(c, e, seen.message);
+    }
+    arena_free(a);
+}
+
+void core__close_alert(struct core *c, struct entry *e, enum target_status status,
+                       const char *message)
+{
+    struct arena *a = arena_new();
+    struct judging j = {c, e};
+    struct judge_env env = judge_env(&j);
+    struct judge_case cs = {e->target, &e->state, core__alert(c, e->state.open_alert_id),
+                            e->instance};
+    struct judge_actions act = {0};
+    judge_close(&env, &cs, status, message, clock_wall_ms(), a, &act);
+    execute(c, e, &act);
+    batch_target_state(core__batch(c), e->target->id, &e->state, e->last_message);
+    arena_free(a);
+}
+
+void core__recheck_waiting(struct core *c)
+{
+    for (size_t i = 0; i < c->order.n; i++) {
+        struct entry *e = c->order.at[i];
+        if (!e->state.open_alert_id || !judge_waiting(&e->state))
+            continue;
+        struct arena *a = arena_new();
+        struct judging j = {c, e};
+        struct judge_env env = judge_env(&j);
+        struct judge_case cs = {e->target, &e->state, core__alert(c, e->state.open_alert_id),
+                                e->instance};
+        struct judge_actions act = {0};
+        judge_recheck(&env, &cs, clock_wall_ms(), a, &act);
+        execute(c, e, &act);
+        if (act.alert || act.n_deliveries)
+            batch_target_state(core__batch(c), e->target->id, &e->state, e->last_message);
+        arena_free(a);
+    }
+}
+
+/* Belfry's own troubles are told to every enabled channel. */
+static struct id_list all_channels(struct core *c, struct arena *a)
+{
+    struct id_list ids = {arena_array_of(a, uint64_t, c->channel_order.n + 1), 0};
+    vec_each (&c->channel_order, it)
+        if ((*it)->channel->enabled)
+            ids.at[ids.n++] = (*it)->channel->id;
+    return ids;
+}
+
+void core__own_alert(struct core *c, uint64_t *open, const char *name, bool failing,
+                     const char *message)
+{
+    struct arena *a = arena_new();
+    struct judging j = {c, NULL};
+    struct judge_env env = judge_env(&j);
+    char host[256] = "";
+    gethostname(host, sizeof(host) - 1);
+    struct judge_own own = {name, "belfry", "belfry", host, all_channels(c, a)};
+    struct judge_actions act = {0};
+    judge_own_alert(&env, &own, core__alert(c, *open), failing, message, clock_wall_ms(), a, &act);
+    if (act.alert)
+        *open = act.alert->status == ALERT_FIRING ? act.alert->id : 0;
+    execute(c, NULL, &act);
+    arena_free(a);
+}
