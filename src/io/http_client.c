@@ -24,8 +24,11 @@ struct http_client *http_client_new(struct loop *l, struct resolver *r, struct e
     c->magic = HTTP_CLIENT_MAGIC;
     c->loop = l;
     c->resolver = r;
+    c->scratch = malloc(HTTP_SCRATCH);
+    must(c->scratch != NULL);
     c->curl = http__curl_new(c, err);
     if (c->curl == NULL) {
+        free(c->scratch);
         free(c);
         return NULL;
     }
@@ -39,6 +42,7 @@ void http_client_free(struct http_client *c)
     }
     check_magic(c, HTTP_CLIENT_MAGIC);
     http__curl_free(c->curl);
+    free(c->scratch);
     c->magic = 0;
     free(c);
 }
@@ -268,7 +272,7 @@ int http_fetch(struct http_client *c, const struct http_request *req, struct are
     };
     int64_t start = clock_mono_ns();
     memset(resp, 0, sizeof(*resp));
-    buf_init(&resp->body, req->max_body + 1);
+    buf_init(&resp->body, req->max_body);
     buf_init(&resp->headers, http__max_header(&h));
     resp->content_length = -1;
     int rc = check_request(req, err);

@@ -17,7 +17,9 @@ struct http_client {
     struct loop *loop;
     struct resolver *resolver;
     struct http_curl *curl;
+    char *scratch; /* HTTP_SCRATCH bytes: whoever has just read uses it, without waiting */
 };
+#define HTTP_SCRATCH      ((size_t)64 << 10)
 #define HTTP_CLIENT_MAGIC 0x47741c11u
 
 /* One request and its answer, without redirects. Engines fill resp and add to its phases. */
