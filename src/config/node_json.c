@@ -10,7 +10,8 @@
 struct json_reader {
     struct arena *arena;
     const char *p, *end;
-    const char *counted; /* columns up to here are counted: places are asked for in ascending order */
+    const char
+        *counted; /* columns up to here are counted: places are asked for in ascending order */
     uint32_t line, column;
     size_t nodes;
     struct err *err;

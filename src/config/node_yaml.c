@@ -252,8 +252,9 @@ static bool is_open(const struct yaml_reader *r, const struct node *n)
 static int on_alias(struct yaml_reader *r, const yaml_event_t *e)
 {
     const struct node *n = NULL;
-    vec_each(&r->anchors, a) if (streq(a->name, (const char *)e->data.alias.anchor)) n =
-        a->node; /* the last of that name counts */
+    vec_each (&r->anchors, a)
+        if (streq(a->name, (const char *)e->data.alias.anchor))
+            n = a->node; /* the last of that name counts */
     if (n == NULL)
         return fail(r, ERR_MALFORMED, e->start_mark,
                     "got an alias to an anchor that was not defined");

@@ -86,8 +86,7 @@ void problems_text(struct problems *p, struct buf *out)
 {
     if (p->list.n > 0)
         qsort(p->list.at, p->list.n, sizeof(*p->list.at), by_place);
-    vec_each(&p->list, one)
-    {
+    vec_each (&p->list, one) {
         struct buf line = BUF_INIT(4096);
         problem_text(one, &line);
         buf_printf(out, "%s\n", line.data);
@@ -130,12 +129,21 @@ bool bind_fail(struct bind *b, const struct option_path *path, const struct node
     return false;
 }
 
+/* 5, -3, 40s: needs no quotes to be seen. */
+static bool is_number_like(struct str s)
+{
+    size_t sign = s.n > 1 && s.p[0] == '-' ? 1 : 0;
+    return s.n > sign && s.p[sign] >= '0' && s.p[sign] <= '9' && memchr(s.p, ' ', s.n) == NULL;
+}
+
 const char *option_got(const struct option *o, const struct node *n, char *buf)
 {
     if (n->kind == NODE_INT && !o->secret)
         snprintf(buf, OPTION_GOT_SIZE, "%lld", (long long)n->num);
     else if (n->kind == NODE_F64 && !o->secret)
         snprintf(buf, OPTION_GOT_SIZE, "%.15g", n->f64);
+    else if (n->kind == NODE_TEXT && !o->secret && !n->quoted && is_number_like(n->text))
+        snprintf(buf, OPTION_GOT_SIZE, "%.*s", (int)utf8_cut(n->text.p, n->text.n, 60), n->text.p);
     else if (n->kind == NODE_TEXT && !o->secret)
         snprintf(buf, OPTION_GOT_SIZE, "\"%.*s%s", (int)utf8_cut(n->text.p, n->text.n, 60),
                  n->text.p, n->text.n > 60 ? "…\"" : "\"");

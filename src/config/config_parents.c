@@ -1,0 +1,126 @@
+/* Names of targets that other parts of the file use: depends_on and own_network.reference_targets. Done when all
+ * targets are known, since a parent may stand below its child. Runs while a file is loaded. */
+#include <string.h>
+
+#include "config/config_priv.h"
+
+static bool find_in(const struct group_work *g, const char *name, uint32_t *index)
+{
+    void *found = map_str_get(g->names, name, strlen(name));
+    if (found == NULL)
+        return false;
+    *index = (uint32_t)(uintptr_t)found - 1;
+    return true;
+}
+
+/* NAME in `own` first, then GROUP/NAME. */
+static bool find_target(const struct loader *l, const struct group_work *groups,
+                        const struct group_work *own, const char *name, uint32_t *index)
+{
+    if (own != NULL && find_in(own, name, index))
+        return true;
+    const char *slash = strchr(name, '/');
+    for (uint32_t i = 0; i < l->cfg->n_groups && slash != NULL; i++) {
+        struct str group = {name, (size_t)(slash - name)};
+        if (str_eqz(group, l->cfg->groups[i].name) && find_in(&groups[i], slash + 1, index))
+            return true;
+    }
+    for (uint32_t i = 0; i < l->cfg->n_groups && own == NULL; i++)
+        if (find_in(&groups[i], name, index))
+            return true;
+    return false;
+}
+
+static uint32_t find_all(struct loader *l, const struct group_work *groups,
+                         const struct group_work *own, const struct node *list, const char *field,
+                         const uint32_t **out, struct arena *a)
+{
+    uint32_t n = 0, count = list->kind == NODE_LIST ? list->count : 1;
+    uint32_t *indices = arena_array_of(a, uint32_t, count + 1);
+    for (const struct node *c = list->kind == NODE_LIST ? list->first : list; c != NULL;
+         c = c->next) {
+        if (c->kind != NODE_TEXT) /* the option table spoke already */
+            continue;
+        if (find_target(l, groups, own, c->text.p, &indices[n]))
+            n++;
+        else
+            problem_add(l->problems, c, field, "there is no target \"%s\"%s", c->text.p,
+                        own != NULL ? " in this group; another group's is GROUP/NAME" : "");
+        if (list->kind != NODE_LIST)
+            break;
+    }
+    *out = indices;
+    return n;
+}
+
+/* Walks up from t; `mark` numbers the walk, so that each target is entered once in all. Returns a target of the
+ * circle or -1. Depth-first with the stack in `up`. */
+static int64_t find_circle(const struct config *cfg, uint32_t start, uint8_t *state,
+                           uint32_t *stack, uint32_t *next)
+{
+    size_t depth = 0;
+    stack[depth++] = start;
+    state[start] = 1;
+    next[start] = 0;
+    while (depth > 0) {
+        uint32_t t = stack[depth - 1];
+        if (next[t] == cfg->targets[t].n_parents) {
+            state[t] = 2;
+            depth--;
+            continue;
+        }
+        uint32_t parent = cfg->targets[t].parents[next[t]++];
+        if (state[parent] == 1)
+            return parent;
+        if (state[parent] == 0) {
+            state[parent] = 1;
+            next[parent] = 0;
+            stack[depth++] = parent;
+        }
+    }
+    return -1;
+}
+
+static void check_circles(struct loader *l)
+{
+    const struct config *cfg = l->cfg;
+    uint8_t *state =
+        arena_array_of(l->tree, uint8_t, cfg->n_targets + 1); /* 0 new, 1 on the stack, 2 done */
+    uint32_t *stack = arena_array_of(l->tree, uint32_t, cfg->n_targets + 1);
+    uint32_t *next = arena_array_of(l->tree, uint32_t, cfg->n_targets + 1);
+    for (uint32_t t = 0; t < cfg->n_targets; t++) {
+        if (state[t] != 0 || cfg->targets[t].n_parents == 0)
+            continue;
+        int64_t in_circle = find_circle(cfg, t, state, stack, next);
+        if (in_circle < 0)
+            continue;
+        const struct config_target *bad = &cfg->targets[in_circle];
+        problem_add(l->problems, node_get(bad->at, "depends_on"), "depends_on",
+                    "the target \"%s\" depends on itself in a circle", bad->spec.name);
+        return;
+    }
+}
+
+void loader_parents(struct loader *l, struct group_work *groups)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < l->cfg->n_groups; i++) {
+        const struct config_group *g = &l->cfg->groups[i];
+        for (uint32_t k = g->first_target; k < g->first_target + g->n_targets; k++) {
+            struct config_target *t = &l->cfg->targets[k];
+            const struct node *list = node_get(t->at, "depends_on");
+            if (list == NULL || list->kind == NODE_NULL)
+                continue;
+            t->n_parents =
+                find_all(l, groups, &groups[i], list, "depends_on", &t->parents, l->tree);
+            any = true;
+        }
+    }
+    if (any)
+        check_circles(l);
+    const struct node *references = node_get(node_get(l->root, "own_network"), "reference_targets");
+    if (references != NULL && references->kind != NODE_NULL)
+        l->cfg->n_reference_targets =
+            find_all(l, groups, NULL, references, "own_network.reference_targets",
+                     &l->cfg->reference_targets, l->arena);
+}

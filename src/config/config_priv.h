@@ -1,0 +1,133 @@
+/* What the config_*.c files share: the loader, what the tables bind into, and the steps in their order.
+ * For this folder only. */
+#ifndef CONFIG_CONFIG_PRIV_H
+#define CONFIG_CONFIG_PRIV_H
+
+#include "base/map.h"
+#include "base/vec.h"
+#include "config/config.h"
+#include "config/node_priv.h"
+#include "config/option_priv.h"
+
+#define TARGETS_MAX       1000000
+#define INCLUDE_DEPTH_MAX 8
+#define TARGETS_FILE_MAX  (64u << 20)
+#define RESEND_INHERITED  (-1) /* 0 has a meaning: never */
+
+/* The snapshot with what its readers need not see. */
+struct config_owner {
+    struct config shared; /* first: a struct config * is a struct config_owner * */
+    uint32_t magic;
+    uint32_t refs;
+    struct arena *arena;   /* everything but */
+    struct arena *targets; /* the targets and the document tree */
+};
+#define CONFIG_MAGIC 0xbe1fc0f1u
+
+/* --- what the tables bind into; 0, NULL and RESEND_INHERITED mean "not given here" --- */
+struct raw_timing {
+    int64_t interval_ms, timeout_ms, connect_timeout_ms, attempts, threshold, resend_ms;
+    struct str_list channels; /* at NULL: not given */
+    struct pair_list labels;
+};
+struct raw_burst {
+    int64_t times, delta_ms, max_mean_ms;
+    double min_success;
+};
+struct raw_target {
+    const char *name, *type, *url;
+    const struct node *config, *expect;
+    struct raw_timing timing;
+    struct raw_burst burst;
+    bool enabled;
+    struct str_list depends_on;
+};
+struct raw_group {
+    const char *name;
+    struct raw_timing timing;
+    struct str_list targets_file;
+    const struct node *targets;
+};
+struct raw_channel {
+    const char *name, *type, *webhook_url;
+    bool enabled, mention_all;
+    const struct node *config;
+};
+struct raw_network {
+    struct str_list reference_targets;
+};
+struct raw_file {
+    struct config_server server;
+    const char *data_dir, *store;
+    struct config_log log;
+    struct config_results results;
+    struct config_limits limits;
+    struct config_restart restart;
+    struct raw_timing defaults;
+    struct raw_network own_network;
+    struct section_list groups; /* only in the table: read apart, by config_group.c */
+    const struct node *channels;
+    struct str_list include;     /* resolved before binding */
+    const struct node *later[8]; /* sections of later issues */
+};
+
+/* One channel or timing that applies here: what a target starts from. */
+struct inherited {
+    struct raw_timing timing;
+    const uint32_t *channels; /* indices */
+    uint32_t n_channels;
+    const struct label *labels;
+    uint32_t n_labels;
+};
+
+struct loader {
+    struct config_owner *owner;
+    struct config *cfg; /* &owner->shared */
+    struct arena *arena, *tree;
+    const struct config_input *in;
+    const struct config_hooks *hooks; /* never NULL */
+    struct problems *problems;
+    struct raw_file raw;
+    const struct node *root; /* all files merged */
+    vec_of(const char *) files;
+    vec_of(const char *) warnings;
+    struct map_str *channel_names; /* name → index + 1 */
+};
+
+/* config_read.c: file, includes, environment → l->root. */
+bool loader_read(struct loader *l);
+/* A path as a file writes it, ready to open: from the directory of the file that holds `at` (NULL: the main one). */
+const char *loader_path(struct loader *l, const struct node *at, const char *path, struct arena *a);
+void loader_used(struct loader *l, const char *path); /* remembers a file that was read */
+
+/* config_env.c: ${NAME}, ${NAME:-default}, $$ in all values of the tree. */
+void expand_environment(struct node *n, struct arena *a, struct problems *p);
+
+/* config_channel.c */
+void loader_channels(struct loader *l);
+/* Names to indices; unknown ones are problems. */
+bool loader_channel_names(struct loader *l, const struct str_list *names, const struct node *at,
+                          const char *field, const uint32_t **out, uint32_t *n);
+
+/* config_timing.c: what is given at one level over what is inherited. `map` is where it was written. */
+bool timing_apply(struct loader *l, const struct raw_timing *given, const struct node *map,
+                  const char *field, struct arena *a, struct inherited *io);
+
+/* config_group.c: groups and their targets. */
+void loader_groups(struct loader *l, const struct inherited *defaults);
+/* config_target.c */
+struct group_work {
+    uint32_t index; /* of the group */
+    struct inherited base;
+    struct map_str *names; /* target name → index in config.targets + 1 */
+};
+void loader_target(struct loader *l, struct group_work *g, const struct node *node, size_t index);
+void loader_target_line(struct loader *l, struct group_work *g, struct str url, const char *file,
+                        uint32_t line);
+/* config_parents.c: depends_on and own_network, once all targets are known. */
+void loader_parents(struct loader *l, struct group_work *groups);
+
+/* config_table.c */
+const struct option *config_burst_options(void);
+
+#endif
