@@ -19,7 +19,8 @@ struct addr {
 
 enum ip_version { IP_ANY, IP_4, IP_6 };
 
-bool addr_parse_ip(const char *text, uint16_t port, struct addr *out); /* literal only, "[::1]" too */
+bool addr_parse_ip(const char *text, uint16_t port,
+                   struct addr *out); /* literal only, "[::1]" too */
 socklen_t addr_len(const struct addr *a);
 #define ADDR_TEXT 64
 char *addr_ip(const struct addr *a, char *buf);   /* "10.0.0.1" / "::1" */

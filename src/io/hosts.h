@@ -12,6 +12,7 @@ struct hosts *hosts_load(const char *path);
 void hosts_free(struct hosts *h);
 /* Addresses of a lower-case name (port 0), IPv4 first; returns how many. "localhost" always has some
  * (RFC 6761). */
-int hosts_find(const struct hosts *h, const char *name, enum ip_version v, struct addr *out, int max);
+int hosts_find(const struct hosts *h, const char *name, enum ip_version v, struct addr *out,
+               int max);
 
 #endif

@@ -33,31 +33,32 @@ struct http_request {
     size_t body_len;
     const char *username, *password; /* basic auth */
     const char *bearer;
-    const char *user_agent;          /* NULL: "Belfry/VERSION" */
+    const char *user_agent; /* NULL: "Belfry/VERSION" */
     bool follow_redirects;
     int max_redirects;
-    const char *proxy;               /* NULL: none (the environment is not consulted) */
-    const char *unix_socket;         /* connect here instead of the host (command line client) */
-    struct tls_options tls;          /* server_name NULL: the URL's host */
+    const char *proxy;       /* NULL: none (the environment is not consulted) */
+    const char *unix_socket; /* connect here instead of the host (command line client) */
+    struct tls_options tls;  /* server_name NULL: the URL's host */
     enum ip_version ip;
-    bool http2;                      /* offer h2 by ALPN (https) */
-    bool accept_compressed;          /* send Accept-Encoding and decompress (bounded by max_body) */
-    bool keep_alive;                 /* reuse connections (deliveries); false: a fresh one each time */
-    size_t max_body;                 /* bytes kept after decompression; past it the transfer ends */
-    bool past_max_is_error;          /* else the body is cut and `truncated` set */
-    size_t max_header;               /* bytes of response headers, 0: 64 KiB */
-    int64_t connect_deadline_ns;     /* absolute; for resolve+connect+tls */
-    int64_t deadline_ns;             /* absolute; whole exchange */
-    bool want_certs;                 /* fill response.tls.chain */
-    void (*on_body)(void *arg, const char *p, size_t n); /* optional: stream instead of collecting */
+    bool http2;                  /* offer h2 by ALPN (https) */
+    bool accept_compressed;      /* send Accept-Encoding and decompress (bounded by max_body) */
+    bool keep_alive;             /* reuse connections (deliveries); false: a fresh one each time */
+    size_t max_body;             /* bytes kept after decompression; past it the transfer ends */
+    bool past_max_is_error;      /* else the body is cut and `truncated` set */
+    size_t max_header;           /* bytes of response headers, 0: 64 KiB */
+    int64_t connect_deadline_ns; /* absolute; for resolve+connect+tls */
+    int64_t deadline_ns;         /* absolute; whole exchange */
+    bool want_certs;             /* fill response.tls.chain */
+    void (*on_body)(void *arg, const char *p,
+                    size_t n); /* optional: stream instead of collecting; must not wait */
     void *on_body_arg;
 };
 
 struct http_response {
-    int status;      /* 0: none received */
-    int version;     /* 10, 11, 20 */
+    int status;  /* 0: none received */
+    int version; /* 10, 11, 20 */
     int redirects;
-    struct buf body; /* caller: buf_done, or http_response_done */
+    struct buf body;    /* caller: buf_done, or http_response_done */
     struct buf headers; /* raw header lines of the last response, "Name: value\n" */
     bool truncated;
     int64_t content_length; /* -1 unknown */
@@ -74,6 +75,7 @@ int http_fetch(struct http_client *c, const struct http_request *req, struct are
                struct http_response *resp, struct err *err);
 void http_response_done(struct http_response *resp);
 /* First header of that name (case-insensitive) in resp->headers, copied to a; NULL if absent. */
-const char *http_response_header(const struct http_response *resp, const char *name, struct arena *a);
+const char *http_response_header(const struct http_response *resp, const char *name,
+                                 struct arena *a);
 
 #endif

@@ -19,7 +19,7 @@ struct sse_hub;
 
 struct http_req {
     const char *method;
-    const char *path;    /* decoded, without query; "/api/v1/targets/7" */
+    const char *path; /* decoded, without query; "/api/v1/targets/7" */
     struct str body;
     struct arena *arena; /* of this request */
     bool over_unix;      /* came over the Unix socket */
@@ -27,10 +27,11 @@ struct http_req {
     void *impl;
 };
 const char *http_req_header(const struct http_req *req, const char *name); /* NULL if absent */
-const char *http_req_query(const struct http_req *req, const char *name);  /* decoded; NULL if absent */
+const char *http_req_query(const struct http_req *req,
+                           const char *name); /* decoded; NULL if absent */
 /* Calls fn for each query parameter. */
-void http_req_each_query(const struct http_req *req, void (*fn)(void *arg, const char *k, const char *v),
-                         void *arg);
+void http_req_each_query(const struct http_req *req,
+                         void (*fn)(void *arg, const char *k, const char *v), void *arg);
 
 struct http_resp {
     int status;               /* default 200 */
@@ -48,13 +49,13 @@ struct http_resp {
 void http_resp_header(struct http_resp *resp, const char *name, const char *value);
 
 struct http_server_config {
-    const char *address;     /* "127.0.0.1" */
-    uint16_t port;           /* 0: any free one, see http_server_port */
-    const char *unix_path;   /* NULL: none. Created 0600, replaced if stale */
-    int threads;             /* default 2 */
-    size_t max_body;         /* default 4 MiB */
+    const char *address;      /* "127.0.0.1" */
+    uint16_t port;            /* 0: any free one, see http_server_port */
+    const char *unix_path;    /* NULL: none. Created 0600, replaced if stale */
+    int threads;              /* default 2 */
+    size_t max_body;          /* default 4 MiB */
     unsigned max_connections; /* default 1000 */
-    unsigned idle_timeout_s; /* default 60 */
+    unsigned idle_timeout_s;  /* default 60 */
     void (*handle)(void *ctx, const struct http_req *req, struct http_resp *resp);
     void *ctx;
 };
@@ -70,6 +71,8 @@ struct http_server_stats {
  * buffer (256 KiB) is full is closed; the client reconnects and reads afresh. Thread-safe. */
 struct sse_hub *sse_hub_new(void);
 void sse_hub_free(struct sse_hub *h);
+/* event NULL sends a comment line: to be called after 15 s of silence, so that proxies keep the stream
+ * and a client that left is noticed. A client that reconnects after missing events gets event "reset". */
 void sse_publish(struct sse_hub *h, const char *event, const char *json, size_t n);
 size_t sse_streams(const struct sse_hub *h);
 

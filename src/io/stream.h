@@ -21,7 +21,8 @@ struct stream *stream_connect_unix(const char *path, int64_t deadline_ns, struct
  * *used is the one that answered (or the last tried). */
 struct stream *stream_connect_any(const struct resolved *to, int64_t deadline_ns, struct addr *used,
                                   struct err *err);
-void stream_close(struct stream **s); /* abortive (RST) when data is unread: probes leave no TIME_WAIT */
+void stream_close(
+    struct stream **s); /* abortive (RST) when data is unread: probes leave no TIME_WAIT */
 
 /* TLS handshake as client on an open stream. Contexts are cached per distinct options, so a CA file is
  * read once (and again when its mtime changes). ERR_TLS names the reason. */
@@ -41,7 +42,8 @@ int stream_fd(const struct stream *s);
 const struct addr *stream_peer(const struct stream *s);
 
 /* Datagram sockets: connected UDP. One send, then receive until the deadline. */
-int udp_connect(const struct addr *to, struct err *err); /* returns a non-blocking descriptor or -1 */
+int udp_connect(const struct addr *to,
+                struct err *err); /* returns a non-blocking descriptor or -1 */
 ssize_t udp_recv(int fd, void *p, size_t n, int64_t deadline_ns, struct err *err);
 
 #endif

@@ -21,9 +21,9 @@ struct tls_options {
 struct tls_cert {
     char *subject; /* "CN=shop.example.com" (RFC 2253) */
     char *issuer;
-    char *serial;             /* hex */
-    char *alt_names;          /* "shop.example.com,www…" */
-    char fingerprint[65];     /* SHA-256 of the DER, lower-case hex */
+    char *serial;         /* hex */
+    char *alt_names;      /* "shop.example.com,www…" */
+    char fingerprint[65]; /* SHA-256 of the DER, lower-case hex */
     int64_t not_before_ms;
     int64_t not_after_ms;
 };
@@ -34,8 +34,8 @@ struct tls_info {
     struct tls_cert *chain; /* leaf first; in the arena given */
     int chain_len;
     bool verified;
-    char verify_error[120];      /* "certificate has expired" … */
-    int64_t earliest_expiry_ms;  /* over the whole chain sent; 0 unknown */
+    char verify_error[120];     /* "certificate has expired" … */
+    int64_t earliest_expiry_ms; /* over the whole chain sent; 0 unknown */
 };
 
 #endif
