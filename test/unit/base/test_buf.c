@@ -148,6 +148,11 @@ static void test_doubles(void **state)
         {1e21, "1e+21"},
         {1e300, "1e+300"},
         {5e-324, "5e-324"},
+        {0.00005, "5e-05"},
+        {0.0001, "0.0001"},
+        {1e-14, "1e-14"},
+        {999999999999999.9, "999999999999999.9"},
+        {0.5, "0.5"},
         {DBL_MAX, "1.7976931348623157e+308"},
         {DBL_MIN, "2.2250738585072014e-308"},
         {INFINITY, "+Inf"},
@@ -211,6 +216,8 @@ static void test_doubles_round_trip(void **state)
         check_round_trip(rng_unit(&rng));
         check_round_trip(rng_unit(&rng) * 1e6 - 5e5);
         check_round_trip((double)rng_below(&rng, 100000000) / 1000);
+        check_round_trip(
+            pow(10, rng_unit(&rng) * 32 - 16)); /* across both ends of the exact path */
         check_round_trip(ldexp(1.0, (int)rng_below(&rng, 120) - 60)); /* the interval is lopsided */
     }
 }
