@@ -31,6 +31,7 @@ void arena_reset(struct arena *a);
 
 void *arena_alloc(struct arena *a, size_t size); /* aborts past the limit: for our own sizes */
 void *arena_try(struct arena *a, size_t size);   /* NULL past the limit: for foreign sizes */
+/* These abort past the limit too: bound foreign lengths before. */
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const char *s, size_t n); /* always NUL-terminated */
 void *arena_memdup(struct arena *a, const void *p, size_t n);

@@ -36,6 +36,14 @@ static void line_putint(struct line *l, int v)
     line_puts(l, p);
 }
 
+/* Written once, by a process that is ending; the SIGABRT handler has no other way to learn it. */
+static struct line last;
+
+const char *must_message(void)
+{
+    return last.text;
+}
+
 _Noreturn void must_fail(const char *expr, const char *file, int line, const char *func)
 {
     struct line l = {.len = 0};
@@ -47,6 +55,8 @@ _Noreturn void must_fail(const char *expr, const char *file, int line, const cha
     line_puts(&l, ": must(");
     line_puts(&l, expr);
     line_puts(&l, ")");
+    l.text[l.len] = '\0';
+    memcpy(&last, &l, sizeof(last));
     l.text[l.len++] = '\n';
     ssize_t ignored = write(STDERR_FILENO, l.text, l.len);
     (void)ignored; /* nothing is left to do about it */

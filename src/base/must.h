@@ -9,6 +9,8 @@
 
 /* Writes "FILE:LINE: FUNC: must(EXPR)" to stderr and aborts. Async-signal-safe. */
 _Noreturn void must_fail(const char *expr, const char *file, int line, const char *func);
+/* The line must_fail wrote, "" when none did: for the crash report. Async-signal-safe. */
+const char *must_message(void);
 
 #define must(cond) \
     (__builtin_expect(!!(cond), 1) ? (void)0 : must_fail(#cond, __FILE__, __LINE__, __func__))

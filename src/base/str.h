@@ -25,13 +25,14 @@ bool str_starts(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
 struct str str_trim(struct str s);                        /* ASCII white space */
 bool str_cut(struct str s, char sep, struct str *before, struct str *after); /* at the first sep */
-/* Iterates over `sep`-separated parts: while (str_next(&rest, ',', &part)). */
+/* Iterates over `sep`-separated parts: while (str_next(&rest, ',', &part)). "" has one, empty part. */
 bool str_next(struct str *rest, char sep, struct str *part);
 bool str_contains(struct str s, struct str needle);
 
 bool streq(const char *a, const char *b); /* NULL equals only NULL */
 
-/* Whole-text number parsing; anything else than a number is an error with code MALFORMED. */
+/* Whole-text decimal number parsing, without white space, hex, inf or nan; anything else is an error
+ * with code MALFORMED. */
 int str_to_i64(struct str s, int64_t *out, struct err *err);
 int str_to_u64(struct str s, uint64_t *out, struct err *err);
 int str_to_f64(struct str s, double *out, struct err *err);
@@ -50,6 +51,9 @@ void utf8_clean(struct buf *out, const char *s, size_t n);
 /* Name nearest to `got` by edit distance (≤ 1/2 of its length), or NULL: "did you mean". */
 const char *str_nearest(const char *got, const char *const *names, size_t n);
 
+/* The decoders take foreign text: they append the whole result, or nothing with MALFORMED (err's
+ * at_offset says where) or TOO_LARGE. base64 is RFC 4648 section 4, with padding and without white
+ * space; '+' in a URL is a plus. Decoded bytes may contain NUL. */
 void hex_encode(struct buf *out, const void *p, size_t n);
 void base64_encode(struct buf *out, const void *p, size_t n);
 int base64_decode(struct buf *out, struct str s, struct err *err);
