@@ -1,0 +1,193 @@
+// The shapes of Belfry's REST API (CONTRACT.md). Fields that an older or smaller server may leave
+// out are optional here, and every reader must cope.
+
+export type TargetStatus =
+  | 'unknown'
+  | 'healthy'
+  | 'degraded'
+  | 'unhealthy'
+  | 'disabled'
+  | 'maintenance';
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+export type JsonObject = { [key: string]: Json };
+
+export interface Target {
+  id: number;
+  name: string;
+  type: string;
+  group: string;
+  config?: JsonObject;
+  address?: string;
+  interval_seconds: number;
+  timeout_seconds: number;
+  enabled: boolean;
+  threshold: number;
+  attempts?: number;
+  resend_interval_seconds?: number;
+  labels?: Record<string, string>;
+  notify_channel_ids?: number[];
+  depends_on?: number[] | string[];
+  burst?: JsonObject | null;
+  source: 'api' | 'file';
+  status: TargetStatus;
+  /** Healthy, but with warnings: slow, or a certificate that ends soon. */
+  degraded?: boolean;
+  since?: string | null;
+  last_message?: string | null;
+  last_checked_at?: string | null;
+  last_latency_ms?: number | null;
+  last_warnings?: string[];
+  fail_count: number;
+  created_at?: string;
+  updated_at?: string;
+  deleted?: boolean;
+}
+
+export interface Result {
+  id?: number;
+  target_id?: number;
+  success: boolean;
+  latency_ms: number | null;
+  message: string;
+  metrics?: Record<string, Json>;
+  warnings?: string[];
+  checked_at: string;
+}
+
+export interface Delivery {
+  channel_id: number;
+  channel: string;
+  status: 'pending' | 'sent' | 'failed';
+  kind?: 'fired' | 'resolved' | 'reminder' | 'test';
+  attempts?: number;
+  answer?: string | null;
+  at?: string | null;
+}
+
+export interface Alert {
+  id: number;
+  target_id: number;
+  target_name: string;
+  group?: string;
+  status: 'firing' | 'resolved';
+  message: string;
+  fired_at: string;
+  resolved_at?: string | null;
+  notified?: Delivery[];
+  /** Why it does not ring: maintenance, parent, own_network, no_channel, silence; empty if it does. */
+  suppressed?: string | null;
+  suppressed_by?: string | null;
+}
+
+export interface Channel {
+  id: number;
+  name: string;
+  type: string;
+  webhook_url?: string | null;
+  enabled: boolean;
+  mention_all?: boolean;
+  config?: JsonObject;
+  source?: 'api' | 'file';
+  last_error?: string | null;
+  pending?: number;
+}
+
+export interface BelfryNode {
+  name: string;
+  role?: string;
+  pid?: number | null;
+  state?: string;
+  status?: string;
+  restarts?: number;
+  rss_bytes?: number | null;
+  cpu_percent?: number | null;
+  ring_fill?: number | null;
+  missed_rounds?: number | null;
+  dropped?: number | null;
+  loop_lag_ms?: number | null;
+  in_flight?: number | null;
+  targets?: number | null;
+  started_at?: string | null;
+  last_exit?: string | JsonObject | null;
+}
+
+export interface Graph {
+  t: number[];
+  latency_ms: (number | null)[];
+  success: (number | null)[];
+}
+
+export interface Text {
+  en: string;
+  zh?: string;
+}
+
+export type OptionType =
+  | 'string'
+  | 'secret'
+  | 'text'
+  | 'int'
+  | 'float'
+  | 'bool'
+  | 'duration'
+  | 'size'
+  | 'enum'
+  | 'list'
+  | 'ranges'
+  | 'map'
+  | 'section'
+  | 'sections'
+  | 'any';
+
+export interface Option {
+  name: string;
+  type: OptionType;
+  default?: Json;
+  min?: number | null;
+  max?: number | null;
+  unit?: string | null;
+  required?: boolean;
+  choices?: string[] | null;
+  secret?: boolean;
+  help?: Text;
+  options?: Option[] | null;
+  advanced?: boolean;
+  group?: 'basic' | 'advanced';
+  example?: string | null;
+}
+
+export interface Prober {
+  type: string;
+  title?: Text;
+  help?: Text;
+  schemes?: string[];
+  options: Option[];
+}
+
+export interface Page<T> {
+  items: T[];
+  total?: number;
+  next?: string | null;
+}
+
+export interface FieldError {
+  field: string;
+  message: string;
+  file?: string;
+  line?: number;
+  column?: number;
+}
+
+export interface ChannelTest {
+  success: boolean;
+  answer?: string;
+  duration_ms?: number;
+}
+
+/** What create and change send: the fields a person may set. */
+export type TargetDraft = Partial<
+  Omit<Target, 'id' | 'status' | 'fail_count' | 'source' | 'created_at' | 'updated_at'>
+> & { url?: string };
+
+export type ChannelDraft = Partial<Omit<Channel, 'id'>>;

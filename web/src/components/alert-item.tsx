@@ -1,0 +1,72 @@
+// One alert: what, since when, whom it told and what they answered, or why it did not ring.
+import type { Alert, Delivery } from '../api/types';
+import { hasKey, t, type Key } from '../i18n';
+import { fullTime, since, span, when } from '../lib/format';
+import { href } from '../router';
+import { Icon, Mark } from './icons';
+
+const deliveryState = { sent: 'up', failed: 'down', pending: 'unknown' } as const;
+
+function DeliveryLine({ delivery }: { delivery: Delivery }) {
+  const words = [t(`delivery.${delivery.status}` as Key)];
+  if (delivery.kind) words.unshift(t(`delivery.kind.${delivery.kind}` as Key));
+  return (
+    <li class="delivery">
+      <Mark state={deliveryState[delivery.status] ?? 'unknown'} />
+      <span class="delivery-channel">{delivery.channel}</span>
+      <span class="muted">
+        {words.join(' · ')}
+        {delivery.at && <span class="num"> · {when(delivery.at)}</span>}
+        {(delivery.attempts ?? 0) > 1 && ` · ${t('delivery.attempts', { n: delivery.attempts ?? 0 })}`}
+      </span>
+      {delivery.answer && <code class="delivery-answer">{delivery.answer}</code>}
+    </li>
+  );
+}
+
+export function suppressionText(alert: Alert): string | null {
+  if (!alert.suppressed) return null;
+  const key = `alerts.suppressed.${alert.suppressed}`;
+  const text = hasKey(key) ? t(key) : t('alerts.suppressed.other', { why: alert.suppressed });
+  return alert.suppressed_by ? `${text} (${alert.suppressed_by})` : text;
+}
+
+export function AlertItem({ alert, now, named }: { alert: Alert; now: number; named: boolean }) {
+  const firing = alert.status === 'firing';
+  const suppressed = suppressionText(alert);
+  const deliveries = alert.notified ?? [];
+  const lasted = alert.resolved_at ? span(Date.parse(alert.resolved_at) - Date.parse(alert.fired_at)) : '';
+  return (
+    <article class={`alert${firing ? ' firing' : ''}`}>
+      <div class="alert-head">
+        <Mark state={firing ? 'down' : 'up'} />
+        {named && alert.target_id > 0 && (
+          <a class="alert-name" href={href(`/targets/${alert.target_id}`)}>
+            {alert.target_name}
+          </a>
+        )}
+        {named && alert.target_id === 0 && <span class="alert-name">{alert.target_name || t('alerts.own')}</span>}
+        {named && alert.group && <span class="chip">{alert.group}</span>}
+        <span class="alert-status">{t(firing ? 'alerts.status.firing' : 'alerts.status.resolved')}</span>
+        <time class="alert-time num" dateTime={alert.fired_at} title={fullTime(alert.fired_at)}>
+          {when(alert.fired_at)} · {firing ? t('alerts.since', { span: since(alert.fired_at, now) }) : t('alerts.lasted', { span: lasted })}
+        </time>
+      </div>
+      <p class="alert-message">{alert.message}</p>
+      {suppressed && (
+        <p class="alert-suppressed">
+          <Icon name="mute" />
+          {suppressed}
+        </p>
+      )}
+      {deliveries.length > 0 && (
+        <ul class="deliveries" aria-label={t('alerts.deliveries')}>
+          {deliveries.map((d, i) => (
+            <DeliveryLine key={i} delivery={d} />
+          ))}
+        </ul>
+      )}
+      {deliveries.length === 0 && !suppressed && <p class="muted small">{t('alerts.notTold')}</p>}
+    </article>
+  );
+}

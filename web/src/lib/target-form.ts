@@ -1,0 +1,157 @@
+// A target as its form holds it, and back to what the API takes. Pure.
+import type { Json, JsonObject, Prober, Target, TargetDraft } from '../api/types';
+import { durationText, parseDuration } from './duration';
+import { fromForm, isObject, toForm, validate, type Complaints, type FormObject } from './form-model';
+
+export interface TargetForm {
+  name: string;
+  group: string;
+  type: string;
+  config: FormObject;
+  interval: string;
+  timeout: string;
+  attempts: string;
+  threshold: string;
+  resend: string;
+  enabled: boolean;
+  labels: [string, string][];
+  channels: number[];
+  depends: number[];
+  burst: { times: string; delta: string; min_success: string; max_mean: string };
+}
+
+export function emptyForm(): TargetForm {
+  return {
+    name: '',
+    group: '',
+    type: '',
+    config: {},
+    interval: '',
+    timeout: '',
+    attempts: '',
+    threshold: '',
+    resend: '',
+    enabled: true,
+    labels: [],
+    channels: [],
+    depends: [],
+    burst: { times: '', delta: '', min_success: '', max_mean: '' },
+  };
+}
+
+function seconds(value: number | undefined): string {
+  return value === undefined ? '' : durationText(value);
+}
+
+function anyText(value: Json | undefined): string {
+  return value === undefined || value === null ? '' : String(value);
+}
+
+export function formOf(target: Target, prober: Prober | undefined): TargetForm {
+  const burst = isObject(target.burst) && Number(target.burst['times'] ?? 0) > 0 ? target.burst : {};
+  return {
+    name: target.name,
+    group: target.group,
+    type: target.type,
+    config: toForm(prober?.options ?? [], target.config ?? {}),
+    interval: seconds(target.interval_seconds),
+    timeout: seconds(target.timeout_seconds),
+    attempts: anyText(target.attempts),
+    threshold: anyText(target.threshold),
+    resend: seconds(target.resend_interval_seconds),
+    enabled: target.enabled,
+    labels: Object.entries(target.labels ?? {}),
+    channels: [...(target.notify_channel_ids ?? [])],
+    depends: (target.depends_on ?? []).map(Number),
+    burst: {
+      times: anyText(burst['times']),
+      delta: anyText(burst['delta']),
+      min_success: anyText(burst['min_success']),
+      max_mean: anyText(burst['max_mean']),
+    },
+  };
+}
+
+function numeric(text: string): number | undefined {
+  return text.trim() === '' ? undefined : Number(text);
+}
+
+function span(text: string): number | undefined {
+  return text.trim() === '' ? undefined : (parseDuration(text) ?? undefined);
+}
+
+function burstOf(form: TargetForm): JsonObject | null {
+  const { times, delta, min_success, max_mean } = form.burst;
+  if (!(Number(times) > 0)) return null;
+  const out: JsonObject = { times: Number(times) };
+  if (delta.trim()) out['delta'] = delta.trim();
+  if (min_success.trim()) out['min_success'] = Number(min_success);
+  if (max_mean.trim()) out['max_mean'] = max_mean.trim();
+  return out;
+}
+
+export function configOf(form: TargetForm, prober: Prober | undefined, before: JsonObject): JsonObject {
+  const config = fromForm(prober?.options ?? [], form.config, before);
+  // An address that the options could not hold goes along; the server expands it.
+  const url = form.config['url'];
+  if (typeof url === 'string' && url !== '' && !prober?.options.some((o) => o.name === 'url')) config['url'] = url;
+  return config;
+}
+
+/** What to send. `before` is the target that is changed, or null for a new one. */
+export function draftOf(form: TargetForm, prober: Prober | undefined, before: Target | null): TargetDraft {
+  const draft: TargetDraft = {
+    name: form.name.trim(),
+    group: form.group.trim(),
+    type: form.type,
+    config: configOf(form, prober, before?.config ?? {}),
+    enabled: form.enabled,
+    labels: Object.fromEntries(form.labels.filter(([k]) => k.trim() !== '').map(([k, v]) => [k.trim(), v])),
+    notify_channel_ids: form.channels,
+    depends_on: form.depends,
+  };
+  const numbers = {
+    interval_seconds: span(form.interval),
+    timeout_seconds: span(form.timeout),
+    resend_interval_seconds: span(form.resend),
+    attempts: numeric(form.attempts),
+    threshold: numeric(form.threshold),
+  };
+  for (const [key, value] of Object.entries(numbers)) {
+    if (value !== undefined) (draft as Record<string, unknown>)[key] = value;
+  }
+  const burst = burstOf(form);
+  if (burst || isObject(before?.burst)) draft.burst = burst;
+  if (!draft.group) delete draft.group;
+  return draft;
+}
+
+export function complaintsOf(form: TargetForm, prober: Prober | undefined): Complaints {
+  const out: Complaints = validate(prober?.options ?? [], form.config, 'config');
+  // A whole address stands for the options that it will be expanded into.
+  if (form.config['url']) for (const [k, v] of [...out]) if (v.key === 'check.required') out.delete(k);
+  if (form.name.trim() === '') out.set('name', { key: 'check.required' });
+  if (form.type === '') out.set('type', { key: 'check.required' });
+  for (const [field, text] of [
+    ['interval_seconds', form.interval],
+    ['timeout_seconds', form.timeout],
+    ['resend_interval_seconds', form.resend],
+    ['burst.delta', form.burst.delta],
+    ['burst.max_mean', form.burst.max_mean],
+  ] as const) {
+    if (text.trim() !== '' && parseDuration(text) === null) out.set(field, { key: 'check.duration' });
+  }
+  for (const [field, text] of [
+    ['attempts', form.attempts],
+    ['threshold', form.threshold],
+    ['burst.times', form.burst.times],
+  ] as const) {
+    if (text.trim() !== '' && !/^\d+$/.test(text.trim())) out.set(field, { key: 'check.int' });
+  }
+  const interval = span(form.interval);
+  const timeout = span(form.timeout);
+  if (interval !== undefined && timeout !== undefined && timeout > interval && !out.has('timeout_seconds')) {
+    out.set('timeout_seconds', { key: 'check.timeout' });
+  }
+  return out;
+}

@@ -1,0 +1,17 @@
+// Starts the page.
+import { render } from 'preact';
+import 'uplot/dist/uPlot.min.css'; // here, because a chunk's own style sheet is not loaded with it
+import { App } from './app';
+import './css/tokens.css';
+import './css/base.css';
+import './css/parts.css';
+import './css/views.css';
+import './css/forms.css';
+import { start } from './store';
+
+const root = document.getElementById('app');
+if (root) {
+  root.textContent = '';
+  render(<App />, root);
+  start();
+}

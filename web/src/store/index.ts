@@ -1,0 +1,72 @@
+// The page's stores and the stream that feeds them: made once in main.tsx, imported by views.
+import { api } from '../api/client';
+import { LiveStream, type EventName, type LiveState } from '../api/events';
+import type { Alert, Channel, Result, Target } from '../api/types';
+import { AlertStore, CatalogueStore, ChannelStore } from './lists';
+import { Observable } from './observable';
+import { TargetStore } from './targets';
+
+class Live extends Observable {
+  state: LiveState = 'connecting';
+  set(state: LiveState): void {
+    if (state === this.state) return;
+    this.state = state;
+    this.announce();
+  }
+}
+
+type Listener = (name: EventName, data: unknown) => void;
+
+export const targets = new TargetStore();
+export const alerts = new AlertStore();
+export const channels = new ChannelStore();
+export const probers = new CatalogueStore(() => api.probers());
+export const channelTypes = new CatalogueStore(() => api.channelTypes());
+export const live = new Live();
+
+const listeners = new Set<Listener>();
+
+/** Views that need raw events (a target's page) listen here. Returns the undo. */
+export function onEvent(listener: Listener): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+function dispatch(name: EventName, data: unknown): void {
+  if (data !== null && typeof data === 'object') {
+    if (name === 'target') targets.merge(data as Target);
+    else if (name === 'result') targets.result(data as Result);
+    else if (name === 'alert') alerts.merge(data as Alert);
+    else if (name === 'channel') mergeChannel(data as Channel & { deleted?: boolean });
+  }
+  if (name === 'config') reloadAll();
+  for (const listener of [...listeners]) listener(name, data);
+}
+
+function mergeChannel(channel: Channel & { deleted?: boolean }): void {
+  if (channel.deleted) channels.remove(channel.id);
+  else if (channel.name === undefined) channels.stale();
+  else channels.merge(channel);
+}
+
+function reloadAll(): void {
+  void targets.reload();
+  alerts.stale();
+  channels.stale();
+}
+
+export function start(): void {
+  const stream = new LiveStream({
+    onEvent: dispatch,
+    onState: (state) => live.set(state),
+    onGap: reloadAll,
+  });
+  stream.open();
+  void targets.load();
+  void alerts.load();
+  // A closed stream keeps a connection's worth of memory on the server: let go when leaving.
+  addEventListener('pagehide', () => stream.close());
+  addEventListener('pageshow', (event) => {
+    if (event.persisted) stream.open();
+  });
+}

@@ -1,0 +1,286 @@
+// One target: what state it is in and since when, its latency, its checks, its alerts.
+import { lazy } from '../components/lazy';
+import type { ComponentChildren } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { api, ApiError } from '../api/client';
+import type { Alert, Result, Target } from '../api/types';
+import { AlertItem } from '../components/alert-item';
+import { Button, Card, Empty, Failure, LinkButton, Loading, PageHead, Segmented, targetWord } from '../components/basics';
+import { Beats, BeatTip } from '../components/beats';
+import { Icon, Mark } from '../components/icons';
+import { ask, complain, toast } from '../components/overlay';
+import { ResultView } from '../components/result-view';
+import { ResultTable } from '../components/result-table';
+import { t } from '../i18n';
+import { fullTime, latency, since, spanSeconds, when } from '../lib/format';
+import { useClock, useLoad } from '../lib/hooks';
+import { isFailing, stateOf } from '../lib/state';
+import { go, href } from '../router';
+import { channels, onEvent, targets } from '../store';
+import { useStores } from '../store/observable';
+import { NotFound } from './not-found';
+
+const Chart = lazy(() => import('../components/chart'));
+
+type Span = 'hour' | 'day' | 'week';
+const spanMs: Record<Span, number> = { hour: 3_600_000, day: 86_400_000, week: 604_800_000 };
+
+function GraphCard({ id, tick }: { id: number; tick: number }) {
+  const [chosen, setChosen] = useState<Span>('hour');
+  const until = useRef(Date.now());
+  const graph = useLoad(
+    (signal) => {
+      until.current = Date.now();
+      const from = new Date(until.current - spanMs[chosen]).toISOString();
+      return api.graph(id, { since: from, until: new Date(until.current).toISOString(), points: 300 }, signal);
+    },
+    [id, chosen],
+  );
+  // New results redraw the hour at most every 10 s, the longer spans every minute.
+  const last = useRef(Date.now());
+  useEffect(() => {
+    const pause = chosen === 'hour' ? 10_000 : 60_000;
+    if (Date.now() - last.current < pause) return;
+    last.current = Date.now();
+    graph.reload();
+  }, [tick]);
+  const data = graph.data;
+  const range = (
+    <Segmented<Span>
+      label={t('target.graph.range')}
+      value={chosen}
+      choices={[
+        { value: 'hour', text: t('target.graph.hour') },
+        { value: 'day', text: t('target.graph.day') },
+        { value: 'week', text: t('target.graph.week') },
+      ]}
+      onChange={setChosen}
+    />
+  );
+  return (
+    <Card title={t('target.graph')} aside={range} class="graph-card">
+      <div class="graph-box">
+        {graph.error && <Failure error={graph.error} onRetry={graph.reload} />}
+        {!data && graph.busy && <Loading />}
+        {data && data.t.length === 0 && <Empty small title={t('target.graph.empty')} hint={t('target.graph.empty.hint')} />}
+        {data && data.t.length > 0 && (
+          <Chart graph={data} since={(until.current - spanMs[chosen]) / 1000} until={until.current / 1000} />
+        )}
+      </div>
+    </Card>
+  );
+}
+
+function Fact({ name, children, title }: { name: string; children: ComponentChildren; title?: string }) {
+  return (
+    <div class="fact" title={title}>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+function channelNames(target: Target): string {
+  const ids = target.notify_channel_ids ?? [];
+  if (ids.length === 0) return t('target.channels.default');
+  return ids.map((id) => channels.items.find((c) => c.id === id)?.name ?? `#${id}`).join(', ');
+}
+
+function Facts({ target, now }: { target: Target; now: number }) {
+  const labels = Object.entries(target.labels ?? {});
+  return (
+    <dl class="facts">
+      <Fact name={t('target.latency')}>
+        <span class="num big">{latency(target.last_latency_ms)}</span>
+      </Fact>
+      <Fact name={t('target.lastCheck')} title={target.last_checked_at ? fullTime(target.last_checked_at) : ''}>
+        <span class="num">{when(target.last_checked_at)}</span>
+        {target.last_checked_at && <span class="muted"> · {since(target.last_checked_at, now)}</span>}
+      </Fact>
+      <Fact name={t('target.type')}>{target.type}</Fact>
+      {target.address && (
+        <Fact name={t('target.address')}>
+          <span class="breakable">{target.address}</span>
+        </Fact>
+      )}
+      <Fact name={t('target.group')}>
+        <a href={href('/', { group: target.group })}>{target.group || t('overview.group.none')}</a>
+      </Fact>
+      <Fact name={t('target.interval')}>{t('target.every', { span: spanSeconds(target.interval_seconds) })}</Fact>
+      <Fact name={t('target.timeout')}>{spanSeconds(target.timeout_seconds)}</Fact>
+      <Fact name={t('target.threshold')}>{t('target.threshold.value', { n: target.threshold })}</Fact>
+      <Fact name={t('target.channels')}>{channelNames(target)}</Fact>
+      {labels.length > 0 && (
+        <Fact name={t('target.labels')}>
+          {labels.map(([k, v]) => (
+            <span class="chip" key={k}>
+              {k}={v}
+            </span>
+          ))}
+        </Fact>
+      )}
+    </dl>
+  );
+}
+
+function Actions({ target, onResult }: { target: Target; onResult: (r: Result) => void }) {
+  const [busy, setBusy] = useState('');
+  const run = async (name: string, work: () => Promise<void>) => {
+    setBusy(name);
+    try {
+      await work();
+    } catch (error) {
+      complain(error);
+    }
+    setBusy('');
+  };
+  const check = () => run('check', async () => onResult(await api.checkNow(target.id)));
+  const pause = () =>
+    run('pause', async () => {
+      const next = await api.updateTarget(target.id, { enabled: !target.enabled });
+      targets.merge(next ?? { ...target, enabled: !target.enabled });
+      toast(t(target.enabled ? 'target.paused' : 'target.resumed', { name: target.name }));
+    });
+  const remove = () =>
+    run('delete', async () => {
+      const sure = await ask({
+        title: t('target.delete.title', { name: target.name }),
+        text: t('target.delete.text'),
+        yes: t('target.delete'),
+        danger: true,
+      });
+      if (!sure) return;
+      await api.deleteTarget(target.id);
+      toast(t('target.deleted', { name: target.name }));
+      go('/');
+      targets.remove(target.id);
+    });
+  const file = target.source === 'file';
+  return (
+    <>
+      <Button id="check-now" kind="primary" icon="refresh" busy={busy === 'check'} onClick={check}>
+        {t(busy === 'check' ? 'target.checking' : 'target.checkNow')}
+      </Button>
+      <Button id="pause" icon={target.enabled ? 'pause' : 'play'} busy={busy === 'pause'} onClick={pause}>
+        {t(target.enabled ? 'target.pause' : 'target.resume')}
+      </Button>
+      {!file && (
+        <LinkButton icon="edit" href={href(`/targets/${target.id}/edit`)}>
+          {t('common.edit')}
+        </LinkButton>
+      )}
+      <LinkButton icon="copy" kind="quiet" title={t('target.duplicate')} href={href('/targets/new', { from: String(target.id) })} />
+      {!file && <Button id="delete" icon="trash" kind="quiet" title={t('target.delete')} busy={busy === 'delete'} onClick={remove} />}
+    </>
+  );
+}
+
+/** The server says since when; otherwise the firing alert knows, or we say nothing. */
+function sinceOf(target: Target, firing: Alert | undefined): string | null {
+  return target.since ?? (stateOf(target) === 'down' ? (firing?.fired_at ?? null) : null);
+}
+
+function Banner({ target, firing, now }: { target: Target; firing: Alert | undefined; now: number }) {
+  const state = stateOf(target);
+  const start = sinceOf(target, firing);
+  const beats = targets.recent(target.id);
+  return (
+    <div class={`banner is-${state}`}>
+      <Mark state={state} />
+      <div class="banner-text">
+        <p class="banner-state">
+          <strong>{targetWord(target)}</strong>
+          {start && (
+            <span class="muted num" title={fullTime(start)}>
+              {' '}
+              {t('target.since', { time: when(start) })} · {since(start, now)}
+            </span>
+          )}
+        </p>
+        {isFailing(target) && <p class="small">{t('target.failing', { n: target.fail_count, of: target.threshold })}</p>}
+        {target.last_message && <p class="banner-message">{target.last_message}</p>}
+      </div>
+      <div class="banner-beats">
+        <Beats beats={beats} slots={40} />
+      </div>
+    </div>
+  );
+}
+
+function AlertsCard({ id, now, tick }: { id: number; now: number; tick: number }) {
+  const list = useLoad(() => api.alerts({ target_id: id, limit: 20 }), [id, tick]);
+  const items = list.data?.items.filter((a) => a.target_id === id) ?? [];
+  return (
+    <Card title={t('target.alerts')}>
+      {list.error && <Failure error={list.error} onRetry={list.reload} />}
+      {!list.data && list.busy && <Loading />}
+      {list.data && items.length === 0 && <Empty small icon="bell" title={t('target.alerts.empty')} />}
+      {items.map((a) => (
+        <AlertItem key={a.id} alert={a} now={now} named={false} />
+      ))}
+    </Card>
+  );
+}
+
+export function TargetView({ id }: { id: number }) {
+  useStores(targets, channels);
+  const now = useClock();
+  const first = useLoad(() => api.target(id), [id]);
+  const alerts = useLoad(() => api.alerts({ target_id: id, status: 'firing', limit: 1 }), [id]);
+  const [fresh, setFresh] = useState<Result | null>(null);
+  const [resultTick, setResultTick] = useState(0);
+  const [alertTick, setAlertTick] = useState(0);
+  useEffect(() => {
+    channels.want();
+    setFresh(null);
+    return onEvent((name, data) => {
+      const event = data as { target_id?: number };
+      if (event?.target_id !== id) return;
+      if (name === 'result') setResultTick((n) => n + 1);
+      if (name === 'alert') setAlertTick((n) => n + 1);
+    });
+  }, [id]);
+  useEffect(() => {
+    if (first.data) targets.merge(first.data);
+  }, [first.data]);
+  useEffect(() => targets.fetchWanted());
+  useEffect(() => {
+    if (alertTick > 0) alerts.reload();
+  }, [alertTick]);
+
+  const target = targets.get(id) ?? first.data;
+  if (!target) {
+    if (first.error instanceof ApiError && first.error.status === 404) return <NotFound />;
+    return first.error ? <Failure error={first.error} onRetry={first.reload} /> : <Loading />;
+  }
+  const firing = alerts.data?.items.find((a) => a.status === 'firing' && a.target_id === id);
+  return (
+    <div class="target">
+      <PageHead title={target.name} back={{ href: href('/'), text: t('nav.overview') }}>
+        <Actions target={target} onResult={setFresh} />
+      </PageHead>
+      {target.source === 'file' && (
+        <p class="note">
+          <Icon name="file" />
+          {t('target.fromFile.hint')}
+        </p>
+      )}
+      <Banner target={target} firing={firing} now={now} />
+      {fresh && (
+        <Card class="fresh">
+          <ResultView result={fresh} title={t('result.fresh')} />
+          <Button icon="cross" kind="quiet" title={t('common.close')} onClick={() => setFresh(null)} />
+        </Card>
+      )}
+      <Card>
+        <Facts target={{ ...first.data, ...target }} now={now} />
+      </Card>
+      <GraphCard id={id} tick={resultTick} />
+      <div class="two">
+        <ResultTable id={id} tick={resultTick} interval={target.interval_seconds} />
+        <AlertsCard id={id} now={now} tick={alertTick} />
+      </div>
+      <BeatTip />
+    </div>
+  );
+}
