@@ -64,16 +64,10 @@ static void ignore_signal(void *arg, int signo)
     (void)signo;
 }
 
-/* data/run/KIND/NAME with the name's "/" turned into "." */
 static char *run_path(const struct watcher_options *opt, const char *kind)
 {
-    char *path = NULL, *name = strdup(opt->name);
-    must(name);
-    for (char *c = name; *c; c++)
-        if (*c == '/')
-            *c = '.';
-    must(asprintf(&path, "%s/%s/%s", opt->run_dir, kind, name) > 0);
-    free(name);
+    char *path;
+    must(asprintf(&path, "%s/%s/%s", opt->run_dir, kind, opt->key) > 0);
     return path;
 }
 
@@ -87,7 +81,7 @@ static int open_parts(struct watcher *w, const struct watcher_options *opt, stru
         (w->beat = beat_map(beat, err)) != NULL && (w->loop = loop_new(err)) != NULL &&
         (w->env.resolver = resolver_new(w->loop, err)) != NULL &&
         (w->env.http = http_client_new(w->loop, w->env.resolver, err)) != NULL &&
-        (w->link = link_connect(w->loop, link, opt->name, watcher_on_message, w, err)) != NULL)
+        (w->link = link_connect(w->loop, link, opt->key, watcher_on_message, w, err)) != NULL)
         rc = 0;
     w->env.loop = w->loop;
     free(ring);

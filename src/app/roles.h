@@ -3,15 +3,35 @@
 #ifndef APP_ROLES_H
 #define APP_ROLES_H
 
-/* Everything between processes lies under run_dir (docs/architecture.md). */
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "config/config.h"
+
+/* Exit status of a child that would fail the same way again: the warden does not restart it. */
+#define EXIT_CONFIG 78 /* EX_CONFIG of sysexits.h */
+
 struct watcher_options {
-    const char *name;    /* "payments/0": names its files, its title and its log */
+    const char *key;     /* "payments.0": names its files in run_dir */
+    const char *name;    /* "payments/0": for people */
     const char *run_dir; /* "data/run" */
     long ring_size;      /* bytes */
     long max_in_flight;  /* probes at once */
 };
-
 /* Runs until SIGTERM; returns the exit status. */
 int role_watcher(const struct watcher_options *opt);
+
+struct core_role_options {
+    const char *config_path;
+    pid_t warden; /* gets SIGUSR1 when data/run/units changed */
+};
+int role_core(const struct core_role_options *opt);
+
+/* --- common.c --- */
+/* Loads the configuration; all problems go to stderr, one a line. NULL when there are any. */
+struct config *load_config(const char *path);
+/* logs/FOLDER/FILE as the configuration says, also on stderr when it is a terminal. */
+void open_role_log(const struct config *cfg, const char *component, const char *folder,
+                   const char *file);
 
 #endif

@@ -1,0 +1,24 @@
+/* Everything that answers over HTTP: the REST API, the page, /metrics, /health, /-/… (CONTRACT.md, "HTTP").
+ *
+ * Handlers run on the server's threads. They read the store through a reader of their own and reach the core
+ * only by core_call's two ways (core/core.h). */
+#ifndef API_API_H
+#define API_API_H
+
+#include "core/core.h"
+#include "io/http_server.h"
+
+struct api;
+
+struct api_options {
+    struct core *core;
+    struct sse_hub *events;
+    const char *run_dir; /* warden.json, crash reports lie beside it */
+    int64_t started_ms;
+};
+struct api *api_new(const struct api_options *opt, struct err *err);
+void api_free(struct api *a);
+/* For struct http_server_config: handle = api_handle, ctx = the struct api. */
+void api_handle(void *api, const struct http_req *req, struct http_resp *resp);
+
+#endif

@@ -1,0 +1,58 @@
+/* What several roles and commands do at their start. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "app/roles.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "core/hooks.h"
+
+static void print_problems(const struct problems *p)
+{
+    for (size_t i = 0; i < p->list.n; i++) {
+        const struct problem *at = &p->list.at[i];
+        if (at->file && at->line)
+            fprintf(stderr, "%s:%u:%u: ", at->file, at->line, at->column);
+        fprintf(stderr, "%s%s%s\n", at->field && *at->field ? at->field : "",
+                at->field && *at->field ? ": " : "", at->message);
+    }
+    if (p->dropped)
+        fprintf(stderr, "… and %zu more\n", p->dropped);
+}
+
+struct config *load_config(const char *path)
+{
+    struct arena *a = arena_new();
+    struct problems p;
+    problems_init(&p, a);
+    struct config_input in = {.path = path};
+    struct config *cfg = config_load(&in, core_config_hooks(), &p);
+    if (!cfg)
+        print_problems(&p);
+    problems_done(&p);
+    arena_free(a);
+    return cfg;
+}
+
+void open_role_log(const struct config *cfg, const char *component, const char *folder,
+                   const char *file)
+{
+    struct err err = {0};
+    char *dir = path_join(cfg->log.dir, folder), *path = path_join(dir, file);
+    struct log_config log = {
+        .level = (enum log_level)cfg->log.level,
+        .format = (enum log_format)cfg->log.format,
+        .component = component,
+        .file = path,
+        .keep_days = (int)cfg->log.keep_days,
+        .also_stderr = isatty(STDERR_FILENO),
+    };
+    if (fs_mkdirs(dir, 0755, &err) != 0 || log_open(&log, &err) != 0) {
+        log.file = NULL;
+        log_open(&log, NULL);
+        log_warn("cannot open the log file; logging to stderr", F_STR("file", path), F_ERR(&err));
+    }
+    free(dir);
+    free(path);
+}

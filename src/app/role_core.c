@@ -1,0 +1,231 @@
+/* The core's role: wires configuration, store, judgement, bell and HTTP in one process, and runs until told to stop.
+ * Started by the warden as `belfry --role=core`. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "app/roles.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "core/core.h"
+#include "core/hooks.h"
+#include "io/fiber.h"
+#include "ipc/beat.h"
+
+#define FILE_LOOK_NS (2 * NS_PER_S)
+#define MAGIC        0xbe1f0c0eu
+
+struct core_role {
+    uint32_t magic;
+    struct loop *loop;
+    struct core *core;
+    struct api *api;
+    struct http_server *server;
+    struct sse_hub *events;
+    struct beat_page *beat;
+    struct timer stats_timer, file_timer;
+    struct timespec *changed; /* of each file of the configuration, as last seen */
+    size_t n_files;
+    pid_t warden;
+    bool foreground;
+};
+
+static void on_turn(void *arg)
+{
+    struct core_role *r = arg;
+    atomic_store_explicit(&r->beat->turned_ns, loop_now_ns(r->loop), memory_order_relaxed);
+}
+
+static void on_stats(struct timer *t)
+{
+    struct core_role *r = container_of(t, struct core_role, stats_timer);
+    check_magic(r, MAGIC);
+    r->beat->loop_lag_ns = loop_lag_ns(r->loop);
+    r->beat->in_flight = (int64_t)loop_fibers(r->loop);
+    timer_start(r->loop, t, clock_mono_ns() + 250 * NS_PER_MS, on_stats);
+}
+
+/* When the files of the configuration last changed. */
+static void look_at_files(struct core_role *r)
+{
+    const struct str_list *files = &core_config(r->core)->files;
+    r->changed = realloc(r->changed, (files->n + 1) * sizeof(*r->changed));
+    must(r->changed);
+    r->n_files = files->n;
+    for (size_t i = 0; i < files->n; i++) {
+        struct stat st = {0};
+        stat(files->at[i], &st);
+        r->changed[i] = st.st_mtim;
+    }
+}
+
+static bool files_changed(const struct core_role *r)
+{
+    const struct str_list *files = &core_config(r->core)->files;
+    for (size_t i = 0; i < files->n && i < r->n_files; i++) {
+        struct stat st = {0};
+        if (stat(files->at[i], &st) == 0 && (st.st_mtim.tv_sec != r->changed[i].tv_sec ||
+                                             st.st_mtim.tv_nsec != r->changed[i].tv_nsec))
+            return true;
+    }
+    return false;
+}
+
+static void reload(struct core_role *r)
+{
+    struct arena *a = arena_new();
+    struct problems p;
+    struct err err = {0};
+    problems_init(&p, a);
+    look_at_files(r);
+    if (core_reload(r->core, &p, &err) != 0)
+        for (size_t i = 0; i < p.list.n; i++)
+            log_error("configuration", F_STR("file", p.list.at[i].file),
+                      F_INT("line", p.list.at[i].line), F_INT("column", p.list.at[i].column),
+                      F_STR("field", p.list.at[i].field), F_STR("problem", p.list.at[i].message));
+    look_at_files(r);
+    problems_done(&p);
+    arena_free(a);
+}
+
+/* Polling a handful of files every two seconds needs no inotify, and sees through bind mounts and NFS. */
+static void on_file_timer(struct timer *t)
+{
+    struct core_role *r = container_of(t, struct core_role, file_timer);
+    check_magic(r, MAGIC);
+    if (files_changed(r)) {
+        log_info("the configuration changed on disk; reloading");
+        reload(r);
+    }
+    timer_start(r->loop, t, clock_mono_ns() + FILE_LOOK_NS, on_file_timer);
+}
+
+static void on_hup(void *arg, int signo)
+{
+    (void)signo;
+    reload(arg);
+}
+
+static void stopped(void *arg)
+{
+    struct core_role *r = arg;
+    loop_stop(r->loop);
+}
+
+static void on_stop(void *arg, int signo)
+{
+    struct core_role *r = arg;
+    (void)signo;
+    log_info("stopping: taking what the rings hold, and committing");
+    core_stop(r->core, stopped, r);
+}
+
+static void units_changed(void *arg)
+{
+    struct core_role *r = arg;
+    if (r->warden > 1)
+        kill(r->warden, SIGUSR1);
+}
+
+static int serve(struct core_role *r, const struct config *cfg, const char *run_dir,
+                 struct err *err)
+{
+    struct api_options api = {r->core, r->events, run_dir, clock_wall_ms()};
+    char *unix_path = path_join(run_dir, "belfry.sock");
+    r->api = api_new(&api, err);
+    struct http_server_config http = {
+        .address = cfg->server.listen_host,
+        .port = cfg->server.listen_port,
+        .unix_path = unix_path,
+        .handle = api_handle,
+        .ctx = r->api,
+    };
+    r->server = r->api ? http_server_start(&http, err) : NULL;
+    free(unix_path);
+    return r->server ? 0 : -1;
+}
+
+static int open_parts(struct core_role *r, struct config *cfg, const struct core_role_options *opt,
+                      const char *run_dir, struct err *err)
+{
+    char *beats = path_join(run_dir, "beat"), *beat = path_join(beats, "core");
+    int rc = -1;
+    if (fs_mkdirs(beats, 0700, err) == 0 && (r->loop = loop_new(err)) != NULL &&
+        (r->beat = beat_map(beat, err)) != NULL) {
+        beat_reset(r->beat);
+        r->events = sse_hub_new();
+        struct core_options core = {
+            .loop = r->loop,
+            .config = cfg,
+            .config_path = opt->config_path,
+            .events = r->events,
+            .units_changed = units_changed,
+            .arg = r,
+        };
+        r->core = core_new(&core, err);
+        rc = r->core ? serve(r, cfg, run_dir, err) : -1;
+    }
+    free(beats);
+    free(beat);
+    return rc;
+}
+
+static void close_parts(struct core_role *r)
+{
+    http_server_stop(r->server);
+    api_free(r->api);
+    core_free(r->core);
+    sse_hub_free(r->events);
+    beat_unmap(&r->beat);
+    loop_free(r->loop);
+    free(r->changed);
+}
+
+static void run(struct core_role *r)
+{
+    struct err err = {0};
+    struct signal_watch *term = signal_open(r->loop, SIGTERM, on_stop, r, &err);
+    struct signal_watch *intr = signal_open(r->loop, SIGINT, on_stop, r, &err);
+    struct signal_watch *hup = signal_open(r->loop, SIGHUP, on_hup, r, &err);
+    loop_on_turn(r->loop, on_turn, r);
+    timer_start(r->loop, &r->stats_timer, clock_mono_ns(), on_stats);
+    look_at_files(r);
+    timer_start(r->loop, &r->file_timer, clock_mono_ns() + FILE_LOOK_NS, on_file_timer);
+    log_info("listening", F_STR("address", core_config(r->core)->server.listen_host),
+             F_INT("port", http_server_port(r->server)));
+    loop_run(r->loop);
+    timer_stop(&r->stats_timer);
+    timer_stop(&r->file_timer);
+    signal_close(&term);
+    signal_close(&intr);
+    signal_close(&hup);
+}
+
+int role_core(const struct core_role_options *opt)
+{
+    struct err err = {0};
+    struct config *cfg = load_config(opt->config_path);
+    if (!cfg)
+        return EXIT_CONFIG;
+    open_role_log(cfg, "core", "core", "core.log");
+    char *run_dir = path_join(cfg->data_dir, "run");
+    struct core_role *r = calloc(1, sizeof(*r));
+    must(r);
+    r->magic = MAGIC;
+    r->warden = opt->warden;
+    int rc = open_parts(r, cfg, opt, run_dir, &err);
+    config_unref(&cfg);
+    if (rc == 0)
+        run(r);
+    else
+        log_error("the core cannot start", F_ERR(&err));
+    close_parts(r);
+    log_info("the core stopped");
+    free(run_dir);
+    free(r);
+    return rc == 0 ? 0 : err.code == ERR_CONFLICT || err.code == ERR_INVALID ? EXIT_CONFIG : 1;
+}
