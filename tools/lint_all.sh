@@ -1,6 +1,6 @@
 #!/bin/bash
 # What `make lint` runs, each step told with its time: format, our own linter, the whole tree with
-# -Werror by gcc and by clang, and clang-tidy (cppcheck understands neither must() nor cleanup
+# -Werror by gcc and by clang, clang-tidy, and the page's types (cppcheck understands neither must() nor cleanup
 # attributes, so it cries wolf).
 # Steps can be named: tools/lint_all.sh format own
 set -u
@@ -44,7 +44,13 @@ step_tidy()
     return "${PIPESTATUS[3]}"
 }
 
-for step in ${*:-format own gcc clang tidy}; do
+# The page's types.
+step_page()
+{
+    [ ! -f web/tsconfig.json ] || (cd web && npm run --silent check)
+}
+
+for step in ${*:-format own gcc clang tidy page}; do
     start=$SECONDS
     if "step_$step"; then verdict=good; else verdict=BAD; failed=1; fi
     echo "lint: $step: $verdict ($((SECONDS - start)) s)"
