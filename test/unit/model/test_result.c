@@ -1,0 +1,247 @@
+/* Results: builder rules, wire form round trips, and the decoder against damaged bytes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "base/str.h"
+#include "model/result.h"
+
+static struct result fresh(struct arena *a)
+{
+    struct result r;
+    result_init(&r, a);
+    return r;
+}
+
+static void first_failure_wins(void **state)
+{
+    struct arena *a = arena_new();
+    struct result r = fresh(a);
+    result_fail(&r, "connection refused by %s", "10.0.0.5:5432");
+    result_fail(&r, "later");
+    result_ok(&r, "connected");
+    assert_false(r.success);
+    assert_string_equal(r.message, "connection refused by 10.0.0.5:5432");
+
+    r = fresh(a);
+    result_ok(&r, "connected");
+    result_warn(&r, "certificate expires in %d days", 5);
+    assert_true(result_degraded(&r));
+    result_fail(&r, "status 503");
+    assert_false(r.success || result_degraded(&r));
+    assert_string_equal(r.message, "status 503");
+    arena_free(a);
+}
+
+static void foreign_text_is_cleaned_and_cut(void **state)
+{
+    struct arena *a = arena_new();
+    struct result r = fresh(a);
+    result_fail(&r, "banner %s", "\xff\xfe ok \xe4\xb8");
+    assert_true(utf8_valid(r.message, strlen(r.message)));
+
+    char big[5000];
+    for (size_t i = 0; i + 3 < sizeof(big); i += 3)
+        memcpy(big + i, "监", 3);
+    big[4998] = '\0';
+    r = fresh(a);
+    result_fail(&r, "x%s", big);
+    assert_true(strlen(r.message) <= RESULT_MESSAGE_MAX);
+    assert_true(strlen(r.message) > RESULT_MESSAGE_MAX - 3);
+    assert_true(utf8_valid(r.message, strlen(r.message)));
+    arena_free(a);
+}
+
+static void limits_hold(void **state)
+{
+    struct arena *a = arena_new();
+    struct result r = fresh(a);
+    for (int i = 0; i < 100; i++) {
+        result_metric(&r, "probe_n", i);
+        result_warn(&r, "warning %d", i);
+    }
+    assert_int_equal(r.n_metrics, RESULT_METRICS_MAX);
+    assert_int_equal(r.n_warnings, RESULT_WARNINGS_MAX);
+    arena_free(a);
+}
+
+static void assert_same(const struct result *a, const struct result *b)
+{
+    assert_int_equal(a->target_id, b->target_id);
+    assert_int_equal(a->request_id, b->request_id);
+    assert_int_equal(a->success, b->success);
+    assert_int_equal(a->checked_ms, b->checked_ms);
+    assert_int_equal(a->latency_us, b->latency_us);
+    assert_int_equal(a->resolve_us, b->resolve_us);
+    assert_string_equal(a->message, b->message);
+    assert_string_equal(a->address, b->address);
+    assert_int_equal(a->n_warnings, b->n_warnings);
+    for (int i = 0; i < a->n_warnings; i++)
+        assert_string_equal(a->warnings[i], b->warnings[i]);
+    assert_int_equal(a->n_metrics, b->n_metrics);
+    for (int i = 0; i < a->n_metrics; i++) {
+        const struct metric *x = &a->metrics[i], *y = &b->metrics[i];
+        assert_string_equal(x->name, y->name);
+        assert_true(streq(x->label, y->label));
+        assert_true(streq(x->label_value, y->label_value));
+        assert_int_equal(x->is_text, y->is_text);
+        if (x->is_text)
+            assert_string_equal(x->text, y->text);
+        else
+            assert_memory_equal(&x->num, &y->num, sizeof(x->num));
+    }
+    assert_true(streq(a->detail_json, b->detail_json));
+}
+
+static const double numbers[] = {0,        -0.0,     1,       -1,        200, 0.25,      1e300,
+                                 1.0 / 3., INFINITY, -1e-300, 1LL << 53, NAN, -INFINITY, 4e18};
+
+static void full_result(struct result *r, struct arena *a)
+{
+    *r = fresh(a);
+    r->target_id = UINT64_MAX;
+    r->request_id = UINT64_C(1) << 63;
+    r->checked_ms = INT64_MIN;
+    r->latency_us = INT64_MAX;
+    r->resolve_us = -1;
+    r->address = "2001:db8::1";
+    r->detail_json = "{\"statusCode\":200}";
+    result_ok(r, "状态 200");
+    result_warn(r, "证书 5 天后到期");
+    for (size_t i = 0; i < array_len(numbers); i++)
+        result_metric(r, "probe_number", numbers[i]);
+    result_metric_label(r, "probe_http_duration_seconds", "phase", "tls", 0.0123);
+    result_fact(r, "pg_version", "PostgreSQL 15.4");
+}
+
+static void round_trip(void **state)
+{
+    struct arena *a = arena_new();
+    struct result in, out;
+    full_result(&in, a);
+    struct buf b = BUF_INIT(1 << 20);
+    buf_puts(&b, "before");
+    result_encode(&in, &b);
+    struct err err = {0};
+    assert_int_equal(result_decode(b.data + 6, b.len - 6, a, &out, &err), 0);
+    assert_same(&in, &out);
+    buf_done(&b);
+    arena_free(a);
+}
+
+static void typical_tcp_is_small(void **state)
+{
+    struct arena *a = arena_new();
+    struct result r = fresh(a);
+    r.target_id = 54321;
+    r.checked_ms = INT64_C(1795000000123);
+    r.latency_us = 812;
+    r.address = "10.0.0.5";
+    result_ok(&r, "connected to 10.0.0.5:5432");
+    struct buf b = BUF_INIT(1 << 20);
+    result_encode(&r, &b);
+    print_message("a tcp result takes %zu bytes\n", b.len);
+    assert_true(b.len < 100);
+    buf_done(&b);
+    arena_free(a);
+}
+
+/* The largest a builder can make still fits a ring record; what does not fit is left out. */
+static void largest_fits(void **state)
+{
+    struct arena *a = arena_new();
+    char text[1100], name[RESULT_NAME_MAX + 1];
+    memset(text, 'x', sizeof(text));
+    text[sizeof(text) - 1] = '\0';
+    memset(name, 'n', sizeof(name));
+    name[sizeof(name) - 1] = '\0';
+    struct result r = fresh(a), out;
+    result_fail(&r, "%s", text);
+    for (int i = 0; i < 100; i++) {
+        result_warn(&r, "%s", text);
+        result_metric_label(&r, name, name, text, 0.1);
+    }
+    char *detail = arena_alloc(a, 20000);
+    memset(detail, ' ', 19999);
+    detail[0] = '{';
+    detail[19998] = '}';
+    r.detail_json = detail;
+    struct buf b = BUF_INIT(1 << 20);
+    result_encode(&r, &b);
+    assert_true(b.len <= RESULT_ENCODED_MAX);
+    assert_int_equal(result_decode(b.data, b.len, a, &out, NULL), 0);
+    assert_null(out.detail_json);
+    assert_int_equal(out.n_warnings, RESULT_WARNINGS_MAX);
+    assert_true(out.n_metrics > 10);
+    buf_done(&b);
+    arena_free(a);
+}
+
+static void damaged_bytes_are_refused(void **state)
+{
+    struct arena *a = arena_new();
+    struct result in, out;
+    full_result(&in, a);
+    struct buf b = BUF_INIT(1 << 20);
+    result_encode(&in, &b);
+    for (size_t n = 0; n < b.len; n++) {
+        struct err err = {0};
+        assert_int_equal(result_decode(b.data, n, a, &out, &err), -1);
+        assert_int_equal(err.code, ERR_MALFORMED);
+    }
+    buf_putc(&b, 'x');
+    assert_int_equal(result_decode(b.data, b.len, a, &out, NULL), -1);
+    b.len--;
+    struct rng rng;
+    rng_seed(&rng, 1);
+    for (int i = 0; i < 20000; i++) { /* flipped bytes: refused or read, never worse */
+        struct arena *one = arena_new();
+        char *copy = arena_memdup(one, b.data, b.len);
+        for (uint64_t k = 1 + rng_below(&rng, 3); k > 0; k--)
+            copy[rng_below(&rng, b.len)] = (char)rng_next(&rng);
+        if (result_decode(copy, b.len, one, &out, NULL) == 0)
+            assert_true(utf8_valid(out.message, strlen(out.message)));
+        arena_free(one);
+    }
+    buf_done(&b);
+    arena_free(a);
+}
+
+static void metrics_as_json(void **state)
+{
+    struct arena *a = arena_new();
+    struct result r = fresh(a);
+    result_metric(&r, "probe_http_status_code", 200);
+    result_metric_label(&r, "probe_x", "phase", "a\"b", 0.5);
+    result_fact(&r, "v", "15 \"x\"");
+    struct buf b = BUF_INIT(1 << 20);
+    struct json j = json_start(&b);
+    result_metrics_json(&r, &j);
+    assert_string_equal(b.data,
+                        "{\"probe_http_status_code\":200,"
+                        "\"probe_x{phase=\\\"a\\\\\\\"b\\\"}\":0.5,\"v\":\"15 \\\"x\\\"\"}");
+    buf_done(&b);
+    arena_free(a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(first_failure_wins),
+        cmocka_unit_test(foreign_text_is_cleaned_and_cut),
+        cmocka_unit_test(limits_hold),
+        cmocka_unit_test(round_trip),
+        cmocka_unit_test(typical_tcp_is_small),
+        cmocka_unit_test(largest_fits),
+        cmocka_unit_test(damaged_bytes_are_refused),
+        cmocka_unit_test(metrics_as_json),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
