@@ -12,7 +12,7 @@ NINJA    = ninja -j $(JOBS)
 
 .DEFAULT_GOAL := build
 .PHONY: help run test deps deps-test deps-lint deps-bench build configure bench bench-% lint format \
-        fuzz sanitize tsan install uninstall clean distclean
+        fuzz sanitize tsan docs install uninstall clean distclean
 
 help:
 	@echo 'make run         install what is missing, build, start with $(CONFIG)'
@@ -24,6 +24,7 @@ help:
 	@echo 'make format      let clang-format rewrite the sources'
 	@echo 'make fuzz        run every fuzz target for SECONDS=$(SECONDS) seconds;  TARGET=name for one'
 	@echo 'make sanitize    unit tests and corpora under ASan+UBSan;  make tsan  under TSan'
+	@echo 'make docs        write docs/configuration.md anew from the option tables'
 	@echo 'make install     into PREFIX=$(PREFIX) (DESTDIR is respected);  make uninstall'
 	@echo 'make clean       remove the build directory'
 
@@ -77,6 +78,10 @@ sanitize: deps-test deps-lint
 
 tsan: deps-test deps-lint
 	@tools/sanitize.sh thread
+
+docs: configure
+	@$(NINJA) -C $(BUILD) --quiet config_doc
+	@$(BUILD)/config_doc >docs/configuration.md.new && mv docs/configuration.md.new docs/configuration.md
 
 install: build
 	@$(MESON) configure $(BUILD) --prefix=$(PREFIX) >/dev/null

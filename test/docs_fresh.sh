@@ -1,0 +1,5 @@
+#!/bin/sh
+# docs_fresh.sh PROGRAM FILE: fails when the generated page differs from the one in docs/.
+"$1" | diff -u "$2" - && exit 0
+echo "stale: run 'make docs' and commit the result" >&2
+exit 1
