@@ -132,7 +132,6 @@ struct loop *loop_new(struct err *err)
     must(pthread_mutex_init(&l->post_lock, NULL) == 0);
     must(uv_async_init(&l->uv, &l->wakeup, on_wakeup) == 0);
     l->wakeup.data = l;
-    uv_unref((uv_handle_t *)&l->wakeup);
     must(poller_arm(poller, uv_backend_fd(&l->uv), 0, IO_READ, false, false) == 0);
     mono(l);
     return l;
@@ -192,10 +191,10 @@ static void dispatch(struct loop *l, const struct poller_event *ev)
     }
 }
 
-static bool run_uv(struct loop *l)
+static void run_uv(struct loop *l)
 {
     l->uv_dirty = false;
-    return uv_run(&l->uv, UV_RUN_NOWAIT) != 0;
+    uv_run(&l->uv, UV_RUN_NOWAIT);
 }
 
 static void run_timers(struct loop *l)
@@ -270,8 +269,7 @@ bool loop_turn(struct loop *l)
     loop__assert_thread(l);
     must(l->current == NULL);
     turn(l, false);
-    return heap_min(&l->timers) != NULL || l->n_watches > 0 || l->n_fibers > 0 ||
-           uv_loop_alive(&l->uv);
+    return heap_min(&l->timers) != NULL || l->n_watches > 0 || l->n_fibers > 0 || l->n_signals > 0;
 }
 
 void loop_stop(struct loop *l)

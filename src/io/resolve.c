@@ -74,6 +74,7 @@ struct resolver {
     int64_t files_checked_ns;
     int64_t hosts_stamp, conf_stamp;
     size_t n_looking;
+    char *servers;   /* instead of resolv.conf's; NULL */
     bool stale_conf; /* resolv.conf changed: a new channel once no look-up is under way */
 };
 
@@ -160,6 +161,9 @@ static int open_channel(struct resolver *r, struct err *err)
                                    ARES_OPT_SOCK_STATE_CB);
     if (rc != ARES_SUCCESS) {
         return err_set(err, ERR_DNS, "cannot start the resolver: %s", ares_strerror(rc));
+    }
+    if (r->servers != NULL) {
+        ares_set_servers_ports_csv(r->channel, r->servers); /* was accepted before */
     }
     return 0;
 }
@@ -265,6 +269,7 @@ void resolver_free(struct resolver *r)
     }
     map_str_free(r->names);
     hosts_free(r->hosts);
+    free(r->servers);
     ares_library_cleanup();
     r->magic = 0;
     free(r);
@@ -494,6 +499,22 @@ int resolve(struct resolver *r, const char *host, uint16_t port, enum ip_version
     give(out, n->at, n->n, port);
     out->took_ns = clock_mono_ns() - start;
     out->cached = cached;
+    return 0;
+}
+
+int resolver_set_servers(struct resolver *r, const char *csv, struct err *err)
+{
+    check_magic(r, RESOLVER_MAGIC);
+    must(r->n_looking == 0);
+    int rc = ares_set_servers_ports_csv(r->channel, csv);
+    if (rc != ARES_SUCCESS) {
+        return err_set(err, ERR_INVALID, "cannot use the name servers \"%.120s\": %s", csv,
+                       ares_strerror(rc));
+    }
+    free(r->servers);
+    r->servers = strdup(csv);
+    must(r->servers != NULL);
+    forget_all(r);
     return 0;
 }
 

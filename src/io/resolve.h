@@ -27,6 +27,9 @@ struct resolved {
 int resolve(struct resolver *r, const char *host, uint16_t port, enum ip_version version,
             int64_t deadline_ns, struct resolved *out, struct err *err);
 
+/* Asks these servers ("10.0.0.51,[::1]:5353") instead of resolv.conf's. INVALID when unreadable. */
+int resolver_set_servers(struct resolver *r, const char *csv, struct err *err);
+
 /* The name servers in use, as "10.0.0.51" texts (with ":port" when not 53), for results (seed 003: dnsServerList). */
 #define RESOLVE_SERVERS_MAX 8
 int resolver_servers(struct resolver *r, char out[][ADDR_TEXT], int max);
