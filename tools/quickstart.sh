@@ -4,7 +4,7 @@
 #   tools/quickstart.sh BELFRY DIRECTORY          called by `make run`
 set -u
 belfry=$1
-out=$2/local.d/machine.yaml
+out=${2%/}/local.d/machine.yaml
 [ -e "$out" ] && exit 0
 
 answers() { timeout 3 "$belfry" check "$1" --attempts 1 --timeout 1s >/dev/null 2>&1; }
