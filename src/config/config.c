@@ -1,5 +1,6 @@
-/* The snapshot's life: loading in its order, references, freeing (config/config.h). The single steps are
- * config_read.c, config_channel.c, config_group.c … Any process; a snapshot is immutable once loaded. */
+/* The snapshot's life: loading in its order, references, freeing (config/config.h). The single
+ * steps are config_read.c, config_channel.c, config_group.c. Any process; a snapshot is immutable
+ * once loaded. */
 #include "config/config.h"
 
 #include <arpa/inet.h>
@@ -7,9 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "config/config_priv.h"
 
-/* --- server, store, directories ------------------------------------------------------------------ */
+/* --- server, store, directories ------------------------------------------------------------------
+ */
 
 static const struct node *setting(const struct loader *l, const char *section, const char *key)
 {
@@ -100,12 +103,15 @@ static const char *absolute(struct loader *l, const char *path)
 static void check_restart(struct loader *l)
 {
     const struct config_restart *r = &l->cfg->restart;
+    char got[DURATION_SIZE], want[DURATION_SIZE];
     if (r->delay_max_ms < r->delay_ms)
         problem_add(l->problems, setting(l, "restart", "delay_max"), "restart.delay_max",
-                    "want at least the delay of %lld ms", (long long)r->delay_ms);
+                    "got %s; want at least the delay %s", duration_format(r->delay_max_ms, got),
+                    duration_format(r->delay_ms, want));
 }
 
-/* --- the main table ------------------------------------------------------------------------------ */
+/* --- the main table ------------------------------------------------------------------------------
+ */
 
 static void warn_later(struct loader *l, const struct node *child)
 {
@@ -128,7 +134,8 @@ static bool is_later(struct str key)
     return false;
 }
 
-/* The document without what is read apart from it, so that binding copies only what the snapshot keeps. */
+/* The document without what is read apart from it, so that binding copies only what the snapshot
+ * keeps. */
 static struct node *main_part(struct loader *l)
 {
     struct node *part = node_map(l->tree);
@@ -198,7 +205,8 @@ static void load_lists(struct loader *l)
     loader_groups(l, &defaults);
 }
 
-/* --- life ---------------------------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------------------------------
+ */
 
 static struct str_list keep_list(struct arena *a, const char **at, size_t n)
 {

@@ -1,9 +1,10 @@
 /* belfry.yaml as an immutable, reference-counted snapshot (CONTRACT.md, "Configuration").
  *
- * config_load reads the file, its includes and targets files, expands ${ENV}, binds everything through option
- * tables and reports every fault of all of them at once, each with file:line:column. Probers and channels lie on
- * higher floors, so the caller hands their tables and checks in through struct config_hooks. Nothing here
- * touches the running system: the core compares the snapshot with what runs. Any thread may hold a reference. */
+ * config_load reads the file, its includes and targets files, expands ${ENV}, binds everything
+ * through option tables and reports every fault of all of them at once, each with file:line:column.
+ * Probers and channels lie on higher floors, so the caller hands their tables and checks in through
+ * struct config_hooks. Nothing here touches the running system: the core compares the snapshot with
+ * what runs. Any thread may hold a reference. */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
@@ -20,7 +21,7 @@ struct config_server {
     const char *listen;     /* "127.0.0.1:9370": a loopback address, see listen_host, listen_port */
     const char *public_url; /* "" when not given */
     int anonymous;          /* enum config_anonymous */
-    const char *user;       /* that the children run as when started as root; "" for the caller's own */
+    const char *user; /* that the children run as when started as root; "" for the caller's own */
     struct {
         const char *cert_file, *key_file; /* absolute; "" when not given */
     } tls;
@@ -42,8 +43,8 @@ struct config_results {
 
 struct config_limits {
     struct {
-        int64_t max_in_flight;       /* probes at once, in one watcher */
-        int64_t memory_limit;        /* bytes; 0: none */
+        int64_t max_in_flight; /* probes at once, in one watcher */
+        int64_t memory_limit;  /* bytes; 0: none */
         int64_t hang_timeout_ms;
         int64_t ring_size;           /* bytes */
         int64_t targets_per_watcher; /* a larger group gets several watchers */
@@ -56,8 +57,8 @@ struct config_limits {
 
 /* How Belfry's own children are restarted. The first restart is immediate. */
 struct config_restart {
-    int64_t delay_ms;     /* before the second restart in a row */
-    double growth;        /* factor from one to the next */
+    int64_t delay_ms; /* before the second restart in a row */
+    double growth;    /* factor from one to the next */
     int64_t delay_max_ms;
     int64_t cooldown_ms;  /* after running so long the delay starts anew */
     int64_t max_restarts; /* in an hour; then the child stays down and an alert fires */
@@ -66,9 +67,11 @@ struct config_restart {
 struct config_channel {
     const char *name, *type;
     bool enabled, mention_all;
-    const char *webhook_url;    /* "" when the type has none */
-    const struct node *options; /* {webhook_url, mention_all, …}: what the channel's option table describes */
-    const char *config_json;    /* options without webhook_url and mention_all, in JSON types (model/alert.h) */
+    const char *webhook_url; /* "" when the type has none */
+    const struct node
+        *options; /* {webhook_url, mention_all, …}: what the channel's option table describes */
+    const char *config_json; /* options without webhook_url and mention_all, in JSON types
+                                (model/alert.h) */
     const struct node *at;
 };
 
@@ -80,8 +83,9 @@ struct config_group {
     const struct node *at;
 };
 
-/* A target of the file. check_target fills in what needs the prober: spec.type (when only a URL was given) and
- * spec.config_json. Ids come from the store, so channels and parents are indices here. */
+/* A target of the file. check_target fills in what needs the prober: spec.type (when only a URL was
+ * given) and spec.config_json. Ids come from the store, so channels and parents are indices here.
+ */
 struct config_target {
     struct target spec;        /* id 0; channels and depends_on empty */
     const struct node *config; /* as the API takes it: {url, …, expect: {…}} */
@@ -107,7 +111,8 @@ struct config {
     uint32_t n_groups;
     struct config_target *targets; /* group after group; NULL after config_drop_targets */
     uint32_t n_targets;
-    const uint32_t *reference_targets; /* own_network: all failing means that our own network is gone */
+    const uint32_t
+        *reference_targets; /* own_network: all failing means that our own network is gone */
     uint32_t n_reference_targets;
     struct str_list files;    /* every file that was read, absolute: what a reload watches */
     struct str_list warnings; /* "belfry.yaml:40:1: processes: not used yet by this version" */
@@ -118,31 +123,36 @@ struct config_hooks {
     /* NULL: unknown type. Used to bring a target's or channel's document into JSON types. */
     const struct option *(*prober_options)(const char *type);
     const struct option *(*channel_options)(const char *type);
-    /* Checks t->config (adding problems under path, "groups[0].targets[3].config"), sets t->spec.type and
-     * t->spec.config_json, allocated in `a`. NULL: the type is the URL's scheme, the document is kept as it is. */
-    bool (*check_target)(void *ctx, struct config_target *t, struct arena *a, struct problems *p, const char *path);
+    /* Checks t->config (adding problems under path, "groups[0].targets[3].config"), sets
+     * t->spec.type and t->spec.config_json, allocated in `a`. NULL: the type is the URL's scheme,
+     * the document is kept as it is. */
+    bool (*check_target)(void *ctx, struct config_target *t, struct arena *a, struct problems *p,
+                         const char *path);
     /* Checks c->options under path ("channels[0]"). NULL: nothing is checked. */
-    bool (*check_channel)(void *ctx, const struct config_channel *c, struct arena *a, struct problems *p,
-                          const char *path);
+    bool (*check_channel)(void *ctx, const struct config_channel *c, struct arena *a,
+                          struct problems *p, const char *path);
 };
 
 struct config_input {
     const char *path;
     const char *text; /* NULL: read the file at path; otherwise path only gives names and places */
     size_t size;
-    bool alone;       /* includes and targets files are errors (fuzzing, documents from elsewhere) */
+    bool alone; /* includes and targets files are errors (fuzzing, documents from elsewhere) */
 };
 
 /* NULL when there are problems. hooks may be NULL. */
-struct config *config_load(const struct config_input *in, const struct config_hooks *hooks, struct problems *p);
+struct config *config_load(const struct config_input *in, const struct config_hooks *hooks,
+                           struct problems *p);
 struct config *config_ref(struct config *c);
 void config_unref(struct config **c); /* drops it and nulls the pointer; NULL is fine */
-/* Frees the targets (with 100,000 of them by far the largest part). Only before the snapshot is shared. */
+/* Frees the targets (with 100,000 of them by far the largest part). Only before the snapshot is
+ * shared. */
 void config_drop_targets(struct config *c);
 
-/* A document like the file itself with all defaults filled in and secrets masked, as JSON: `belfry config show`.
- * Targets and channels are masked by their tables (hooks). */
-int config_show(const struct config_input *in, const struct config_hooks *hooks, struct problems *p, struct buf *out);
+/* A document like the file itself with all defaults filled in and secrets masked, as JSON: `belfry
+ * config show`. Targets and channels are masked by their tables (hooks). */
+int config_show(const struct config_input *in, const struct config_hooks *hooks, struct problems *p,
+                struct buf *out);
 
 /* docs/configuration.md from the tables. The parts are ended by title NULL. */
 struct config_doc_part {
@@ -150,9 +160,11 @@ struct config_doc_part {
     const char *text;  /* a sentence or two */
     const struct option *options;
 };
-void config_doc(const struct config_doc_part *probers, const struct config_doc_part *channels, struct buf *out);
+void config_doc(const struct config_doc_part *probers, const struct config_doc_part *channels,
+                struct buf *out);
 
-/* The tables of single targets and channels as the API takes them are the API's own; these are the file's. */
+/* The tables of single targets and channels as the API takes them are the API's own; these are the
+ * file's. */
 const struct option *config_target_options(void);
 const struct option *config_group_options(void);
 const struct option *config_channel_options(void);

@@ -1,5 +1,6 @@
-/* The channels of belfry.yaml: common keys by their table, everything else collected into the document that the
- * channel's own table describes, `{webhook_url, mention_all, …}`. Runs while a file is loaded. */
+/* The channels of belfry.yaml: common keys by their table, everything else collected into the
+ * document that the channel's own table describes, `{webhook_url, mention_all, …}`. Runs while a
+ * file is loaded. */
 #include <stdio.h>
 #include <string.h>
 
@@ -40,7 +41,8 @@ static void gather(struct loader *l, struct node *map, const struct node *from,
     }
 }
 
-/* The keys that the table of all channels knows, in a map of their own, so that others are not "unknown". */
+/* The keys that the table of all channels knows, in a map of their own, so that others are not
+ * "unknown". */
 static struct node *common_part(struct loader *l, const struct node *node)
 {
     struct node *map = node_map(l->tree);

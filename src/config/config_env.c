@@ -1,6 +1,8 @@
-/* ${NAME}, ${NAME:-default} and $$ in values, after parsing, so that nothing in a variable can change the shape
- * of the document. Keys are left alone, and so are the sections that are taken over from Prometheus verbatim
- * ($1 and ${1} mean something else there; the caller leaves them out). Runs while a file is loaded. */
+/* ${NAME}, ${NAME:-default} and $$ in values, after parsing, so that nothing in a variable can
+ * change the shape of the document. Keys are left alone, and so are the sections that are taken
+ * over from Prometheus verbatim
+ * ($1 and ${1} mean something else there; the caller leaves them out). Runs while a file is loaded.
+ */
 #include <stdlib.h>
 #include <string.h>
 

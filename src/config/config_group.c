@@ -1,6 +1,6 @@
-/* The groups of belfry.yaml: names, what they give to their targets, their targets files. Two passes: the first
- * reads every group and targets file and counts, so that all targets lie in one array; the second fills it
- * (config_target.c). Runs while a file is loaded. */
+/* The groups of belfry.yaml: names, what they give to their targets, their targets files. Two
+ * passes: the first reads every group and targets file and counts, so that all targets lie in one
+ * array; the second fills it (config_target.c). Runs while a file is loaded. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>

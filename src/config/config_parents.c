@@ -1,5 +1,6 @@
-/* Names of targets that other parts of the file use: depends_on and own_network.reference_targets. Done when all
- * targets are known, since a parent may stand below its child. Runs while a file is loaded. */
+/* Names of targets that other parts of the file use: depends_on and own_network.reference_targets.
+ * Done when all targets are known, since a parent may stand below its child. Runs while a file is
+ * loaded. */
 #include <string.h>
 
 #include "config/config_priv.h"
@@ -53,8 +54,8 @@ static uint32_t find_all(struct loader *l, const struct group_work *groups,
     return n;
 }
 
-/* Walks up from t; `mark` numbers the walk, so that each target is entered once in all. Returns a target of the
- * circle or -1. Depth-first with the stack in `up`. */
+/* Walks up from t; `mark` numbers the walk, so that each target is entered once in all. Returns a
+ * target of the circle or -1. Depth-first with the stack in `up`. */
 static int64_t find_circle(const struct config *cfg, uint32_t start, uint8_t *state,
                            uint32_t *stack, uint32_t *next)
 {

@@ -1,5 +1,5 @@
-/* What the config_*.c files share: the loader, what the tables bind into, and the steps in their order.
- * For this folder only. */
+/* What the config_*.c files share: the loader, what the tables bind into, and the steps in their
+ * order. For this folder only. */
 #ifndef CONFIG_CONFIG_PRIV_H
 #define CONFIG_CONFIG_PRIV_H
 
@@ -96,7 +96,8 @@ struct loader {
 
 /* config_read.c: file, includes, environment → l->root. */
 bool loader_read(struct loader *l);
-/* A path as a file writes it, ready to open: from the directory of the file that holds `at` (NULL: the main one). */
+/* A path as a file writes it, ready to open: from the directory of the file that holds `at` (NULL:
+ * the main one). */
 const char *loader_path(struct loader *l, const struct node *at, const char *path, struct arena *a);
 void loader_used(struct loader *l, const char *path); /* remembers a file that was read */
 
@@ -109,7 +110,8 @@ void loader_channels(struct loader *l);
 bool loader_channel_names(struct loader *l, const struct str_list *names, const struct node *at,
                           const char *field, const uint32_t **out, uint32_t *n);
 
-/* config_timing.c: what is given at one level over what is inherited. `map` is where it was written. */
+/* config_timing.c: what is given at one level over what is inherited. `map` is where it was
+ * written. */
 bool timing_apply(struct loader *l, const struct raw_timing *given, const struct node *map,
                   const char *field, struct arena *a, struct inherited *io);
 

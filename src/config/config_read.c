@@ -1,5 +1,6 @@
-/* From files to one tree: the main file, its includes (patterns, nested up to 8 deep), the environment. Lists of
- * included files are appended (groups, channels …), every other section may stand in one file only. */
+/* From files to one tree: the main file, its includes (patterns, nested up to 8 deep), the
+ * environment. Lists of included files are appended (groups, channels …), every other section may
+ * stand in one file only. */
 #include <glob.h>
 #include <limits.h>
 #include <stdlib.h>

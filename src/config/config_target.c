@@ -1,6 +1,7 @@
-/* One target of belfry.yaml: its keys by their table over what the group gives, then the prober's own check
- * (config_hooks.check_target). Called 100,000 times in a row, so texts stay where the document has them and
- * paths are written only when something is wrong. Runs while a file is loaded. */
+/* One target of belfry.yaml: its keys by their table over what the group gives, then the prober's
+ * own check (config_hooks.check_target). Called 100,000 times in a row, so texts stay where the
+ * document has them and paths are written only when something is wrong. Runs while a file is
+ * loaded. */
 #include <stdio.h>
 #include <string.h>
 
@@ -131,8 +132,8 @@ static void check_target(struct loader *l, struct config_target *t, const char *
     must(!good || t->spec.type != NULL);
 }
 
-/* Takes the next place in the array. A faulty target takes one too: the load fails as a whole, but whoever
- * depends on it shall not be told that it does not exist. */
+/* Takes the next place in the array. A faulty target takes one too: the load fails as a whole, but
+ * whoever depends on it shall not be told that it does not exist. */
 static void keep(struct loader *l, struct group_work *g, struct config_target *t, bool good,
                  const char *path)
 {

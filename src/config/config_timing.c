@@ -1,6 +1,7 @@
-/* Inheritance: defaults → group → target, for times, counts, channels and labels. What one level gives is put over
- * what it inherits, and what is given is checked there: a timeout that is written must fit the interval; one that
- * is only inherited shrinks to it, as in Prometheus. Runs while a file is loaded. */
+/* Inheritance: defaults → group → target, for times, counts, channels and labels. What one level
+ * gives is put over what it inherits, and what is given is checked there: a timeout that is written
+ * must fit the interval; one that is only inherited shrinks to it, as in Prometheus. Runs while a
+ * file is loaded. */
 #include <string.h>
 
 #include "base/clock.h"

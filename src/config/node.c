@@ -1,5 +1,6 @@
-/* The document tree: building, looking up, copying, writing as JSON (config/node.h). Reading it from
- * texts and bytes is node_yaml.c, node_json.c and node_binary.c. Pure functions; any process. */
+/* The document tree: building, looking up, copying, writing as JSON (config/node.h). Reading it
+ * from texts and bytes is node_yaml.c, node_json.c and node_binary.c. Pure functions; any process.
+ */
 #include "config/node.h"
 
 #include <string.h>
@@ -227,7 +228,8 @@ void node_to_json(const struct node *n, struct json *j)
     }
 }
 
-/* --- keys of a map that is being read ------------------------------------------------------------ */
+/* --- keys of a map that is being read ------------------------------------------------------------
+ */
 
 static void key_index_fill(struct key_index *k, const struct node *map)
 {

@@ -1,10 +1,11 @@
 /* Documents: YAML and JSON read into one tree that remembers where everything stood.
  *
- * YAML plain scalars stay text ("untyped": `no` is the text "no"); the option table of whoever reads
- * them gives them type. JSON keeps its types. A tree lives in the arena it was read into and is immutable
- * once handed out. Every text and key is NUL-terminated (and may hold further NULs). YAML's `key:`, `~` and
- * `null` are NODE_NULL; anchors, aliases and `<<` merges are resolved (copies count against the limits).
- * Limits: depth 64, 2 million nodes, 64 MiB of text. Pure functions on the caller's arena: any thread. */
+ * YAML plain scalars stay text ("untyped": `no` is the text "no"); the option table of whoever
+ * reads them gives them type. JSON keeps its types. A tree lives in the arena it was read into and
+ * is immutable once handed out. Every text and key is NUL-terminated (and may hold further NULs).
+ * YAML's `key:`, `~` and `null` are NODE_NULL; anchors, aliases and `<<` merges are resolved
+ * (copies count against the limits). Limits: depth 64, 2 million nodes, 64 MiB of text. Pure
+ * functions on the caller's arena: any thread. */
 #ifndef CONFIG_NODE_H
 #define CONFIG_NODE_H
 
@@ -51,7 +52,7 @@ struct node *node_from_yaml(struct arena *a, const char *text, size_t n, const c
 struct node *node_from_json(struct arena *a, const char *text, size_t n, struct err *err);
 
 struct node *node_get(const struct node *map, const char *key); /* NULL when absent or not a map */
-const char *node_kind_name(const struct node *n);                /* "a map", "text", "a number" … */
+const char *node_kind_name(const struct node *n); /* "a map", "text", "a number" … */
 
 /* Building. */
 struct node *node_map(struct arena *a);
@@ -59,15 +60,18 @@ struct node *node_list(struct arena *a);
 struct node *node_text(struct arena *a, const char *s);
 struct node *node_int(struct arena *a, int64_t v);
 struct node *node_bool(struct arena *a, bool v);
-void node_put(struct node *map, struct arena *a, const char *key, struct node *value); /* replaces */
+/* Replaces. */
+void node_put(struct node *map, struct arena *a, const char *key, struct node *value);
 void node_append(struct node *list, struct node *value);
-void node_insert(struct node *map, struct str key, struct node *value); /* key absent, NUL-terminated, borrowed */
+/* For readers: the key is absent so far, NUL-terminated, and borrowed. */
+void node_insert(struct node *map, struct str key, struct node *value);
 struct node *node_copy(struct arena *a, const struct node *n);
 
-/* JSON text. An unquoted YAML scalar is written as text too: give it type with options_normalize first. */
+/* JSON text. An unquoted YAML scalar is written as text too: give it type with options_normalize
+ * first. */
 void node_to_json(const struct node *n, struct json *j);
 
-/* Compact binary form for assignments (DESIGN.md): tag, length, content; decode checks everything. */
+/* Compact binary form for assignments (DESIGN.md): tag, length, content; decode checks all. */
 void node_encode(const struct node *n, struct buf *out);
 struct node *node_decode(struct arena *a, struct cur *in, struct err *err);
 

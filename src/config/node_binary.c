@@ -3,10 +3,11 @@
  *   node   = tag, content
  *   tag    = one byte: kind (enum node_kind) | 0x10 quoted | 0x20 true
  *   NULL, BOOL: no content        TEXT: length, bytes        INT: zigzag number
- *   F64: 8 bytes little endian    LIST: count, nodes         MAP: count, { length, key bytes, node }
- *   length, count, number = LEB128, 7 bits a byte, low bits first, at most 10 bytes
+ *   F64: 8 bytes little endian    LIST: count, nodes         MAP: count, { length, key bytes, node
+ * } length, count, number = LEB128, 7 bits a byte, low bits first, at most 10 bytes
  *
- * Places in the text are not kept: whoever decodes shows no positions. put_node writes, get_node reads. */
+ * Places in the text are not kept: whoever decodes shows no positions. put_node writes, get_node
+ * reads. */
 #include <string.h>
 
 #include "config/node_priv.h"
@@ -132,6 +133,8 @@ static struct node *get_child(struct binary_reader *r, struct node *parent, stru
 static struct node *get_children(struct binary_reader *r, struct node *parent, int depth)
 {
     uint64_t count = get_varint(r);
+    if (r->in->failed || r->why != NULL)
+        return fault(r, "the end in the middle of a value");
     if (count > cur_left(r->in))
         return fault(r, "more values than bytes");
     struct key_index keys = {0};

@@ -1,8 +1,9 @@
-/* JSON texts (RFC 8259, strictly) into the tree (config/node.h): API bodies, the importers' files. A reader of
- * our own rather than jansson: it knows line and column of every value, builds no second tree, and jansson's
- * json_null() would meet the one of base/json.h in the linker.
+/* JSON texts (RFC 8259, strictly) into the tree (config/node.h): API bodies, the importers' files.
+ * A reader of our own rather than jansson: it knows line and column of every value, builds no
+ * second tree, and jansson's json_null() would meet the one of base/json.h in the linker.
  *
- * read_value descends; every read_* expects r->p at the first byte of its thing and leaves it behind the last. */
+ * read_value descends; every read_* expects r->p at the first byte of its thing and leaves it
+ * behind the last. */
 #include <string.h>
 
 #include "config/node_priv.h"
@@ -64,7 +65,8 @@ static bool is_digit(const struct json_reader *r)
     return r->p < r->end && *r->p >= '0' && *r->p <= '9';
 }
 
-/* --- strings ------------------------------------------------------------------------------------- */
+/* --- strings -------------------------------------------------------------------------------------
+ */
 
 static int hex4(const char *p)
 {
@@ -180,7 +182,8 @@ static struct str read_string(struct json_reader *r)
     return (struct str){text, (size_t)(out - text)};
 }
 
-/* --- values -------------------------------------------------------------------------------------- */
+/* --- values --------------------------------------------------------------------------------------
+ */
 
 static bool skip_digits(struct json_reader *r)
 {

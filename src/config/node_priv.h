@@ -1,5 +1,5 @@
-/* What node.c, node_yaml.c, node_json.c and node_binary.c share: creation of nodes and the check for
- * keys that stand twice in one map. For this folder only. */
+/* What node.c, node_yaml.c, node_json.c and node_binary.c share: creation of nodes and the check
+ * for keys that stand twice in one map. For this folder only. */
 #ifndef CONFIG_NODE_PRIV_H
 #define CONFIG_NODE_PRIV_H
 
@@ -11,8 +11,8 @@ struct node *node__new(struct arena *a, enum node_kind kind);
 /* Copies n bytes and a NUL; p is NULL when the arena's limit is reached. */
 struct str node__text(struct arena *a, const char *p, size_t n);
 
-/* Finds a key in a map that is being built: by walking while it is small, by a hash set later, so that
- * a map of a million keys costs no more than a million look-ups. */
+/* Finds a key in a map that is being built: by walking while it is small, by a hash set later, so
+ * that a map of a million keys costs no more than a million look-ups. */
 struct key_index {
     struct map_str *set; /* NULL while the map is small */
 };

@@ -1,8 +1,8 @@
 /* YAML texts into the tree: libyaml's events straight into arena nodes (config/node.h). Used for
  * configuration files, in the core and in the commands; 100,000 targets are one such text.
  *
- * yaml_read pumps events; on_event sorts them; place puts a finished value into the map or list that
- * is open (frames). */
+ * yaml_read pumps events; on_event sorts them; place puts a finished value into the map or list
+ * that is open (frames). */
 #include <yaml.h>
 
 #include <string.h>
@@ -66,9 +66,14 @@ static int fail_syntax(struct yaml_reader *r)
     if (offset < r->size && r->text[offset] == '\t')
         return fail(r, ERR_MALFORMED, at,
                     "got a tab; want spaces, since YAML does not indent with tabs");
-    char why[200];
+    char why[240];
+    const char *context = p->context != NULL ? p->context : "";
     snprintf(why, sizeof(why), "%s%s%s", p->problem != NULL ? p->problem : "out of memory",
-             p->context != NULL ? " " : "", p->context != NULL ? p->context : "");
+             context[0] != '\0' ? " " : "", context);
+    if (context[0] != '\0' && p->context_mark.line != at.line) {
+        size_t n = strlen(why);
+        snprintf(why + n, sizeof(why) - n, " that begins in line %zu", p->context_mark.line + 1);
+    }
     return fail(r, ERR_MALFORMED, at, why);
 }
 
@@ -137,7 +142,8 @@ static int open_frame(struct yaml_reader *r, const yaml_event_t *e, enum node_ki
     return name_anchor(r, anchor, n, e->start_mark);
 }
 
-/* Takes the children of `from` that `map` does not have yet; both were read for this place alone. */
+/* Takes the children of `from` that `map` does not have yet; both were read for this place alone.
+ */
 static void merge_map(struct frame *f, struct node *from)
 {
     struct node *next;

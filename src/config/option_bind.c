@@ -1,5 +1,6 @@
 /* Binding a map to a C struct by its option table, and the list of what is wrong (config/option.h).
- * Defaults first, then values, then what is missing and what nobody knows. Pure functions; any process. */
+ * Defaults first, then values, then what is missing and what nobody knows. Pure functions; any
+ * process. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +9,8 @@
 
 #define PROBLEMS_LIMIT 100
 
-/* --- problems ------------------------------------------------------------------------------------ */
+/* --- problems ------------------------------------------------------------------------------------
+ */
 
 void problems_init(struct problems *p, struct arena *a)
 {
@@ -96,7 +98,8 @@ void problems_text(struct problems *p, struct buf *out)
         buf_printf(out, "and %zu more\n", p->dropped);
 }
 
-/* --- paths --------------------------------------------------------------------------------------- */
+/* --- paths ---------------------------------------------------------------------------------------
+ */
 
 static void put_path(const struct option_path *path, struct buf *out)
 {
@@ -154,7 +157,8 @@ const char *option_got(const struct option *o, const struct node *n, char *buf)
     return buf;
 }
 
-/* --- defaults ------------------------------------------------------------------------------------ */
+/* --- defaults ------------------------------------------------------------------------------------
+ */
 
 static struct node *text_node(struct bind *b, struct str s)
 {
@@ -199,7 +203,8 @@ void option_default(struct bind *b, const struct option *o, void *at)
     must(good);
 }
 
-/* --- maps ---------------------------------------------------------------------------------------- */
+/* --- maps ----------------------------------------------------------------------------------------
+ */
 
 static const struct option *option_find(const struct option *table, struct str name)
 {

@@ -1,5 +1,6 @@
-/* Documents by their option table: in JSON types (what the store and the API keep), with secrets masked (what
- * answers show), and unmasked again (what comes back from a form). All of them copy (config/option.h). */
+/* Documents by their option table: in JSON types (what the store and the API keep), with secrets
+ * masked (what answers show), and unmasked again (what comes back from a form). All of them copy
+ * (config/option.h). */
 #include "config/option_priv.h"
 
 static const struct option *option_of(const struct option *table, struct str key)
@@ -10,7 +11,8 @@ static const struct option *option_of(const struct option *table, struct str key
     return NULL;
 }
 
-/* What is done to one value; NULL leaves the key out. `old` is the earlier document's value, or NULL. */
+/* What is done to one value; NULL leaves the key out. `old` is the earlier document's value, or
+ * NULL. */
 typedef struct node *rewrite_fn(const struct option *o, const struct node *n,
                                 const struct node *old, struct arena *a);
 
@@ -49,7 +51,8 @@ static const struct node *same_child(const struct node *old, const struct node *
     return c;
 }
 
-/* Copies a map by its table; `whole` is the option that all values belong to when there is no table. */
+/* Copies a map by its table; `whole` is the option that all values belong to when there is no
+ * table. */
 static struct node *rewrite(const struct option *table, const struct option *whole,
                             const struct node *n, const struct node *old, struct arena *a,
                             rewrite_fn *fn)
@@ -86,7 +89,8 @@ static struct node *rewrite_document(const struct option *table, const struct no
     return n->kind == NODE_MAP ? rewrite(table, NULL, n, old, a, fn) : node_copy(a, n);
 }
 
-/* --- types --------------------------------------------------------------------------------------- */
+/* --- types ---------------------------------------------------------------------------------------
+ */
 
 static struct node *typed(const struct option *o, const struct node *n, const struct node *old,
                           struct arena *a)
@@ -112,7 +116,8 @@ struct node *options_normalize(const struct option *table, const struct node *no
     return rewrite_document(table, node, NULL, a, typed);
 }
 
-/* --- secrets ------------------------------------------------------------------------------------- */
+/* --- secrets -------------------------------------------------------------------------------------
+ */
 
 static struct node *masked(const struct option *o, const struct node *n, const struct node *old,
                            struct arena *a)

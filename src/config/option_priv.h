@@ -1,5 +1,5 @@
-/* What the option_*.c files share: paths that cost nothing until an error is told, the parser of each
- * type, and their table. For this folder only (config.c uses options__bind_in_place). */
+/* What the option_*.c files share: paths that cost nothing until an error is told, the parser of
+ * each type, and their table. For this folder only (config.c uses options__bind_in_place). */
 #ifndef CONFIG_OPTION_PRIV_H
 #define CONFIG_OPTION_PRIV_H
 
@@ -24,7 +24,8 @@ struct bind {
 /* Adds a problem; "PATH: " is the field. Returns false. */
 bool bind_fail(struct bind *b, const struct option_path *path, const struct node *at,
                const char *fmt, ...) printf_like(4, 5);
-/* The value as an error message shows it: 'abc' cut to a readable length, or only its kind when it is secret. */
+/* The value as an error message shows it: 'abc' cut to a readable length, or only its kind when it
+ * is secret. */
 #define OPTION_GOT_SIZE 100
 const char *option_got(const struct option *o, const struct node *n, char *buf);
 
@@ -38,7 +39,8 @@ void option_default(struct bind *b, const struct option *o, void *at);
 bool option_bind_map(struct bind *b, const struct option *table, const struct node *node, void *out,
                      const struct option_path *path, bool required);
 
-/* Scalars of a type out of a node; false leaves *out. Used by option_parse and options_normalize. */
+/* Scalars of a type out of a node; false leaves *out. Used by option_parse and options_normalize.
+ */
 bool scalar_i64(const struct node *n, int64_t *out);
 bool scalar_f64(const struct node *n, double *out);
 bool scalar_bool(const struct node *n, bool *out);
@@ -51,7 +53,8 @@ bool option_has_min(const struct option *o);
 bool option_has_max(const struct option *o);
 const char *option_type_name(enum option_type t);
 
-/* As options_bind, but texts and trees are borrowed from `node`, which must outlive `out`; the path is a chain. */
+/* As options_bind, but texts and trees are borrowed from `node`, which must outlive `out`; the path
+ * is a chain. */
 bool options__bind_in_place(const struct option *table, const struct node *node, void *out,
                             struct arena *a, struct problems *p, const struct option_path *path);
 

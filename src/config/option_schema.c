@@ -1,12 +1,13 @@
-/* What people and programs read about an option table: the page's forms, JSON Schema for OpenAPI, and the rows of
- * docs/configuration.md (config/option.h). Pure functions. */
+/* What people and programs read about an option table: the page's forms, JSON Schema for OpenAPI,
+ * and the rows of docs/configuration.md (config/option.h). Pure functions. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "config/option_priv.h"
 
-/* --- forms --------------------------------------------------------------------------------------- */
+/* --- forms ---------------------------------------------------------------------------------------
+ */
 
 static void put_choices(const struct option *o, struct json *j, const char *key)
 {
@@ -80,7 +81,8 @@ void options_form(const struct option *table, struct json *j)
     json_end(j);
 }
 
-/* --- JSON Schema --------------------------------------------------------------------------------- */
+/* --- JSON Schema ---------------------------------------------------------------------------------
+ */
 
 static const char *const json_types[] = {
     [OPT_STRING] = "string",  [OPT_TEXT] = "string",    [OPT_INT] = "integer",
@@ -188,7 +190,8 @@ void options_schema(const struct option *table, struct json *j)
     json_end(j);
 }
 
-/* --- Markdown ------------------------------------------------------------------------------------ */
+/* --- Markdown ------------------------------------------------------------------------------------
+ */
 
 /* A cell: no bar and no line break may end it early. */
 static void put_cell(struct buf *out, const char *s)

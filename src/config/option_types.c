@@ -1,5 +1,6 @@
-/* The parser of each option type: from a node to the C value at its offset (config/option.h). Text and typed
- * values are both taken, since YAML's plain scalars and environment variables are text. Pure functions. */
+/* The parser of each option type: from a node to the C value at its offset (config/option.h). Text
+ * and typed values are both taken, since YAML's plain scalars and environment variables are text.
+ * Pure functions. */
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -117,7 +118,8 @@ bool scalar_bool(const struct node *n, bool *out)
     return true;
 }
 
-/* --- sizes --------------------------------------------------------------------------------------- */
+/* --- sizes ---------------------------------------------------------------------------------------
+ */
 
 /* The first name of a factor is the one that size_format writes. */
 static const struct {
@@ -178,7 +180,8 @@ const char *size_format(int64_t bytes, char *buf)
     return buf;
 }
 
-/* --- scalars ------------------------------------------------------------------------------------- */
+/* --- scalars -------------------------------------------------------------------------------------
+ */
 
 /* The node's text as a C string of the result. */
 static const char *keep_text(struct bind *b, const struct node *n)
@@ -311,9 +314,11 @@ static bool parse_enum(struct bind *b, const struct option_path *path, const str
                      nearest != NULL ? "\"?" : "");
 }
 
-/* --- lists and maps ------------------------------------------------------------------------------ */
+/* --- lists and maps ------------------------------------------------------------------------------
+ */
 
-/* Any scalar as text: JSON's 5 and true may stand where texts are wanted in lists and maps. NULL: not one. */
+/* Any scalar as text: JSON's 5 and true may stand where texts are wanted in lists and maps. NULL:
+ * not one. */
 static const char *scalar_text(struct bind *b, const struct node *n)
 {
     switch (n->kind) {
@@ -447,7 +452,8 @@ static bool parse_node(struct bind *b, const struct option_path *path, const str
     return true;
 }
 
-/* --- the table ----------------------------------------------------------------------------------- */
+/* --- the table -----------------------------------------------------------------------------------
+ */
 
 typedef bool parse_fn(struct bind *b, const struct option_path *path, const struct option *o,
                       const struct node *n, void *at);
