@@ -1,0 +1,48 @@
+/* Systems other than Linux: what spawn.c, reap.c and supervisor.c do without. Deaths are told by SIGCHLD
+ * alone, children notice the warden's death by getppid, memory is bounded by rlimits. */
+#include "proc/proc_priv.h"
+
+int proc__death_signal(int signo, pid_t parent)
+{
+    return 0;
+}
+
+int proc__caps_before_user(unsigned caps)
+{
+    return 0;
+}
+
+int proc__caps_after_user(unsigned caps)
+{
+    return 0;
+}
+
+int proc__pidfd(pid_t pid)
+{
+    return -1;
+}
+
+int proc__gather(void)
+{
+    return -1;
+}
+
+int proc__gather_add(int gather, int fd)
+{
+    return -1;
+}
+
+uint64_t proc__private_bytes(pid_t pid)
+{
+    return 0;
+}
+
+bool proc__cpu_ticks(uint64_t *busy, uint64_t *all)
+{
+    return false;
+}
+
+double proc__memory_percent(void)
+{
+    return -1;
+}
