@@ -89,6 +89,9 @@ fi
 # npm writes .package-lock.json last, so its age tells whether node_modules is complete and fresh.
 if [ -f web/package-lock.json ] && [ ! web/node_modules/.package-lock.json -nt web/package-lock.json ]; then
     say "npm ci in web/"
+    # Node.js ships certificates of its own; this machine's may have more (a company's proxy).
+    : "${NODE_EXTRA_CA_CERTS:=/etc/ssl/certs/ca-certificates.crt}"
+    export NODE_EXTRA_CA_CERTS
     (cd web && npm ci --no-audit --no-fund --loglevel=error >&2)
     touch web/node_modules/.package-lock.json
 fi
