@@ -2,9 +2,10 @@
 // with an error page; then we try again with growing delay. After every reconnection the stores
 // load anew, because events in the gap are gone.
 export type LiveState = 'connecting' | 'live' | 'lost';
-export type EventName = 'target' | 'result' | 'alert' | 'channel' | 'config';
+/** reset: the server could not replay what was missed. */
+export type EventName = 'target' | 'result' | 'alert' | 'channel' | 'config' | 'reset';
 
-const names: EventName[] = ['target', 'result', 'alert', 'channel', 'config'];
+const names: EventName[] = ['target', 'result', 'alert', 'channel', 'config', 'reset'];
 
 export interface LiveHandlers {
   onEvent(name: EventName, data: unknown): void;

@@ -4,7 +4,7 @@ import { t } from '../i18n';
 import { Button } from './basics';
 
 export function fieldId(path: string): string {
-  return `f-${path.replace(/[^a-zA-Z0-9]+/g, '-')}`;
+  return `f-${path.replace(/[^a-zA-Z0-9_]+/g, '-')}`;
 }
 
 interface FieldProps {

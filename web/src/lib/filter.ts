@@ -42,22 +42,41 @@ export function isFiltered(filter: Filter): boolean {
   return Boolean(filter.q || filter.states.length || filter.group || filter.type);
 }
 
+// Targets are replaced as a whole when they change (but for the last result), so what is
+// searched of one is remembered with it.
+const remembered = new WeakMap<Target, string>();
+
 function haystack(t: Target): string {
-  const labels = t.labels ? Object.entries(t.labels).map(([k, v]) => `${k}=${v}`).join(' ') : '';
-  return `${t.name} ${t.group} ${t.type} ${t.address ?? ''} ${labels} ${t.last_message ?? ''}`.toLowerCase();
+  let text = remembered.get(t);
+  if (text === undefined) {
+    const labels = t.labels ? Object.entries(t.labels).map(([k, v]) => `${k}=${v}`).join(' ') : '';
+    text = `${t.name} ${t.group} ${t.type} ${t.address ?? ''} ${labels}`.toLowerCase();
+    remembered.set(t, text);
+  }
+  return text;
 }
 
 /** Every word must occur somewhere: "pay 5432" finds the payments database. */
 export function matches(target: Target, words: readonly string[]): boolean {
   if (words.length === 0) return true;
   const text = haystack(target);
-  return words.every((w) => text.includes(w));
+  let message: string | null = null;
+  return words.every((w) => text.includes(w) || (message ??= (target.last_message ?? '').toLowerCase()).includes(w));
 }
 
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' });
 
+/** Each target's place in the order of names. Comparing names is dear, comparing places is not. */
+export type NameOrder = ReadonlyMap<number, number>;
+
+export function nameOrder(targets: Iterable<Target>): NameOrder {
+  const sorted = [...targets].sort((a, b) => collator.compare(a.name, b.name) || a.id - b.id);
+  return new Map(sorted.map((target, place) => [target.id, place]));
+}
+
 interface Keyed {
   target: Target;
+  place: number;
   state: State;
   rank: number;
 }
@@ -69,7 +88,7 @@ function compare(sort: Sort, a: Keyed, b: Keyed): number {
   } else if (sort === 'worst' && a.rank !== b.rank) {
     return a.rank - b.rank;
   }
-  return collator.compare(a.target.name, b.target.name) || a.target.id - b.target.id;
+  return a.place - b.place;
 }
 
 export interface GroupRow {
@@ -101,6 +120,7 @@ export function buildList(
   targets: Iterable<Target>,
   filter: Filter,
   folded: ReadonlySet<string>,
+  order: NameOrder,
 ): List {
   const words = filter.q.toLowerCase().split(/\s+/).filter(Boolean);
   const found: Keyed[] = [];
@@ -110,7 +130,7 @@ export function buildList(
     const state = stateOf(target);
     if (filter.states.length && !filter.states.includes(state)) continue;
     if (!matches(target, words)) continue;
-    found.push({ target, state, rank: severity(state) });
+    found.push({ target, state, rank: severity(state), place: order.get(target.id) ?? 0 });
   }
   found.sort((a, b) => compare(filter.sort, a, b));
   if (filter.layout === 'flat') {

@@ -39,7 +39,7 @@ function dispatch(name: EventName, data: unknown): void {
     else if (name === 'alert') alerts.merge(data as Alert);
     else if (name === 'channel') mergeChannel(data as Channel & { deleted?: boolean });
   }
-  if (name === 'config') reloadAll();
+  if (name === 'config' || name === 'reset') reloadAll();
   for (const listener of [...listeners]) listener(name, data);
 }
 

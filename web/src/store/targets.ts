@@ -42,6 +42,8 @@ export class TargetStore extends Observable {
   readonly items = new Map<number, Target>();
   /** Grows when a list's order or membership may have changed, unlike version. */
   shape = 0;
+  /** Grows when a name or the membership changed. */
+  names = 0;
   loaded: 'no' | 'some' | 'all' = 'no';
   total = 0;
   error: Error | null = null;
@@ -190,6 +192,7 @@ export class TargetStore extends Observable {
 
   private keep(target: Target): void {
     const { config: _config, ...rest } = target; // forms fetch their own; 10,000 need not stay
+    if (this.items.get(target.id)?.name !== target.name) this.names++;
     this.items.set(target.id, rest);
   }
 

@@ -6,7 +6,7 @@ import { Beats, BeatTip, hideTip } from '../components/beats';
 import { Icon, Mark } from '../components/icons';
 import { VirtualList } from '../components/virtual-list';
 import { t, type Key } from '../i18n';
-import { buildList, filterFromQuery, filterToQuery, isFiltered, type Filter, type GroupRow, type Row, type TargetRow } from '../lib/filter';
+import { buildList, filterFromQuery, filterToQuery, isFiltered, nameOrder, type Filter, type GroupRow, type Row, type TargetRow } from '../lib/filter';
 import { latency, number } from '../lib/format';
 import { readPreference, writePreference } from '../lib/prefs';
 import { states, type State, type Totals } from '../lib/state';
@@ -242,7 +242,11 @@ export function Overview({ route }: { route: Route }) {
   const filter = useMemo(() => filterFromQuery(route.query), [key]);
   // A search may match messages and an order latencies; both change without a new shape.
   const moving = filter.q !== '' || filter.sort === 'latency' ? targets.version : 0;
-  const list = useMemo(() => buildList(targets.items.values(), filter, folded), [targets.shape, moving, filter, folded]);
+  const order = useMemo(() => nameOrder(targets.items.values()), [targets.names]);
+  const list = useMemo(
+    () => buildList(targets.items.values(), filter, folded, order),
+    [targets.shape, moving, filter, folded, order],
+  );
   const change = (next: Filter) => replaceQuery('/', filterToQuery(next));
   const fold = (name: string) => {
     const next = new Set(folded);

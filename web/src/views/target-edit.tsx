@@ -110,7 +110,7 @@ function WhatCard({ form, set, errors, isNew }: PartProps & { isNew: boolean }) 
           value={form.group}
           list={groups}
           help={t('form.group.help')}
-          placeholder={groups.includes('default') || groups.length === 0 ? 'default' : groups[0]}
+          placeholder={t('form.default', { v: 'default' })}
           error={errors.errorAt('group')}
           onInput={(group) => set({ group }, 'group')}
         />

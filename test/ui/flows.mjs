@@ -1,0 +1,263 @@
+// What people do on the page, step by step, in either language. A flow gets {page, url, t, api, mock, unique}
+// and uses only what CONTRACT.md gives, so it runs against the mock and against a real Belfry. What only the mock
+// can do (make a target fail on demand) is skipped elsewhere.
+import assert from 'node:assert/strict';
+import { Skip } from './report.mjs';
+
+const exact = (name) => ({ name, exact: true });
+
+async function open(f, path = '/') {
+  await f.page.goto(`${f.url}#${path}`);
+  await f.page.locator('main h1, main .empty-title').first().waitFor();
+}
+
+async function makeTarget(f, name, more = {}) {
+  const body = { name, type: 'tcp', group: 'ui-test', config: { host: '127.0.0.1', port: Number(new URL(f.url).port) }, interval_seconds: 5, timeout_seconds: 2, ...more };
+  return f.api('POST', 'targets', body);
+}
+
+async function say(f, text) {
+  await f.page.locator('.toast', { hasText: text }).first().waitFor();
+}
+
+async function confirm(f) {
+  await f.page.locator('dialog[open]').waitFor();
+  await f.page.locator('#ask-yes').click();
+}
+
+async function overviewShows(f) {
+  await makeTarget(f, `${f.unique}-shown`);
+  await open(f);
+  await f.page.getByRole('list', exact(f.t('overview.list'))).waitFor();
+  await f.page.locator('a.row', { hasText: `${f.unique}-shown` }).or(f.page.locator('.group-head').first()).first().waitFor();
+  const title = await f.page.title();
+  assert.match(title, /Belfry/);
+  assert.equal(await f.page.locator('html').getAttribute('lang'), f.lang === 'zh' ? 'zh-CN' : 'en');
+}
+
+async function searchAndShare(f) {
+  const name = `${f.unique}-needle`;
+  await makeTarget(f, name);
+  await open(f);
+  await f.page.keyboard.press('/');
+  await f.page.keyboard.type(name);
+  const row = f.page.locator('a.row', { hasText: name });
+  await row.waitFor();
+  assert.equal(await f.page.locator('.vlist a.row').count(), 1);
+  assert.match(f.page.url(), new RegExp(`q=${name}`));
+  await f.page.reload();
+  await row.waitFor();
+  assert.equal(await f.page.locator('#search').inputValue(), name);
+  await f.page.locator('#search').press('Escape');
+  await f.page.waitForFunction(() => !location.hash.includes('q='));
+  await f.page.locator('#search').fill('zzz-no-such-target');
+  await f.page.getByText(f.t('overview.none'), { exact: true }).waitFor();
+}
+
+async function filterByState(f) {
+  await makeTarget(f, `${f.unique}-off`, { enabled: false });
+  await open(f);
+  await f.page.locator('.tile.is-paused').click();
+  await f.page.locator('a.row', { hasText: `${f.unique}-off` }).waitFor();
+  assert.match(f.page.url(), /state=paused/);
+  const others = await f.page.locator('.vlist a.row:not(.is-paused)').count();
+  assert.equal(others, 0);
+}
+
+async function addTarget(f) {
+  const name = `${f.unique}-added`;
+  await open(f);
+  await f.page.locator('a.add').click();
+  await f.page.getByLabel(f.t('form.url'), { exact: true }).fill(`tcp://127.0.0.1:${new URL(f.url).port}`);
+  await f.page.waitForFunction(() => document.querySelector('#f-type')?.value === 'tcp');
+  const field = f.page.locator('#f-name');
+  assert.equal(await field.inputValue(), '127.0.0.1', 'the name is guessed from the address');
+  await field.fill('');
+  await f.page.locator('#save').click();
+  await f.page.locator('#f-name-error', { hasText: f.t('check.required') }).waitFor();
+  await field.fill(name);
+  await f.page.locator('#f-group').fill('ui-test');
+  await f.page.locator('#f-interval_seconds').fill('5s');
+  await f.page.locator('#f-timeout_seconds').fill('9s');
+  await f.page.getByText(f.t('check.timeout'), { exact: true }).waitFor();
+  await f.page.locator('#f-timeout_seconds').fill('2s');
+  await f.page.locator('#try').click();
+  await f.page.locator('.try .result').waitFor();
+  await f.page.locator('#save').click();
+  await say(f, f.t('form.created', { name }));
+  await f.page.getByRole('heading', exact(name)).waitFor();
+  await f.page.locator('.banner.is-up, .banner.is-degraded, .banner.is-down').waitFor({ timeout: 12_000 });
+}
+
+async function serverErrorsBesideFields(f) {
+  const name = `${f.unique}-twice`;
+  await makeTarget(f, name);
+  await open(f, '/targets/new');
+  await f.page.locator('#f-type').selectOption('tcp');
+  await f.page.locator('#f-name').fill(name);
+  await f.page.locator('#f-group').fill('ui-test');
+  await f.page.locator('#f-config-host').fill('127.0.0.1');
+  await f.page.locator('#f-config-port').fill('70000');
+  await f.page.locator('#f-config-port-error').waitFor();
+  await f.page.locator('#f-config-port').fill('9');
+  await f.page.locator('#save').click();
+  // 409: the name is taken. The server names the field; if not, the summary says it.
+  await f.page.locator('#f-name-error, .form-summary').first().waitFor();
+  await f.page.getByRole('link', exact(f.t('common.cancel'))).click();
+  await f.page.getByText(f.t('form.leave.title'), { exact: true }).waitFor();
+  await f.page.locator('#ask-no').click();
+  assert.equal(await f.page.locator('#f-name').inputValue(), name, 'staying keeps what was typed');
+}
+
+async function editTarget(f) {
+  const name = `${f.unique}-before`;
+  const made = await makeTarget(f, name);
+  await open(f, `/targets/${made.id}/edit`);
+  await f.page.locator('#f-name').waitFor();
+  assert.equal(await f.page.locator('#f-config-host').inputValue(), '127.0.0.1');
+  await f.page.locator('#f-name').fill(`${f.unique}-after`);
+  await f.page.locator('#f-interval_seconds').fill('1m');
+  await f.page.locator('#save').click();
+  await f.page.getByRole('heading', exact(`${f.unique}-after`)).waitFor();
+  const after = await f.api('GET', `targets/${made.id}`);
+  assert.equal(after.interval_seconds, 60);
+  assert.equal(after.config.port, made.config.port);
+}
+
+async function checkPauseDelete(f) {
+  const name = `${f.unique}-life`;
+  const made = await makeTarget(f, name, { interval_seconds: 3600 });
+  await open(f, `/targets/${made.id}`);
+  await f.page.locator('#check-now').click();
+  await f.page.locator('.fresh .result').waitFor();
+  await f.page.locator('#pause').click();
+  await say(f, f.t('target.paused', { name }));
+  await f.page.locator('.banner.is-paused').waitFor();
+  await f.page.locator('#pause').click();
+  await say(f, f.t('target.resumed', { name }));
+  await f.page.locator('#delete').click();
+  await confirm(f);
+  await say(f, f.t('target.deleted', { name }));
+  await assert.rejects(() => f.api('GET', `targets/${made.id}`), /404/);
+}
+
+async function targetPage(f) {
+  const made = await makeTarget(f, `${f.unique}-graph`, { interval_seconds: 1, timeout_seconds: 1 });
+  await open(f, `/targets/${made.id}`);
+  await f.page.locator('.results tbody tr').first().waitFor({ timeout: 12_000 });
+  await f.page.reload();
+  await f.page.locator('.chart canvas').waitFor({ timeout: 12_000 });
+  await f.page.getByRole('button', exact(f.t('target.graph.day'))).click();
+  await f.page.locator('.chart canvas').waitFor();
+}
+
+async function liveChange(f) {
+  if (!f.mock) throw new Skip('only the mock can make a target fail on demand');
+  const made = await makeTarget(f, `${f.unique}-live`);
+  await open(f, `/?q=${f.unique}-live`);
+  const row = f.page.locator('a.row', { hasText: `${f.unique}-live` });
+  await row.waitFor();
+  const item = f.mock.world.items.get(made.id);
+  await f.page.waitForTimeout(1600); // its first check has come
+  const start = Date.now();
+  f.mock.setMood(item, 'down');
+  await f.page.locator('a.row.is-down', { hasText: `${f.unique}-live` }).waitFor();
+  assert.ok(Date.now() - start < 1000, `a change took ${Date.now() - start} ms to appear`);
+  f.mock.setMood(item, 'up');
+  await f.page.locator('a.row.is-up', { hasText: `${f.unique}-live` }).waitFor();
+}
+
+async function channels(f) {
+  const name = `${f.unique}-hook`;
+  await open(f, '/channels');
+  await f.page.getByRole('link', exact(f.t('channels.add'))).first().click();
+  await f.page.locator('#f-type').selectOption('webhook');
+  await f.page.locator('#f-name').fill(name);
+  await f.page.locator('#save').click();
+  await f.page.locator('#f-webhook_url-error').waitFor();
+  await f.page.locator('#f-webhook_url').fill(`http://127.0.0.1:${new URL(f.url).port}/nowhere`);
+  await f.page.locator('#save').click();
+  await say(f, f.t('channels.saved', { name }));
+  const row = f.page.locator('.channel', { hasText: name });
+  await row.getByRole('switch').click();
+  await f.page.locator('.channel.off', { hasText: name }).waitFor();
+  await row.getByRole('switch').click();
+  await f.page.locator('.channel:not(.off)', { hasText: name }).waitFor();
+  await row.getByRole('button', exact(f.t('channels.test'))).click();
+  await row.locator('.test-answer').or(f.page.locator('.toast.bad')).first().waitFor({ timeout: 15_000 });
+  await row.getByRole('button', exact(f.t('common.delete'))).click();
+  await confirm(f);
+  await say(f, f.t('channels.deleted', { name }));
+  await row.waitFor({ state: 'detached' });
+}
+
+async function alertsView(f) {
+  await open(f, '/alerts');
+  await f.page.locator('.alert, .empty-title').first().waitFor();
+  await f.page.getByRole('button', exact(f.t('alerts.history'))).click();
+  await f.page.locator('.alert, .empty-title').first().waitFor();
+  assert.match(f.page.url(), /show=history/);
+}
+
+async function system(f) {
+  await open(f, '/system');
+  await f.page.locator('.processes tbody tr').first().waitFor();
+  await f.page.locator('#reload').click();
+  await f.page.locator('.toast, .failure').first().waitFor();
+}
+
+async function keyboard(f) {
+  await makeTarget(f, `${f.unique}-key`);
+  await open(f, `/?q=${f.unique}-key`);
+  await f.page.locator('a.row', { hasText: `${f.unique}-key` }).waitFor();
+  await f.page.locator('body').press('j');
+  await f.page.keyboard.press('Enter');
+  await f.page.getByRole('heading', exact(`${f.unique}-key`)).waitFor();
+  await f.page.keyboard.press('g');
+  await f.page.keyboard.press('a');
+  await f.page.getByRole('heading', exact(f.t('alerts.title'))).waitFor();
+  await f.page.keyboard.press('?');
+  await f.page.getByRole('heading', exact(f.t('help.title'))).waitFor();
+  await f.page.keyboard.press('Escape');
+  await f.page.locator('dialog[open]').waitFor({ state: 'detached' });
+}
+
+async function themeAndLanguage(f) {
+  await open(f);
+  const background = () => f.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const light = await background();
+  await f.page.locator('#theme').click(); // system → light
+  await f.page.locator('#theme').click(); // light → dark
+  assert.notEqual(await background(), light);
+  await f.page.reload();
+  await f.page.locator('main h1, main .empty-title').first().waitFor();
+  assert.notEqual(await background(), light, 'the choice outlives a reload');
+  await f.page.locator('#language').click();
+  const other = f.lang === 'zh' ? 'en' : 'zh-CN';
+  await f.page.waitForFunction((want) => document.documentElement.lang === want, other);
+}
+
+async function notFound(f) {
+  await f.page.goto(`${f.url}#/targets/999999999`);
+  await f.page.getByText(f.t('error.notFound'), { exact: true }).waitFor();
+  await f.page.goto(`${f.url}#/no/such/place`);
+  await f.page.getByText(f.t('error.notFound'), { exact: true }).waitFor();
+}
+
+export const flows = [
+  ['overview lists the targets', overviewShows],
+  ['search as you type, shared by its address', searchAndShare],
+  ['filter by state', filterByState],
+  ['add a target from a pasted address, try it, save it', addTarget],
+  ["the server's errors stand beside their fields", serverErrorsBesideFields],
+  ['edit a target', editTarget],
+  ['check now, pause, resume, delete', checkPauseDelete],
+  ["a target's checks and graph", targetPage],
+  ['a change of state appears by itself', liveChange],
+  ['channels: add, switch, test, delete', channels],
+  ['alerts: firing and history', alertsView],
+  ['processes and reload', system],
+  ['keyboard', keyboard],
+  ['theme and language', themeAndLanguage],
+  ['an address that names nothing', notFound],
+];

@@ -1,0 +1,53 @@
+// A picture of each view in both themes, three widths and both languages, and a check that nothing is
+// wider than the window.
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { openPage } from './browser.mjs';
+
+const widths = [375, 768, 1280];
+
+async function views(api) {
+  const page = await api('GET', 'targets?limit=500');
+  const by = (want) => page.items.find(want)?.id ?? page.items[0]?.id;
+  const http = by((x) => x.type === 'http' && x.source === 'api' && x.status === 'healthy');
+  const out = [
+    ['overview', '/'],
+    ['overview-flat', '/?view=flat&state=down,degraded,paused,maintenance'],
+    ['add', '/targets/new'],
+    ['alerts', '/alerts'],
+    ['alerts-history', '/alerts?show=history'],
+    ['channels', '/channels'],
+    ['channel-new', '/channels/new'],
+    ['system', '/system'],
+    ['not-found', '/no/such'],
+  ];
+  if (http) out.push(['target-up', `/targets/${http}`], ['edit', `/targets/${http}/edit`]);
+  const down = page.items.find((x) => x.status === 'unhealthy');
+  if (down) out.push(['target-down', `/targets/${down.id}`]);
+  return out;
+}
+
+export async function takeShots(browser, url, api, dir, report) {
+  mkdirSync(dir, { recursive: true });
+  const list = await views(api);
+  for (const lang of ['en', 'zh']) {
+    for (const theme of ['light', 'dark']) {
+      for (const width of widths) {
+        await report.run(`screenshots ${lang} ${theme} ${width}`, async () => {
+          const page = await openPage(browser, { lang, theme, width, height: width === 375 ? 760 : 860 });
+          for (const [name, path] of list) {
+            await page.goto(`${url}#${path}`);
+            await page.locator('main h1, main .empty-title').first().waitFor();
+            await page.waitForTimeout(500);
+            await page.screenshot({ path: join(dir, `${name}-${lang}-${theme}-${width}.png`), fullPage: !name.startsWith('overview') });
+            const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+            assert.ok(wide <= 0, `${name} is ${wide} px wider than the window`);
+          }
+          assert.deepEqual(page.complaints, []);
+          await page.context().close();
+        });
+      }
+    }
+  }
+}

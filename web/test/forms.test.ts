@@ -1,0 +1,94 @@
+// Forms: configuration to text and back, validation by the option table.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { JsonObject, Option, Prober, Target } from '../src/api/types';
+import { fromForm, isSet, secretMask, toForm, validate } from '../src/lib/form-model';
+import { complaintsOf, draftOf, emptyForm, formOf } from '../src/lib/target-form';
+
+const options: Option[] = [
+  { name: 'host', type: 'string', required: true },
+  { name: 'port', type: 'int', default: '5432', min: 1, max: 65535 },
+  { name: 'password', type: 'string', secret: true },
+  { name: 'tls', type: 'bool', default: 'false' },
+  { name: 'verify', type: 'bool', default: 'true' },
+  { name: 'wait', type: 'duration', min: 1, max: 60000 },
+  { name: 'headers', type: 'map' },
+  { name: 'to', type: 'list' },
+  {
+    name: 'expect',
+    type: 'section',
+    options: [
+      { name: 'status', type: 'ranges', default: '200-299' },
+      { name: 'json', type: 'sections', options: [{ name: 'path', type: 'string', required: true }] },
+    ],
+  },
+];
+
+test('a configuration survives its form', () => {
+  const configs: JsonObject[] = [
+    { host: 'a' },
+    { host: 'a', port: 1, tls: true, wait: '800ms', to: ['x', 'y'], headers: { A: '1' } },
+    { host: 'a', expect: { status: ['200-299', '304'], json: [{ path: 'a.b' }] }, verify: false },
+    { host: 'a', password: secretMask, tls: false, of_a_newer_server: { kept: true } },
+  ];
+  for (const config of configs) assert.deepEqual(fromForm(options, toForm(options, config), config), config);
+});
+
+test('defaults are not sent', () => {
+  assert.deepEqual(fromForm(options, toForm(options, {}), {}), {});
+});
+
+test('validation names the field', () => {
+  const form = toForm(options, { port: 70000, wait: '2m', expect: { status: ['abc'], json: [{}] } });
+  const found = validate(options, form, 'config');
+  assert.deepEqual([...found.keys()].sort(), [
+    'config.expect.json[0].path',
+    'config.expect.status',
+    'config.host',
+    'config.port',
+    'config.wait',
+  ]);
+  assert.equal(found.get('config.port')?.key, 'check.max');
+  assert.equal(validate(options, toForm(options, { host: 'a' }), '').size, 0);
+});
+
+test('what is set shows', () => {
+  const form = toForm(options, { host: 'a', verify: false });
+  assert.deepEqual(options.filter((o) => isSet(o, form[o.name])).map((o) => o.name), ['host', 'verify']);
+});
+
+const prober: Prober = { type: 'postgresql', options };
+
+test('a target survives its form', () => {
+  const target: Target = {
+    id: 7,
+    name: 'db',
+    type: 'postgresql',
+    group: 'g',
+    config: { host: 'a', password: secretMask },
+    interval_seconds: 90,
+    timeout_seconds: 5,
+    attempts: 2,
+    enabled: true,
+    threshold: 3,
+    resend_interval_seconds: 0,
+    labels: { env: 'prod' },
+    notify_channel_ids: [1],
+    depends_on: [3],
+    source: 'api',
+    status: 'healthy',
+    fail_count: 0,
+  };
+  const draft = draftOf(formOf(target, prober), prober, target);
+  for (const key of ['name', 'group', 'type', 'config', 'interval_seconds', 'timeout_seconds', 'attempts', 'threshold', 'resend_interval_seconds', 'labels', 'notify_channel_ids', 'depends_on', 'enabled'] as const) {
+    assert.deepEqual(draft[key], target[key], key);
+  }
+});
+
+test('complaints about a new target', () => {
+  const form = { ...emptyForm(), type: 'postgresql', config: toForm(options, {}), interval: '5s', timeout: '9s', threshold: 'x' };
+  assert.deepEqual([...complaintsOf(form, prober).keys()].sort(), ['config.host', 'name', 'threshold', 'timeout_seconds']);
+  const whole = { ...form, name: 'n', threshold: '', timeout: '', config: { ...form.config, url: 'postgresql://x/y?z=1' } };
+  assert.equal(complaintsOf(whole, prober).size, 0);
+  assert.equal(draftOf(whole, prober, null).config?.['url'], 'postgresql://x/y?z=1');
+});

@@ -1,0 +1,156 @@
+// The pure parts: durations, addresses, filters, the window of a long list, routes, translations.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Option, Prober, Target } from '../src/api/types';
+import { en } from '../src/i18n/en';
+import { translate, type Key } from '../src/i18n';
+import { zh } from '../src/i18n/zh';
+import { durationText, parseDuration, parseSize } from '../src/lib/duration';
+import { buildList, filterFromQuery, filterToQuery, nameOrder } from '../src/lib/filter';
+import { configFromUrl, guessProber, nameFromUrl, splitUrl } from '../src/lib/guess';
+import { readMetrics } from '../src/lib/phases';
+import { countStates, stateOf } from '../src/lib/state';
+import { offsetsOf, rowAt, visibleSpan } from '../src/lib/virtual';
+import { match, parseHash } from '../src/router';
+import { addBeat, type Beat } from '../src/store/targets';
+
+function target(id: number, more: Partial<Target> = {}): Target {
+  return {
+    id,
+    name: `t${id}`,
+    type: 'tcp',
+    group: 'g',
+    interval_seconds: 30,
+    timeout_seconds: 5,
+    enabled: true,
+    threshold: 3,
+    source: 'api',
+    status: 'healthy',
+    fail_count: 0,
+    ...more,
+  };
+}
+
+test('durations', () => {
+  const cases: [string, number | null][] = [
+    ['30s', 30],
+    ['1h30m', 5400],
+    ['500ms', 0.5],
+    ['15', 15],
+    ['1.5m', 90],
+    ['', null],
+    ['5 minutes', null],
+    ['s', null],
+    ['-3s', null],
+  ];
+  for (const [text, want] of cases) assert.equal(parseDuration(text), want, text);
+  for (const s of [0, 0.8, 1, 59, 60, 90, 3600, 5400, 86400, 90061]) assert.equal(parseDuration(durationText(s)), s);
+});
+
+test('sizes', () => {
+  const cases: [string, number | null][] = [['10', 10], ['64KiB', 65536], ['10MB', 1e7], ['1 GiB', 2 ** 30], ['x', null]];
+  for (const [text, want] of cases) assert.equal(parseSize(text), want, text);
+});
+
+test('addresses', () => {
+  const parts = splitUrl('postgresql://mon:p%40ss@[::1]:5432/app?ssl_mode=disable');
+  assert.deepEqual([parts?.host, parts?.port, parts?.username, parts?.password, parts?.path], ['::1', 5432, 'mon', 'p@ss', 'app']);
+  assert.equal(splitUrl('no address'), null);
+  assert.equal(nameFromUrl('https://shop.example.com/health/'), 'shop.example.com/health');
+  const probers: Prober[] = [
+    { type: 'http', schemes: ['http', 'https'], options: [] },
+    { type: 'tcp', schemes: ['tcp'], options: [] },
+    { type: 'exec', options: [] },
+  ];
+  assert.equal(guessProber(' https://x', probers)?.type, 'http');
+  assert.equal(guessProber('exec:/bin/true', probers)?.type, 'exec');
+  assert.equal(guessProber('gopher://x', probers), undefined);
+  const options = ['host', 'port', 'username', 'password', 'database'].map((name): Option => ({ name, type: 'string' }));
+  assert.deepEqual(configFromUrl('mysql://u:p@db:3306/app', options), { host: 'db', port: 3306, username: 'u', password: 'p', database: 'app' });
+  assert.equal(configFromUrl('mysql://db/app?unknown=1', options), null);
+  assert.deepEqual(configFromUrl('https://x/y', [{ name: 'url', type: 'string' }]), { url: 'https://x/y' });
+});
+
+test('states', () => {
+  assert.equal(stateOf(target(1)), 'up');
+  assert.equal(stateOf(target(1, { status: 'unhealthy' })), 'down');
+  assert.equal(stateOf(target(1, { degraded: true })), 'degraded');
+  assert.equal(stateOf(target(1, { fail_count: 1 })), 'degraded');
+  assert.equal(stateOf(target(1, { enabled: false, status: 'unhealthy' })), 'paused');
+  assert.equal(stateOf(target(1, { status: 'unknown' })), 'unknown');
+  const totals = countStates([target(1), target(2, { status: 'unhealthy' })]);
+  assert.deepEqual([totals.all, totals.up, totals.down], [2, 1, 1]);
+});
+
+const filter = (text: string) => filterFromQuery(new URLSearchParams(text));
+
+test('the list: worst first, groups with trouble on top', () => {
+  const all = [
+    target(1, { group: 'b', name: 'b1' }),
+    target(2, { group: 'a', name: 'a2' }),
+    target(3, { group: 'b', name: 'b3', status: 'unhealthy', last_message: 'Connection REFUSED' }),
+    target(10, { group: 'a', name: 'a10', labels: { env: 'prod' } }),
+  ];
+  const order = nameOrder(all);
+  const names = (text: string) =>
+    buildList(all, filter(text), new Set(), order).rows.map((r) => (r.kind === 'group' ? `[${r.name}]` : r.target.name));
+  assert.deepEqual(names(''), ['[b]', 'b3', 'b1', '[a]', 'a2', 'a10']);
+  assert.deepEqual(names('view=flat'), ['b3', 'a2', 'a10', 'b1']);
+  assert.deepEqual(names('view=flat&q=refused'), ['b3']);
+  assert.deepEqual(names('view=flat&q=env%3Dprod+a'), ['a10']);
+  assert.deepEqual(names('view=flat&state=up&group=b'), ['b1']);
+  const folded = buildList(all, filter(''), new Set(['b']), order).rows;
+  assert.equal(folded.length, 4);
+});
+
+test('a filter survives its address', () => {
+  for (const text of ['', 'q=x&state=down%2Cup&group=g&type=tcp&sort=latency&view=flat']) {
+    assert.equal(filterToQuery(filter(text)).toString(), text);
+  }
+});
+
+test('the window of a long list', () => {
+  const offsets = offsetsOf([40, 38, 38, 40, 38]);
+  assert.deepEqual([...offsets], [0, 40, 78, 116, 156, 194]);
+  assert.equal(rowAt(offsets, -5), 0);
+  assert.equal(rowAt(offsets, 40), 1);
+  assert.equal(rowAt(offsets, 1e9), 4);
+  assert.deepEqual(visibleSpan(offsets, 50, 50, 0), { first: 1, last: 3 });
+  assert.deepEqual(visibleSpan(offsetsOf([]), 0, 100, 0), { first: 0, last: 0 });
+});
+
+test('routes', () => {
+  assert.equal(parseHash('').path, '/');
+  assert.equal(parseHash('#/targets/7?x=1').query.get('x'), '1');
+  assert.deepEqual(match('/targets/:id/edit', '/targets/7/edit'), { id: '7' });
+  assert.equal(match('/targets/:id', '/targets/7/edit'), null);
+});
+
+test('recent checks stay sorted, once each, bounded', () => {
+  const beat = (at: number): Beat => ({ at, ok: true, warned: false, latency: 1, message: '' });
+  let beats: Beat[] = [];
+  for (const at of [3, 1, 2, 3]) beats = addBeat(beats, beat(at));
+  assert.deepEqual(beats.map((b) => b.at), [1, 2, 3]);
+  for (let at = 4; at < 200; at++) beats = addBeat(beats, beat(at));
+  assert.equal(beats.length, 60);
+  assert.equal(beats[59]?.at, 199);
+});
+
+test('phases', () => {
+  const { phases, rows } = readMetrics({
+    'probe_http_duration_seconds{phase="tls"}': 0.02,
+    'probe_http_duration_seconds{phase="connect"}': 0.01,
+    probe_http_status_code: 200,
+  });
+  assert.deepEqual(phases.map((p) => p.name), ['connect', 'tls']);
+  assert.deepEqual(rows, [['probe_http_status_code', '200']]);
+});
+
+test('both dictionaries use the same placeholders', () => {
+  const holes = (entry: string | { one: string; other: string }) =>
+    [...new Set((typeof entry === 'string' ? entry : entry.other).match(/\{\w+\}/g) ?? [])].sort();
+  for (const key of Object.keys(en) as Key[]) assert.deepEqual(holes(zh[key]), holes(en[key]), key);
+  assert.equal(translate('en', 'overview.down', { n: 1 }), '1 target is down');
+  assert.equal(translate('en', 'overview.down', { n: 3 }), '3 targets are down');
+  assert.equal(translate('zh', 'overview.down', { n: 3 }), '3 个目标故障');
+});
