@@ -1,0 +1,121 @@
+/* belfry channel: who is told. */
+#include <stdio.h>
+
+#include "cli/cli.h"
+#include "cli/resource.h"
+
+#define PATH "/api/v1/channels"
+
+static const char help[] =
+    "usage: belfry channel VERB …\n\n"
+    "  ls                           all channels\n"
+    "  show    NAME|ID\n"
+    "  add     key=value …|JSON     e.g. name=ops type=wecom webhook_url=https://…\n"
+    "  rm      NAME|ID\n"
+    "  enable  NAME|ID\n"
+    "  disable NAME|ID\n"
+    "  test    NAME|ID              send a real test message, show the vendor's answer\n"
+    "  preview NAME|ID              the message as it would be sent\n\n"
+    "options: -c FILE, --server URL, --token T, --json\n";
+
+static int ls(struct session *s, char **words, int n)
+{
+    static const struct column columns[] = {
+        {"ID", "id"},           {"NAME", "name"},       {"TYPE", "type"},
+        {"ENABLED", "enabled"}, {"WAITING", "waiting"}, {0},
+    };
+    (void)words;
+    (void)n;
+    return list_items(s, PATH "?limit=1000", columns);
+}
+
+static const char *path_of(struct session *s, const char *word, const char *tail)
+{
+    const struct node *c = find_item(s, PATH, word);
+    return c ? arena_printf(s->arena, PATH "/%s%s", field_text(c, "id", s->arena), tail) : NULL;
+}
+
+static int show(struct session *s, char **words, int n)
+{
+    const struct node *c = find_item(s, PATH, words[0]);
+    (void)n;
+    if (c)
+        print_json(c);
+    return c ? EXIT_GOOD : EXIT_BAD;
+}
+
+static int add(struct session *s, char **words, int n)
+{
+    struct node *body = words_to_map(s, words, n);
+    return body ? do_call(s, "POST", PATH, body, "added") : EXIT_USAGE;
+}
+
+static int rm(struct session *s, char **words, int n)
+{
+    const char *path = path_of(s, words[0], "");
+    (void)n;
+    return path ? do_call(s, "DELETE", path, NULL, "removed") : EXIT_BAD;
+}
+
+static int enable(struct session *s, const char *word, bool on)
+{
+    struct node *body = node_map(s->arena);
+    const char *path = path_of(s, word, "");
+    node_put(body, s->arena, "enabled", node_bool(s->arena, on));
+    return path ? do_call(s, "PATCH", path, body, on ? "enabled" : "disabled") : EXIT_BAD;
+}
+
+static int switch_on(struct session *s, char **words, int n)
+{
+    (void)n;
+    return enable(s, words[0], true);
+}
+
+static int switch_off(struct session *s, char **words, int n)
+{
+    (void)n;
+    return enable(s, words[0], false);
+}
+
+static int test(struct session *s, char **words, int n)
+{
+    struct err err = {0};
+    struct node *answer = NULL;
+    const char *path = path_of(s, words[0], "/test");
+    (void)n;
+    if (!path)
+        return EXIT_BAD;
+    if (client_call(s->client, "POST", path, NULL, s->arena, &answer, &err) != 0)
+        return client_fail(&err);
+    const struct node *ok = node_get(answer, "success");
+    bool good = ok && ok->kind == NODE_BOOL && ok->flag;
+    if (s->args.json)
+        print_json(answer);
+    else
+        printf("%s: %s\n", good ? "accepted" : "refused", field_text(answer, "answer", s->arena));
+    return good ? EXIT_GOOD : EXIT_BAD;
+}
+
+static int preview(struct session *s, char **words, int n)
+{
+    struct err err = {0};
+    struct node *answer = NULL;
+    const char *path = path_of(s, words[0], "/preview");
+    (void)n;
+    if (!path)
+        return EXIT_BAD;
+    if (client_call(s->client, "GET", path, NULL, s->arena, &answer, &err) != 0)
+        return client_fail(&err);
+    printf("%s\n", field_text(answer, "payload", s->arena));
+    return EXIT_GOOD;
+}
+
+int cmd_channel(int argc, char **argv)
+{
+    static const struct verb verbs[] = {
+        {"ls", "", 0, ls},     {"show", "", 1, show},        {"add", "", 1, add},
+        {"rm", "", 1, rm},     {"enable", "", 1, switch_on}, {"disable", "", 1, switch_off},
+        {"test", "", 1, test}, {"preview", "", 1, preview},  {0},
+    };
+    return run_verb(argc, argv, help, verbs);
+}

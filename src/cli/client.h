@@ -1,0 +1,51 @@
+/* A client of the running Belfry: JSON over its Unix socket (data/run/belfry.sock), or over TCP with --server. One call at a
+ * time; blocks. Also the arguments every client command takes. */
+#ifndef CLI_CLIENT_H
+#define CLI_CLIENT_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "config/node.h"
+
+#define CLI_CONFIG_DEFAULT "belfry.yaml"
+
+/* -c FILE, --server URL, --token T (BELFRY_SERVER, BELFRY_TOKEN), --json, --help; what is left stays in argv. */
+struct client_args {
+    const char *config, *server, *token;
+    bool json, help;
+    int argc; /* rest: argv[0] is the command, then its words */
+    char **argv;
+};
+/* Takes known flags out of argv; unknown ones stay. -1: a flag misses its value (already printed). */
+int client_args(int argc, char **argv, struct client_args *out);
+/* Takes "--name VALUE" or "--name=VALUE" out of args; NULL when absent. */
+const char *args_take(struct client_args *args, const char *name);
+bool args_take_flag(struct client_args *args, const char *name);
+/* An argument that begins with "-" is left: prints it and returns true. */
+bool args_unknown(const struct client_args *args);
+
+struct client;
+struct client *client_open(const struct client_args *args, struct err *err);
+void client_close(struct client **c);
+/* body NULL: none. The answer's JSON in arena; NULL with *status for an empty one. REFUSED when Belfry cannot be reached.
+ * An answer of 400 and more is an error too: its title, detail and fields as text. */
+int client_call(struct client *c, const char *method, const char *path, const struct node *body,
+                struct arena *a, struct node **answer, struct err *err);
+
+/* Exit status of an error: 3 when Belfry could not be reached, else 1. Prints it. */
+int client_fail(const struct err *err);
+/* Prints a tree as JSON and a newline. */
+void print_json(const struct node *n);
+
+/* Fields of an answer as text, "" when absent. */
+const char *field_text(const struct node *map, const char *key, struct arena *a);
+
+/* A table on stdout: header and rows of n columns, padded by display width; colours only on a terminal. */
+struct table;
+struct table *table_new(struct arena *a, const char *const *columns);
+void table_row(struct table *t, const char *const *cells);
+void table_print(const struct table *t);
+
+#endif

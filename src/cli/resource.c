@@ -1,0 +1,159 @@
+/* See resource.h. */
+#include "cli/resource.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "cli/cli.h"
+
+static int usage(FILE *to, const char *help, int status)
+{
+    fputs(help, to);
+    return status;
+}
+
+static const struct verb *find_verb(const struct verb *verbs, const char *name)
+{
+    for (; verbs->name; verbs++)
+        if (streq(verbs->name, name))
+            return verbs;
+    return NULL;
+}
+
+int run_verb(int argc, char **argv, const char *help, const struct verb *verbs)
+{
+    struct session s = {0};
+    struct err err = {0};
+    client_args(argc, argv, &s.args);
+    if (s.args.help)
+        return usage(stdout, help, EXIT_GOOD);
+    const struct verb *v = s.args.argc > 1 ? find_verb(verbs, s.args.argv[1]) : NULL;
+    if (!v || s.args.argc - 2 < v->min_words)
+        return usage(stderr, help, EXIT_USAGE);
+    s.client = client_open(&s.args, &err);
+    if (!s.client)
+        return client_fail(&err);
+    s.arena = arena_new();
+    int status = v->run(&s, s.args.argv + 2, s.args.argc - 2);
+    arena_free(s.arena);
+    client_close(&s.client);
+    return status;
+}
+
+static void print_item(struct session *s, struct table *t, const struct column *columns,
+                       const struct node *item)
+{
+    const char *cells[16] = {0};
+    if (s->args.json) {
+        print_json(item);
+        return;
+    }
+    for (int i = 0; columns[i].title; i++)
+        cells[i] = field_text(item, columns[i].field, s->arena);
+    table_row(t, cells);
+}
+
+static const char *page_path(struct session *s, const char *path, const char *cursor)
+{
+    if (!cursor || !*cursor)
+        return path;
+    return arena_printf(s->arena, "%s%ccursor=%s", path, strchr(path, '?') ? '&' : '?', cursor);
+}
+
+int list_items(struct session *s, const char *path, const struct column *columns)
+{
+    const char *titles[16] = {0}, *cursor = NULL;
+    struct err err = {0};
+    for (int i = 0; columns[i].title && i < 15; i++)
+        titles[i] = columns[i].title;
+    struct table *t = table_new(s->arena, titles);
+    do {
+        struct node *answer = NULL;
+        if (client_call(s->client, "GET", page_path(s, path, cursor), NULL, s->arena, &answer,
+                        &err) != 0)
+            return client_fail(&err);
+        const struct node *items = node_get(answer, "items");
+        for (const struct node *item = items ? items->first : NULL; item; item = item->next)
+            print_item(s, t, columns, item);
+        cursor = field_text(answer, "next", s->arena);
+    } while (*cursor);
+    if (!s->args.json)
+        table_print(t);
+    return EXIT_GOOD;
+}
+
+const struct node *find_item(struct session *s, const char *path, const char *word)
+{
+    struct err err = {0};
+    struct node *answer = NULL;
+    uint64_t id;
+    if (str_to_u64(str_of(word), &id, NULL) == 0) {
+        if (client_call(s->client, "GET", arena_printf(s->arena, "%s/%s", path, word), NULL,
+                        s->arena, &answer, &err) == 0)
+            return answer;
+        client_fail(&err);
+        return NULL;
+    }
+    struct buf q = BUF_INIT(4096);
+    url_encode(&q, str_of(word));
+    int rc =
+        client_call(s->client, "GET", arena_printf(s->arena, "%s?limit=1000&q=%s", path, q.data),
+                    NULL, s->arena, &answer, &err);
+    buf_done(&q);
+    if (rc != 0) {
+        client_fail(&err);
+        return NULL;
+    }
+    const struct node *items = node_get(answer, "items");
+    for (const struct node *item = items ? items->first : NULL; item; item = item->next)
+        if (streq(field_text(item, "name", s->arena), word))
+            return item;
+    fprintf(stderr, "belfry: nothing is named \"%s\"\n", word);
+    return NULL;
+}
+
+int do_call(struct session *s, const char *method, const char *path, const struct node *body,
+            const char *done)
+{
+    struct err err = {0};
+    struct node *answer = NULL;
+    if (client_call(s->client, method, path, body, s->arena, &answer, &err) != 0)
+        return client_fail(&err);
+    if (s->args.json && answer)
+        print_json(answer);
+    else
+        printf("%s\n", done);
+    return EXIT_GOOD;
+}
+
+/* Numbers and true/false become JSON numbers and booleans; {…} and […] are JSON; the rest is text. */
+static struct node *value_of(struct session *s, const char *text)
+{
+    struct node *n = NULL;
+    if (strchr("{[0123456789-tf", text[0]) && text[0])
+        n = node_from_json(s->arena, text, strlen(text), NULL);
+    return n ? n : node_text(s->arena, text);
+}
+
+struct node *words_to_map(struct session *s, char **words, int n)
+{
+    struct err err = {0};
+    if (n == 1 && words[0][0] == '{') {
+        struct node *map = node_from_json(s->arena, words[0], strlen(words[0]), &err);
+        if (!map)
+            fprintf(stderr, "belfry: %s\n", err.msg);
+        return map;
+    }
+    struct node *map = node_map(s->arena);
+    for (int i = 0; i < n; i++) {
+        struct str key, value;
+        if (!str_cut(str_of(words[i]), '=', &key, &value)) {
+            fprintf(stderr, "belfry: got \"%s\"; want key=value or one {JSON}\n", words[i]);
+            return NULL;
+        }
+        node_put(map, s->arena, arena_strndup(s->arena, key.p, key.n), value_of(s, value.p));
+    }
+    return map;
+}
