@@ -2,8 +2,8 @@
 """Runs Belfry's test suites and prints one total.
 
 Suites, in order: unit, fuzz (replay of the corpora) and sim through `meson test`; integration
-through pytest; ui (the page in a real browser) and web (the page's own modules) through node's
-test runner. A suite whose folder does not exist counts nothing. Every failure and every skip is named; the last
+through pytest; ui (the page in a real browser, before a mock and before the real program) and web (the page's own
+modules) through node. A suite whose folder does not exist counts nothing. Every failure and every skip is named; the last
 line is `N passed, N failed, N skipped`. Exit status 1 if anything failed or nothing ran at all.
 
 Called by `make test` and .ci/run. Python's standard library only; pytest is run as a program.
@@ -14,9 +14,12 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
+import urllib.request
 import xml.etree.ElementTree as ET
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -186,29 +189,85 @@ def count_tap(text):
     return totals
 
 
-def suite_node(name, args):
-    folder = os.path.join(ROOT, "test", "ui") if name == "ui" else os.path.join(ROOT, "web", "test")
-    files = []
-    if os.path.isdir(folder):
-        files = sorted(os.path.join(folder, f) for f in os.listdir(folder)
-                       if re.search(r"\.test\.(mjs|js|cjs)$", f))
-    if name == "web" and os.path.exists(os.path.join(ROOT, "web", "test.mjs")):
-        files = [os.path.join(ROOT, "web", "test.mjs")]
-    if not files:
-        return Totals()
-    log = os.path.join(args.out, f"{name}.log")
-    status = run(["node", "--test", "--test-reporter=tap"] + files, args.limit, log, args.env)
-    text = read(log)
-    totals = count_tap(text)
+def node_verdict(name, status, totals, log, args):
     if status is None:
-        totals.failed.append((name, f"still running after {args.limit} s\n" + tail(text)))
+        totals.failed.append((name, f"still running after {args.limit} s\n" + tail(read(log))))
     elif status != 0 and not totals.failed:
-        totals.failed.append((f"{name} (exit {status})", tail(text)))
+        totals.failed.append((f"{name} (exit {status})", tail(read(log))))
+    return totals
+
+
+def suite_web(name, args):
+    if not os.path.exists(os.path.join(ROOT, "web", "test.mjs")):
+        return Totals()
+    log = os.path.join(args.out, "web.log")
+    status = run(["node", "web/test.mjs", "--test-reporter=tap"], args.limit, log, args.env)
+    return node_verdict(name, status, count_tap(read(log)), log, args)
+
+
+def ui_run(args, name, extra):
+    report = os.path.join(args.out, f"{name}.xml")
+    log = os.path.join(args.out, f"{name}.log")
+    status = run(["node", "test/ui/run.mjs", "--junit", report] + extra, args.limit, log, args.env)
+    totals = count_junit(report) if os.path.exists(report) else Totals()
+    return node_verdict(name, status, totals, log, args)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_ready(url, child, seconds):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and child.poll() is None:
+        try:
+            with urllib.request.urlopen(url + "health/ready", timeout=1):
+                return True
+        except OSError:
+            time.sleep(0.05)
+    return False
+
+
+def ui_real(args):
+    """The same flows against the real program, started on a data directory of its own."""
+    with tempfile.TemporaryDirectory(prefix="belfry-ui-") as folder:
+        port = free_port()
+        config = os.path.join(folder, "belfry.yaml")
+        with open(config, "w", encoding="utf-8") as f:
+            f.write(f"server: {{listen: '127.0.0.1:{port}'}}\n")
+        log = os.path.join(args.out, "ui-belfry.log")
+        with open(log, "wb") as out:
+            child = subprocess.Popen([args.env["BELFRY"], "run", "-c", config], stdout=out,
+                                     stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        try:
+            url = f"http://127.0.0.1:{port}/"
+            if wait_ready(url, child, 20):
+                return ui_run(args, "ui-real", ["--server", url])
+            totals = Totals()
+            totals.failed.append(("ui-real", "belfry did not become ready\n" + tail(read(log))))
+            return totals
+        finally:
+            child.terminate()
+            try:
+                child.wait(20)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+
+def suite_ui(_name, args):
+    if not os.path.exists(os.path.join(ROOT, "test", "ui", "run.mjs")):
+        return Totals()
+    totals = ui_run(args, "ui", [])
+    if os.path.exists(args.env["BELFRY"]):
+        totals.add(ui_real(args))
     return totals
 
 
 RUNNERS = {"unit": suite_meson, "fuzz": suite_meson, "sim": suite_meson,
-           "integration": suite_integration, "ui": suite_node, "web": suite_node}
+           "integration": suite_integration, "ui": suite_ui, "web": suite_web}
 
 
 def build_tests(args):
