@@ -1,0 +1,380 @@
+/* The functions of the template language (template.h) and what they need of time zones. */
+#include "notify/template.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/json.h"
+#include "base/must.h"
+#include "notify/template_priv.h"
+
+#define TEXT_MAX (1 << 20)
+
+/* Hands over what a function wrote. */
+static int give_text(struct trun *r, struct buf *b, bool safe, struct tvalue *out, struct err *err)
+{
+    if (b->failed) {
+        buf_done(b);
+        return err_set(err, ERR_TOO_LARGE, "the text is too long");
+    }
+    char *copy = arena_strndup(r->env->arena, b->data != NULL ? b->data : "", b->len);
+    *out = (struct tvalue){.kind = TV_TEXT, .safe = safe, .text = {copy, b->len}};
+    buf_done(b);
+    return 0;
+}
+
+static int want_number(const struct tvalue *v, int64_t *n, struct err *err)
+{
+    if (v->kind != TV_INT)
+        return err_set(err, ERR_MALFORMED, "wants a number");
+    *n = v->num;
+    return 0;
+}
+
+/* "另有 %d 条": %d becomes n. */
+static void add_phrase(struct trun *r, struct buf *b, struct str phrase, const struct tvalue *n)
+{
+    const char *hole = n != NULL ? memmem(phrase.p, phrase.n, "%d", 2) : NULL;
+    if (hole == NULL) {
+        buf_add(b, phrase.p, phrase.n);
+        return;
+    }
+    struct str num = STR("");
+    struct err ignored;
+    template__text(r, n, &num, &ignored);
+    buf_add(b, phrase.p, (size_t)(hole - phrase.p));
+    buf_add(b, num.p, num.n);
+    buf_add(b, hole + 2, phrase.n - (size_t)(hole + 2 - phrase.p));
+}
+
+static int call_t(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
+                  struct err *err)
+{
+    struct str zh, en;
+    if (template__text(r, &args[0], &zh, err) != 0 || template__text(r, &args[1], &en, err) != 0)
+        return -1;
+    const struct tvalue *num = n == 3 ? &args[2] : NULL;
+    struct buf b = BUF_INIT(TEXT_MAX);
+    if (r->env->lang != LANG_EN)
+        add_phrase(r, &b, zh, num);
+    if (r->env->lang == LANG_BOTH)
+        buf_puts(&b, " / ");
+    if (r->env->lang != LANG_ZH)
+        add_phrase(r, &b, en, num);
+    return give_text(r, &b, false, out, err);
+}
+
+static int call_default(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
+                        struct err *err)
+{
+    *out = template__truth(&args[1]) ? args[1] : args[0];
+    return 0;
+}
+
+static int call_truncate(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
+                         struct err *err)
+{
+    int64_t max;
+    struct str text;
+    if (want_number(&args[0], &max, err) != 0 || template__text(r, &args[1], &text, err) != 0)
+        return -1;
+    size_t keep = 0;
+    for (int64_t chars = 0; keep < text.n && chars < max; chars++) {
+        size_t len = utf8_char(text.p + keep, text.n - keep);
+        keep += len > 0 ? len : 1;
+    }
+    struct buf b = BUF_INIT(TEXT_MAX);
+    buf_add(&b, text.p, keep);
+    if (keep < text.n)
+        buf_puts(&b, "…");
+    return give_text(r, &b, args[1].kind == TV_TEXT && args[1].safe && keep == text.n, out, err);
+}
+
+static int call_duration(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
+                         struct err *err)
+{
+    if (args[0].kind != TV_DURATION && args[0].kind != TV_INT)
+        return err_set(err, ERR_MALFORMED, "wants a duration, such as .Duration, or milliseconds");
+    *out = (struct tvalue){.kind = TV_DURATION, .num = args[0].num};
+    return 0;
+}
+
+static int call_time(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
+                     struct err *err)
+{
+    const struct tvalue *v = &args[n - 1];
+    if (v->kind == TV_NULL || (v->kind == TV_TIME && v->num == 0)) {
+        *out = (struct tvalue){.kind = TV_NULL};
+        return 0;
+    }
+    if (v->kind != TV_TIME)
+        return err_set(err, ERR_MALFORMED, "wants a time, such as .FiredAt");
+    struct str zone = str_of(r->env->zone);
+    if (n == 2 && template__text(r, &args[0], &zone, err) != 0)
+        return -1;
+    char stamp[ZONE_TIME_SIZE];
+    const char *name = zone.n > 0 ? arena_strndup(r->env->arena, zone.p, zone.n) : NULL;
+    if (zone_time(name, v->num, stamp, err) != 0)
+        return -1;
+    *out = tv_text(arena_strdup(r->env->arena, stamp));
+    return 0;
+}
+
+static int change_case(struct trun *r, const struct tvalue *arg, bool up, struct tvalue *out,
+                       struct err *err)
+{
+    struct str text;
+    if (template__text(r, arg, &text, err) != 0)
+        return -1;
+    char *copy = arena_strndup(r->env->arena, text.p, text.n);
+    for (size_t i = 0; i < text.n; i++)
+        if ((unsigned char)copy[i] < 0x80)
+            copy[i] = (char)(up ? toupper(copy[i]) : tolower(copy[i]));
+    *out = (struct tvalue){.kind = TV_TEXT, .text = {copy, text.n}};
+    return 0;
+}
+
+static int call_upper(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
+                      struct err *err)
+{
+    return change_case(r, &args[0], true, out, err);
+}
+
+static int call_lower(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
+                      struct err *err)
+{
+    return change_case(r, &args[0], false, out, err);
+}
+
+static int call_trim(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
+                     struct err *err)
+{
+    struct str text;
+    if (template__text(r, &args[0], &text, err) != 0)
+        return -1;
+    *out = (struct tvalue){
+        .kind = TV_TEXT, .safe = args[0].kind == TV_TEXT && args[0].safe, .text = str_trim(text)};
+    return 0;
+}
+
+static int call_first(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
+                      struct err *err)
+{
+    int64_t max;
+    if (want_number(&args[0], &max, err) != 0)
+        return -1;
+    if (args[1].kind != TV_LIST)
+        return err_set(err, ERR_MALFORMED, "wants a list, such as .Alerts");
+    *out = args[1];
+    if (max >= 0 && (uint64_t)max < out->list.n)
+        out->list.n = (size_t)max;
+    return 0;
+}
+
+static int call_len(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
+                    struct err *err)
+{
+    struct str text;
+    if (args[0].kind == TV_LIST) {
+        *out = tv_int((int64_t)args[0].list.n);
+        return 0;
+    }
+    if (template__text(r, &args[0], &text, err) != 0)
+        return -1;
+    *out = tv_int((int64_t)utf8_count(text.p, text.n));
+    return 0;
+}
+
+static int call_bold(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
+                     struct err *err)
+{
+    struct buf b = BUF_INIT(TEXT_MAX);
+    buf_puts(&b, r->env->dialect->bold_open);
+    if (template__written(r, &args[0], &b, err) != 0) {
+        buf_done(&b);
+        return -1;
+    }
+    buf_puts(&b, r->env->dialect->bold_close);
+    return give_text(r, &b, true, out, err);
+}
+
+static int call_link(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
+                     struct err *err)
+{
+    struct str url;
+    struct buf text = BUF_INIT(TEXT_MAX), b = BUF_INIT(TEXT_MAX);
+    if (template__text(r, &args[0], &url, err) != 0 ||
+        template__written(r, &args[1], &text, err) != 0) {
+        buf_done(&text);
+        return -1;
+    }
+    if (url.n == 0)
+        buf_add(&b, text.data != NULL ? text.data : "", text.len);
+    else
+        r->env->dialect->link(&b, url, (struct str){text.data != NULL ? text.data : "", text.len});
+    buf_done(&text);
+    return give_text(r, &b, true, out, err);
+}
+
+static int call_color(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
+                      struct err *err)
+{
+    struct str name;
+    struct buf text = BUF_INIT(TEXT_MAX), b = BUF_INIT(TEXT_MAX);
+    if (template__text(r, &args[0], &name, err) != 0 ||
+        template__written(r, &args[1], &text, err) != 0) {
+        buf_done(&text);
+        return -1;
+    }
+    struct str inner = {text.data != NULL ? text.data : "", text.len};
+    r->env->dialect->color(&b, name, inner);
+    buf_done(&text);
+    return give_text(r, &b, true, out, err);
+}
+
+static int call_raw(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
+                    struct err *err)
+{
+    struct str text;
+    if (template__text(r, &args[0], &text, err) != 0)
+        return -1;
+    *out = (struct tvalue){.kind = TV_TEXT, .safe = true, .text = text};
+    return 0;
+}
+
+static int call_json(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
+                     struct err *err)
+{
+    struct str text;
+    if (template__text(r, &args[0], &text, err) != 0)
+        return -1;
+    struct buf b = BUF_INIT(TEXT_MAX);
+    json_escape(&b, text.p, text.n);
+    return give_text(r, &b, true, out, err);
+}
+
+static int call_urlquery(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
+                         struct err *err)
+{
+    struct str text;
+    if (template__text(r, &args[0], &text, err) != 0)
+        return -1;
+    struct buf b = BUF_INIT(TEXT_MAX);
+    url_encode(&b, text);
+    return give_text(r, &b, true, out, err);
+}
+
+static bool is_number(const struct tvalue *v)
+{
+    return v->kind == TV_INT || v->kind == TV_TIME || v->kind == TV_DURATION;
+}
+
+/* -1, 0, 1 by number when both are numbers, by bytes otherwise. */
+static int compare(struct trun *r, const struct tvalue *a, const struct tvalue *b, int *order,
+                   struct err *err)
+{
+    if (is_number(a) && is_number(b)) {
+        *order = (a->num > b->num) - (a->num < b->num);
+        return 0;
+    }
+    struct str x, y;
+    if (template__text(r, a, &x, err) != 0 || template__text(r, b, &y, err) != 0)
+        return -1;
+    size_t n = x.n < y.n ? x.n : y.n;
+    int c = n > 0 ? memcmp(x.p, y.p, n) : 0;
+    *order = c != 0 ? (c > 0) - (c < 0) : (x.n > y.n) - (x.n < y.n);
+    return 0;
+}
+
+#define COMPARISON(name, test)                                                                   \
+    static int call_##name(struct trun *r, const struct tvalue *args, int n, struct tvalue *out, \
+                           struct err *err)                                                      \
+    {                                                                                            \
+        int order;                                                                               \
+        if (compare(r, &args[0], &args[1], &order, err) != 0)                                    \
+            return -1;                                                                           \
+        *out = (struct tvalue){.kind = TV_BOOL, .flag = order test 0};                           \
+        return 0;                                                                                \
+    }
+COMPARISON(eq, ==)
+COMPARISON(ne, !=)
+COMPARISON(lt, <)
+COMPARISON(le, <=)
+COMPARISON(gt, >)
+COMPARISON(ge, >=)
+
+static int call_not(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
+                    struct err *err)
+{
+    *out = (struct tvalue){.kind = TV_BOOL, .flag = !template__truth(&args[0])};
+    return 0;
+}
+
+static int call_and(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
+                    struct err *err)
+{
+    *out = args[n - 1];
+    for (int i = n - 1; i >= 0; i--)
+        if (!template__truth(&args[i]))
+            *out = args[i];
+    return 0;
+}
+
+static int call_or(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
+                   struct err *err)
+{
+    *out = args[n - 1];
+    for (int i = n - 1; i >= 0; i--)
+        if (template__truth(&args[i]))
+            *out = args[i];
+    return 0;
+}
+
+static const struct tfunc functions[] = {
+    {"t", 2, 3, call_t},
+    {"default", 2, 2, call_default},
+    {"truncate", 2, 2, call_truncate},
+    {"duration", 1, 1, call_duration},
+    {"time", 1, 2, call_time},
+    {"upper", 1, 1, call_upper},
+    {"lower", 1, 1, call_lower},
+    {"trim", 1, 1, call_trim},
+    {"first", 2, 2, call_first},
+    {"len", 1, 1, call_len},
+    {"bold", 1, 1, call_bold},
+    {"link", 2, 2, call_link},
+    {"color", 2, 2, call_color},
+    {"raw", 1, 1, call_raw},
+    {"json", 1, 1, call_json},
+    {"urlquery", 1, 1, call_urlquery},
+    {"eq", 2, 2, call_eq},
+    {"ne", 2, 2, call_ne},
+    {"lt", 2, 2, call_lt},
+    {"le", 2, 2, call_le},
+    {"gt", 2, 2, call_gt},
+    {"ge", 2, 2, call_ge},
+    {"not", 1, 1, call_not},
+    {"and", 2, 4, call_and},
+    {"or", 2, 4, call_or},
+};
+
+const struct tfunc *template__func(struct str name)
+{
+    for (size_t i = 0; i < array_len(functions); i++)
+        if (str_eqz(name, functions[i].name))
+            return &functions[i];
+    return NULL;
+}
+
+const char *template__func_nearest(struct str name)
+{
+    const char *names[array_len(functions)];
+    for (size_t i = 0; i < array_len(functions); i++)
+        names[i] = functions[i].name;
+    char got[32];
+    size_t n = name.n < sizeof(got) - 1 ? name.n : sizeof(got) - 1;
+    memcpy(got, name.p, n);
+    got[n] = '\0';
+    return str_nearest(got, names, array_len(functions));
+}
