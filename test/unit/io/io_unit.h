@@ -24,7 +24,7 @@
 #include "io/fiber.h"
 #include "io/loop.h"
 
-#define MS(n) ((n) * NS_PER_MS)
+#define MS(n) ((n)*NS_PER_MS)
 static inline int64_t in_ms(int64_t n)
 {
     return clock_mono_ns() + MS(n);

@@ -24,9 +24,9 @@ static void test_literals(void **state)
         addr_set_port(&a, 65535);
         assert_int_equal(addr_port(&a), 65535);
     }
-    static const char *const bad[] = {"",      "localhost", "10.0.0",  "10.0.0.256", "[10.0.0.1]",
-                                      "[::1",  "::1]",      "1.2.3.4 ", "[]",        "0x7f.1",
-                                      ":::",   "1.2.3.4.5", "[[::1]]"};
+    static const char *const bad[] = {"",     "localhost", "10.0.0",   "10.0.0.256", "[10.0.0.1]",
+                                      "[::1", "::1]",      "1.2.3.4 ", "[]",         "0x7f.1",
+                                      ":::",  "1.2.3.4.5", "[[::1]]"};
     for (size_t i = 0; i < array_len(bad); i++) {
         struct addr a;
         assert_false(addr_parse_ip(bad[i], 80, &a));
@@ -39,10 +39,14 @@ static void test_hostport(void **state)
         const char *text, *host;
         uint16_t port;
     } good[] = {
-        {"db:5432", "db", 5432},        {"db", "db", 7},
-        {"[::1]:53", "::1", 53},        {"[::1]", "::1", 7},
-        {"::1", "::1", 7},              {"10.1.2.3:65535", "10.1.2.3", 65535},
-        {"a.b-c_d.example:1", "a.b-c_d.example", 1}, {"münchen.example:80", "münchen.example", 80},
+        {"db:5432", "db", 5432},
+        {"db", "db", 7},
+        {"[::1]:53", "::1", 53},
+        {"[::1]", "::1", 7},
+        {"::1", "::1", 7},
+        {"10.1.2.3:65535", "10.1.2.3", 65535},
+        {"a.b-c_d.example:1", "a.b-c_d.example", 1},
+        {"münchen.example:80", "münchen.example", 80},
     };
     for (size_t i = 0; i < array_len(good); i++) {
         char host[256];
@@ -53,9 +57,9 @@ static void test_hostport(void **state)
         assert_int_equal(port, good[i].port);
     }
     static const char *const bad[] = {
-        "",      ":80",    "db:",     "db:0",     "db:65536",   "db:8o",     "db:+80",     "db: 80",
-        "a b:1", "[::1]x", "[::1]:",  "[::1",     "[db]:80",    "http://db", "db:80/path", "a:b:c",
-        "user@db:80", "[10.0.0.1]:1", "db:000080",
+        "",           ":80",   "db:",        "db:0",         "db:65536",  "db:8o",   "db:+80",
+        "db: 80",     "a b:1", "[::1]x",     "[::1]:",       "[::1",      "[db]:80", "http://db",
+        "db:80/path", "a:b:c", "user@db:80", "[10.0.0.1]:1", "db:000080",
     };
     for (size_t i = 0; i < array_len(bad); i++) {
         char host[256] = "untouched";

@@ -1,0 +1,236 @@
+/* TLS streams: verification by chain, name and date, what is told of the certificates (also after a
+ * failure), client certificates, and that contexts follow their files. */
+#include "tls_unit.h"
+
+#include "base/must.h"
+#include "io/stream.h"
+
+static struct test_ca ca; /* made once for all tests: openssl takes a while */
+
+static void echo(SSL *ssl, void *arg)
+{
+    char buf[64];
+    int n;
+    while ((n = SSL_read(ssl, buf, sizeof(buf))) > 0) {
+        SSL_write(ssl, buf, n);
+        if (buf[n - 1] == '.') {
+            break;
+        }
+    }
+}
+
+struct attempt {
+    uint16_t port;
+    struct tls_options opt;
+    int rc;
+    struct err err;
+    struct tls_info info;
+    struct arena *arena;
+};
+
+static void attempt(void *arg)
+{
+    struct attempt *t = arg;
+    struct addr to = local(t->port);
+    struct stream *s = stream_connect(&to, in_ms(2000), &t->err);
+    assert_non_null(s);
+    t->rc = stream_start_tls(s, &t->opt, in_ms(5000), &t->err);
+    if (t->rc == 0) {
+        char got[6];
+        int rc = stream_write(s, "hello.", 6, in_ms(2000), &t->err);
+        t->rc = rc == 0 ? stream_read_full(s, got, 6, in_ms(2000), &t->err) : rc;
+        char more;
+        assert_true(t->rc != 0 || memcmp(got, "hello.", 6) == 0);
+        assert_true(t->rc != 0 || stream_read(s, &more, 1, in_ms(2000), &t->err) == 0);
+    }
+    stream_tls_info(s, t->arena, &t->info);
+    stream_close(&s);
+}
+
+/* Each with a fresh loop, hence a fresh context. */
+static struct attempt try_it(const char *cert, const char *client_ca, struct tls_options opt)
+{
+    struct tls_server srv;
+    tls_server_start(&srv, cert, ca.key, client_ca, echo, NULL);
+    struct attempt t = {.port = srv.tcp.port, .opt = opt, .arena = arena_new()};
+    on_fiber(attempt, &t);
+    tls_server_stop(&srv);
+    return t;
+}
+
+static void test_verified(void **state)
+{
+    static const char *const names[] = {"localhost", "LOCALHOST", "a.belfry.test", "127.0.0.1"};
+    for (size_t i = 0; i < array_len(names); i++) {
+        struct attempt t =
+            try_it(ca.cert, NULL,
+                   (struct tls_options){.verify = true, .ca_file = ca.ca, .server_name = names[i]});
+        assert_string_equal(t.err.msg, "");
+        assert_int_equal(t.rc, 0);
+        assert_true(t.info.verified);
+        arena_free(t.arena);
+    }
+}
+
+static void test_info(void **state)
+{
+    struct attempt t =
+        try_it(ca.cert, NULL,
+               (struct tls_options){.verify = true, .ca_file = ca.ca, .server_name = "localhost"});
+    int64_t now = clock_wall_ms(), day = INT64_C(86400000);
+    assert_string_equal(t.info.version, "TLS 1.3");
+    assert_string_equal(t.info.cipher, "TLS_AES_256_GCM_SHA384");
+    assert_int_equal(t.info.chain_len, 2);
+    const struct tls_cert *leaf = &t.info.chain[0];
+    assert_string_equal(leaf->subject, "CN=localhost");
+    assert_string_equal(leaf->issuer, "CN=Test CA,O=Belfry test");
+    assert_string_equal(leaf->serial, "1234");
+    assert_string_equal(leaf->alt_names, "localhost,*.belfry.test,127.0.0.1");
+    assert_int_equal(strlen(leaf->fingerprint), 64);
+    assert_true(leaf->not_before_ms <= now && leaf->not_before_ms > now - day);
+    assert_true(leaf->not_after_ms > now + 9 * day && leaf->not_after_ms < now + 11 * day);
+    assert_true(t.info.earliest_expiry_ms == leaf->not_after_ms);
+    assert_string_equal(t.info.verify_error, "");
+    arena_free(t.arena);
+}
+
+static void test_unknown_issuer(void **state)
+{
+    struct attempt t =
+        try_it(ca.cert, NULL, (struct tls_options){.verify = true, .server_name = "localhost"});
+    assert_int_equal(t.rc, -1);
+    assert_int_equal(t.err.code, ERR_TLS);
+    assert_non_null(
+        strstr(t.err.msg, "is not accepted: self-signed certificate in certificate chain"));
+    assert_int_equal(t.info.chain_len, 2); /* known although it failed */
+    assert_false(t.info.verified);
+    assert_string_equal(t.info.verify_error, "self-signed certificate in certificate chain");
+    arena_free(t.arena);
+}
+
+static void test_wrong_name(void **state)
+{
+    struct attempt t = try_it(
+        ca.cert, NULL,
+        (struct tls_options){.verify = true, .ca_file = ca.ca, .server_name = "shop.example"});
+    assert_int_equal(t.rc, -1);
+    assert_non_null(strstr(t.err.msg, "is not for the name shop.example"));
+    assert_int_equal(t.info.chain_len, 2);
+    arena_free(t.arena);
+}
+
+static void test_expired(void **state)
+{
+    struct attempt t =
+        try_it(ca.old, NULL,
+               (struct tls_options){.verify = true, .ca_file = ca.ca, .server_name = "localhost"});
+    assert_int_equal(t.rc, -1);
+    assert_non_null(strstr(t.err.msg, "certificate has expired"));
+    assert_true(t.info.earliest_expiry_ms == INT64_C(1580515200000)); /* 2020-02-01 */
+    arena_free(t.arena);
+}
+
+static void test_unverified(void **state)
+{
+    struct attempt t = try_it(ca.old, NULL, (struct tls_options){.verify = false});
+    assert_int_equal(t.rc, 0);
+    assert_false(t.info.verified);
+    assert_int_equal(t.info.chain_len, 1);
+    assert_string_equal(t.info.version, "TLS 1.3");
+    arena_free(t.arena);
+}
+
+static void test_client_certificate(void **state)
+{
+    struct tls_options opt = {.verify = true, .ca_file = ca.ca, .server_name = "localhost"};
+    struct attempt t = try_it(ca.cert, ca.ca, opt);
+    assert_int_equal(t.rc, -1); /* TLS 1.3 tells it at the first read */
+    arena_free(t.arena);
+    opt.cert_file = ca.client;
+    t = try_it(ca.cert, ca.ca, opt);
+    assert_int_equal(t.rc, 0);
+    arena_free(t.arena);
+    opt.cert_file = "/nonexistent.pem";
+    t = try_it(ca.cert, ca.ca, opt);
+    assert_non_null(strstr(t.err.msg, "cannot load the client certificate /nonexistent.pem"));
+    arena_free(t.arena);
+}
+
+static void not_tls(int fd, void *arg)
+{
+    char buf[512];
+    recv(fd, buf, sizeof(buf), 0);
+    send_text(fd, "SSH-2.0-OpenSSH_9.2\r\n");
+}
+
+static void test_not_tls(void **state)
+{
+    struct test_server srv;
+    server_start(&srv, not_tls, NULL);
+    struct attempt t = {.port = srv.port, .arena = arena_new()};
+    on_fiber(attempt, &t);
+    assert_int_equal(t.rc, -1);
+    assert_int_equal(t.err.code, ERR_TLS);
+    assert_non_null(strstr(t.err.msg, "TLS handshake with 127.0.0.1:"));
+    assert_int_equal(t.info.chain_len, 0);
+    arena_free(t.arena);
+    server_stop(&srv);
+}
+
+/* The server sends its certificate in one-byte writes' time: the deadline ends it. */
+static void mute(int fd, void *arg)
+{
+    char buf[4096];
+    while (recv(fd, buf, sizeof(buf), 0) > 0) {
+    }
+}
+
+static void handshake_timeout(void *arg)
+{
+    struct addr to = local(((struct test_server *)arg)->port);
+    struct tls_options opt = {0};
+    struct err err = {0};
+    struct stream *s = stream_connect(&to, in_ms(1000), &err);
+    assert_int_equal(stream_start_tls(s, &opt, in_ms(30), &err), -1);
+    assert_int_equal(err.code, ERR_TIMEOUT);
+    assert_non_null(strstr(err.msg, "timeout while in the TLS handshake with"));
+    stream_close(&s);
+}
+
+static void test_handshake_timeout(void **state)
+{
+    struct test_server srv;
+    server_start(&srv, mute, NULL);
+    on_fiber(handshake_timeout, &srv);
+    server_stop(&srv);
+}
+
+/* --- setup --- */
+
+static int setup(void **state)
+{
+    ca_make(&ca);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    ca_remove(&ca);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_verified),
+        cmocka_unit_test(test_info),
+        cmocka_unit_test(test_unknown_issuer),
+        cmocka_unit_test(test_wrong_name),
+        cmocka_unit_test(test_expired),
+        cmocka_unit_test(test_unverified),
+        cmocka_unit_test(test_client_certificate),
+        cmocka_unit_test(test_not_tls),
+        cmocka_unit_test(test_handshake_timeout),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
