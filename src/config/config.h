@@ -149,8 +149,8 @@ void config_unref(struct config **c); /* drops it and nulls the pointer; NULL is
  * shared. */
 void config_drop_targets(struct config *c);
 
-/* A document like the file itself with all defaults filled in and secrets masked, as JSON: `belfry
- * config show`. Targets and channels are masked by their tables (hooks). */
+/* The file as it is in force: all defaults filled in, secrets masked, as YAML: `belfry config
+ * show`. Targets and channels are masked by their tables (hooks). */
 int config_show(const struct config_input *in, const struct config_hooks *hooks, struct problems *p,
                 struct buf *out);
 

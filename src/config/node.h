@@ -70,6 +70,9 @@ struct node *node_copy(struct arena *a, const struct node *n);
 /* JSON text. An unquoted YAML scalar is written as text too: give it type with options_normalize
  * first. */
 void node_to_json(const struct node *n, struct json *j);
+/* YAML text for people, block style. And one text as a YAML scalar, quoted where it must be. */
+void node_to_yaml(const struct node *n, struct buf *out);
+void yaml_put_text(struct buf *out, struct str s);
 
 /* Compact binary form for assignments (DESIGN.md): tag, length, content; decode checks all. */
 void node_encode(const struct node *n, struct buf *out);

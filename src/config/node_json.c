@@ -229,6 +229,7 @@ static struct node *read_number(struct json_reader *r, struct node *n)
     if (!skip_number(r, &whole))
         return fail(r, ERR_MALFORMED, "got something that is no value");
     s.n = (size_t)(r->p - s.p);
+    whole = whole && !str_eqz(s, "-0"); /* no integer has that sign */
     n->kind = whole ? NODE_INT : NODE_F64;
     if (whole ? str_to_i64(s, &n->num, NULL) != 0 : str_to_f64(s, &n->f64, NULL) != 0)
         return fail(r, ERR_MALFORMED, "got a number that is too large");

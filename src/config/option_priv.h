@@ -58,4 +58,7 @@ const char *option_type_name(enum option_type t);
 bool options__bind_in_place(const struct option *table, const struct node *node, void *out,
                             struct arena *a, struct problems *p, const struct option_path *path);
 
+/* A bound struct as a document, secrets masked; what is absent is left out. */
+struct node *options_show(const struct option *table, const void *bound, struct arena *a);
+
 #endif

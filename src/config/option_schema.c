@@ -214,9 +214,9 @@ static void put_value_column(const struct option *o, struct buf *out)
             buf_printf(out, "%s`%s`", c == o->choices ? "" : ", ", *c);
         return;
     }
-    const char *of = o->type == OPT_STRING || o->type == OPT_TEXT     ? " characters"
-                     : o->type == OPT_LIST || o->type == OPT_SECTIONS ? " items"
-                                                                      : "";
+    if (o->type == OPT_STRING || o->type == OPT_TEXT)
+        return; /* bounds of lengths are sanity checks, not worth reading */
+    const char *of = o->type == OPT_LIST || o->type == OPT_SECTIONS ? " items" : "";
     if (option_has_min(o) && option_has_max(o))
         buf_printf(out, ", %s to %s%s", option_bound_text(o, o->min, low),
                    option_bound_text(o, o->max, high), of);
