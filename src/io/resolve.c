@@ -414,7 +414,7 @@ static int dns_failed(const char *host, int status, struct err *err)
         why = "REFUSED by the name server";
         break;
     case ARES_ECONNREFUSED:
-        why = "no name server can be reached";
+        why = "the name servers cannot be reached or fail (SERVFAIL)";
         break;
     case ARES_ETIMEOUT:
         why = "the name servers do not answer";
@@ -505,16 +505,24 @@ int resolve(struct resolver *r, const char *host, uint16_t port, enum ip_version
 int resolver_set_servers(struct resolver *r, const char *csv, struct err *err)
 {
     check_magic(r, RESOLVER_MAGIC);
-    must(r->n_looking == 0);
-    int rc = ares_set_servers_ports_csv(r->channel, csv);
-    if (rc != ARES_SUCCESS) {
-        return err_set(err, ERR_INVALID, "cannot use the name servers \"%.120s\": %s", csv,
-                       ares_strerror(rc));
+    struct str rest = str_of(csv), part;
+    while (str_next(&rest, ',', &part)) {
+        char text[ADDR_TEXT], host[ADDR_TEXT];
+        uint16_t port = 53;
+        struct addr a;
+        int n = snprintf(text, sizeof(text), "%.*s", (int)part.n, part.p);
+        if (n >= ADDR_TEXT || hostport_parse(text, host, sizeof(host), &port, NULL) != 0 ||
+            !addr_parse_ip(host, port, &a)) {
+            return err_set(err, ERR_INVALID,
+                           "cannot use the name server \"%.80s\": want IP or IP:port", text);
+        }
     }
     free(r->servers);
     r->servers = strdup(csv);
     must(r->servers != NULL);
+    r->stale_conf = true; /* a new channel, at once or after the look-ups under way */
     forget_all(r);
+    check_files(r, clock_mono_ns());
     return 0;
 }
 
