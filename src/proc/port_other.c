@@ -1,6 +1,7 @@
 /* Systems other than Linux: what spawn.c, reap.c and supervisor.c do without. Deaths are told by SIGCHLD
  * alone, children notice the warden's death by getppid, memory is bounded by rlimits. */
 #include "proc/proc_priv.h"
+#include "proc/procid.h"
 
 int proc__death_signal(int signo, pid_t parent)
 {
@@ -45,4 +46,14 @@ bool proc__cpu_ticks(uint64_t *busy, uint64_t *all)
 double proc__memory_percent(void)
 {
     return -1;
+}
+
+uint64_t process_start_time(pid_t pid)
+{
+    return 0;
+}
+
+bool process_is(pid_t pid, uint64_t start_time)
+{
+    return false;
 }

@@ -11,6 +11,7 @@
 #include "base/fs.h"
 #include "base/must.h"
 #include "proc/proc_priv.h"
+#include "proc/procid.h"
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
@@ -90,4 +91,25 @@ double proc__memory_percent(void)
     if (free_now < 0) /* before Linux 3.14 */
         free_now = meminfo(text, "MemFree:") + meminfo(text, "\nCached:");
     return total > 0 && free_now >= 0 ? 100 * (total - free_now) / total : -1;
+}
+
+/* "pid (name) state ppid …": the name may hold anything, so count from the last parenthesis; the start time is
+ * the 20th field behind it. */
+uint64_t process_start_time(pid_t pid)
+{
+    char path[64], text[1024];
+    snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+    if (!read_text(path, text, sizeof(text)))
+        return 0;
+    const char *at = strrchr(text, ')');
+    if (!at || at[1] == '\0' || at[2] == 'Z' || at[2] == 'X')
+        return 0;
+    for (int field = 0; at && field < 20; field++)
+        at = strchr(at + 1, ' ');
+    return at ? strtoull(at, NULL, 10) : 0;
+}
+
+bool process_is(pid_t pid, uint64_t start_time)
+{
+    return pid > 0 && start_time != 0 && process_start_time(pid) == start_time;
 }

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "base/arena.h"
 #include "base/must.h"
@@ -38,6 +39,7 @@ struct unit {
     enum unit_state state;
     bool removing;
     bool start_again; /* supervisor_start while it was stopping */
+    bool ever_ran;
     struct arena *memory;
     struct unit_spec spec;
     struct restart_state restart;
@@ -96,6 +98,7 @@ static void change(struct supervisor *s, struct unit *u, enum unit_state state)
     if (u->state == state)
         return;
     u->state = state;
+    u->ever_ran = u->ever_ran || state == UNIT_RUNNING;
     struct unit_view v = view_of(u);
     if (s->config.on_change)
         s->config.on_change(s->config.arg, &v);
@@ -116,6 +119,13 @@ static void decide(struct supervisor *s, struct unit *u, int64_t now_ms)
     change(s, u, d.over_budget ? UNIT_BACKOFF : UNIT_RESTARTING);
 }
 
+/* On a grid that all units share: one wake-up a second, however many there are. */
+static int64_t next_check(bool starting, int64_t now_ms)
+{
+    int64_t step = starting ? STARTING_MS : CHECK_MS;
+    return (now_ms / step + 1) * step;
+}
+
 static void start(struct supervisor *s, struct unit *u, int64_t now_ms)
 {
     must(u->pid == 0);
@@ -134,7 +144,7 @@ static void start(struct supervisor *s, struct unit *u, int64_t now_ms)
     u->restarts += again;
     u->started_ms = u->grace_ms = now_ms;
     u->kill_ms = FOREVER;
-    u->check_ms = now_ms + (u->spec.heartbeat ? STARTING_MS : CHECK_MS);
+    u->check_ms = next_check(u->spec.heartbeat, now_ms);
     u->cause = CAUSE_ITSELF;
     u->reason[0] = '\0';
     change(s, u, u->spec.heartbeat ? UNIT_STARTING : UNIT_RUNNING);
@@ -171,9 +181,11 @@ static void on_died(struct supervisor *s, struct unit *u, const struct reaped *r
                                   .died_ms = now_ms};
     snprintf(u->last.reason, sizeof(u->last.reason), "%s", u->reason);
     u->pid = 0;
-    if (asked) {
+    bool is_final = !u->ever_ran && u->spec.final_status != 0 && WIFEXITED(r->status) &&
+                    WEXITSTATUS(r->status) == u->spec.final_status;
+    if (asked || is_final) {
         restart_step(&u->spec.policy, &u->restart, RESTART_STOPPED, now_ms);
-        change(s, u, UNIT_STOPPED);
+        change(s, u, asked ? UNIT_STOPPED : UNIT_FATAL);
     } else {
         decide(s, u, now_ms);
         if (u->state == UNIT_RESTARTING && u->next_ms <= now_ms)
@@ -247,7 +259,7 @@ static void check(struct supervisor *s, struct unit *u, int64_t now_ms)
         check_turns(s, u, now_ms);
     if (u->state == UNIT_RUNNING && u->spec.memory_limit > 0)
         check_memory(s, u, now_ms);
-    u->check_ms = now_ms + (u->state == UNIT_STARTING ? STARTING_MS : CHECK_MS);
+    u->check_ms = next_check(u->state == UNIT_STARTING, now_ms);
 }
 
 static bool is_watched(const struct unit *u)

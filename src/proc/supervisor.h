@@ -42,7 +42,9 @@ struct unit_spec {
     int64_t start_timeout_ms; /* for the first turn; 0: as long as it likes */
     int64_t stop_timeout_ms;  /* from SIGTERM to SIGKILL */
     uint64_t memory_limit;    /* private bytes; 0: none */
-    void *tag;                /* the owner's */
+    int final_status; /* exit status that says "I would fail again": fatal, if it comes before the unit ever
+                                 ran; 0: none */
+    void *tag; /* the owner's */
 };
 
 /* Why a unit's process ended, as far as the supervisor knows. */

@@ -1,0 +1,211 @@
+/* The warden's children: how the core and each watcher are started, and which watchers the core wants. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/roles.h"
+#include "app/warden.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/str.h"
+
+#define MAX_ARGS       32
+#define MAX_UNITS_FILE ((size_t)4 << 20)
+#define START_MS       120000 /* the core may have a large store to look through before its first turn */
+#define STOP_MS        15000
+
+static int64_t now_ms(void)
+{
+    return clock_mono_ns() / NS_PER_MS;
+}
+
+struct warden_child *warden_child_of(const struct unit_view *u)
+{
+    must(u->spec->tag != NULL);
+    return u->spec->tag;
+}
+
+static char *format(const char *fmt, ...) printf_like(1, 2);
+static char *format(const char *fmt, ...)
+{
+    char *text;
+    va_list ap;
+    va_start(ap, fmt);
+    must(vasprintf(&text, fmt, ap) >= 0);
+    va_end(ap);
+    return text;
+}
+
+/* The group is the name up to its last slash: logs/payments/monitor.log for "payments/0". */
+static char *log_of(const struct warden *w, const char *key, const char *name)
+{
+    if (streq(key, WARDEN_CORE_KEY))
+        return format("%s/core/core.log", w->cfg->log_dir);
+    const char *slash = strrchr(name, '/');
+    int n = slash ? (int)(slash - name) : (int)strlen(name);
+    return format("%s/%.*s/monitor.log", w->cfg->log_dir, n, name);
+}
+
+static struct warden_child *child_new(struct warden *w, const char *key, const char *name)
+{
+    struct warden_child *c = calloc(1, sizeof(*c));
+    must(c);
+    c->key = format("%s", key);
+    c->name = format("%s", name);
+    c->title =
+        streq(key, WARDEN_CORE_KEY) ? format("belfry: core") : format("belfry: watcher %s", name);
+    c->beat_path = format("%s/beat/%s", w->run_dir, key);
+    c->log_path = log_of(w, key, name);
+    c->wanted = true;
+    vec_push(&w->children, c);
+    return c;
+}
+
+void warden_child_free(struct warden_child *c)
+{
+    beat_unmap(&c->beat);
+    free(c->key);
+    free(c->name);
+    free(c->title);
+    free(c->beat_path);
+    free(c->log_path);
+    free(c);
+}
+
+void warden_map_beat(struct warden_child *c)
+{
+    struct err err = {0};
+    beat_unmap(&c->beat); /* the core removes the file of a watcher that it no longer wants */
+    c->beat = beat_map(c->beat_path, &err);
+    if (!c->beat)
+        log_error("cannot see a process's heartbeat; a hang will go unnoticed",
+                  F_STR("unit", c->name), F_ERR(&err));
+}
+
+static void add_unit(struct warden *w, struct warden_child *c, const char *const *argv,
+                     const struct warden_limits *limits, unsigned caps, bool give_up)
+{
+    int64_t stop_ms = w->cfg->stop_timeout_ms > 0 ? w->cfg->stop_timeout_ms : STOP_MS;
+    struct unit_spec spec = {
+        .name = c->key,
+        .spawn = {.path = w->cfg->exe,
+                  .argv = argv,
+                  .user = w->user,
+                  .caps = caps,
+                  .limits = {.no_core = false},
+                  .death_signal = SIGTERM,
+                  .group = SPAWN_NEW_GROUP,
+                  .in_fd = SPAWN_NULL},
+        .policy = w->cfg->policy,
+        .heartbeat = true,
+        .hang_timeout_ms = limits->hang_ms,
+        .start_timeout_ms = START_MS,
+        .stop_timeout_ms = stop_ms,
+        .memory_limit = limits->memory,
+        .tag = c,
+    };
+    spec.policy.give_up = give_up;
+    spec.final_status = EXIT_CONFIG;
+    supervisor_add(w->supervisor, &spec, now_ms());
+}
+
+/* The core is never given up: without it nothing is told. */
+void warden_add_core(struct warden *w)
+{
+    const char *argv[] = {"belfry", "--role=core", "-c", w->cfg->config_path, NULL};
+    struct warden_child *c = child_new(w, WARDEN_CORE_KEY, "core");
+    add_unit(w, c, argv, &w->cfg->core, 0, false);
+}
+
+static void add_watcher(struct warden *w, const char *key, const char *name)
+{
+    const char *argv[MAX_ARGS] = {"belfry", "--role=watcher",   "--key", key, "--name", name,
+                                  "-c",     w->cfg->config_path};
+    size_t n = 8;
+    for (const char *const *a = w->cfg->watcher_args; a && *a && n + 1 < MAX_ARGS; a++)
+        argv[n++] = *a;
+    struct warden_child *c = child_new(w, key, name);
+    add_unit(w, c, argv, &w->cfg->watcher, SPAWN_CAP_NET_RAW, w->cfg->policy.give_up);
+}
+
+/* --- what the core wants -------------------------------------------------------------------- */
+
+static struct warden_child *find(const struct warden *w, const char *key)
+{
+    for (size_t i = 0; i < w->children.n; i++)
+        if (streq(w->children.at[i]->key, key))
+            return w->children.at[i];
+    return NULL;
+}
+
+/* A key names files: no slash, no dot in front. */
+static bool key_is_good(struct str key)
+{
+    return key.n > 0 && key.n < 200 && key.p[0] != '.' && !memchr(key.p, '/', key.n) &&
+           !memchr(key.p, '\0', key.n) && !str_eqz(key, WARDEN_CORE_KEY);
+}
+
+/* "KEY<TAB>NAME[<TAB>…]"; what follows the name is for later versions. */
+static void want(struct warden *w, struct str line)
+{
+    struct str key, name;
+    if (!str_next(&line, '\t', &key) || !str_next(&line, '\t', &name) || !key_is_good(key) ||
+        name.n == 0 || name.n > 500 || memchr(name.p, '\0', name.n))
+        return;
+    char *k = format("%.*s", (int)key.n, key.p), *n = format("%.*s", (int)name.n, name.p);
+    struct warden_child *c = find(w, k);
+    struct unit_view v = {0};
+    bool known = c && supervisor_find(w->supervisor, k, &v);
+    if (!c)
+        add_watcher(w, k, n);
+    else if (!known || v.state == UNIT_STOPPING)
+        w->units_due = true; /* removed a moment ago and wanted again: when it has ended */
+    else if (v.state == UNIT_FATAL || v.state == UNIT_STOPPED)
+        supervisor_start(w->supervisor, k, now_ms()); /* a new wish is a new chance */
+    if (c)
+        c->wanted = true;
+    free(k);
+    free(n);
+}
+
+void warden_read_units(struct warden *w)
+{
+    char *path = path_join(w->run_dir, "units");
+    cleanup(buf_done) struct buf text = BUF_INIT(MAX_UNITS_FILE);
+    struct err err = {0};
+    w->units_due = false;
+    int rc = fs_read(path, &text, &err);
+    free(path);
+    if (rc < 0) {
+        log_error("cannot read which watchers to run; the old ones run on", F_ERR(&err));
+        return;
+    }
+    vec_each (&w->children, it)
+        (*it)->wanted = streq((*it)->key, WARDEN_CORE_KEY);
+    struct str rest = {text.data ? text.data : "", text.len}, line;
+    while (rest.n > 0 && str_next(&rest, '\n', &line))
+        want(w, line);
+    for (size_t i = 0; i < w->children.n; i++)
+        if (!w->children.at[i]->wanted)
+            supervisor_remove(w->supervisor, w->children.at[i]->key, now_ms());
+    warden_sweep(w);
+    w->changed = true;
+}
+
+void warden_sweep(struct warden *w)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < w->children.n; i++) {
+        struct warden_child *c = w->children.at[i];
+        struct unit_view v;
+        bool reported = true; /* a report that is still to be written borrows the child */
+        for (const struct warden_report *r = w->reports; r; r = r->next)
+            reported = reported && r->child != c;
+        if (supervisor_find(w->supervisor, c->key, &v) || !reported)
+            w->children.at[kept++] = c;
+        else
+            warden_child_free(c);
+    }
+    w->children.n = kept;
+}
