@@ -38,7 +38,9 @@ static void *serve(void *p)
             continue;
         }
         atomic_fetch_add(&s->accepted, 1);
+        pthread_mutex_lock(&s->busy);
         s->talk(fd, s->arg);
+        pthread_mutex_unlock(&s->busy);
         close(fd);
     }
     return NULL;
@@ -51,6 +53,7 @@ void server_start(struct test_server *s, void (*talk)(int fd, void *arg), void *
     memset(s, 0, sizeof(*s));
     s->talk = talk;
     s->arg = arg;
+    pthread_mutex_init(&s->busy, NULL);
     s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(s->fd >= 0);
     assert_int_equal(bind(s->fd, &a.sa, n), 0);
@@ -60,11 +63,18 @@ void server_start(struct test_server *s, void (*talk)(int fd, void *arg), void *
     assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
 }
 
+void server_sync(struct test_server *s)
+{
+    pthread_mutex_lock(&s->busy);
+    pthread_mutex_unlock(&s->busy);
+}
+
 void server_stop(struct test_server *s)
 {
     atomic_store(&s->stop, true);
     pthread_join(s->thread, NULL);
     close(s->fd);
+    pthread_mutex_destroy(&s->busy);
 }
 
 size_t read_until(int fd, char *buf, size_t size, const char *end)

@@ -42,8 +42,10 @@ struct test_server {
     void *arg;
     atomic_int accepted;
     atomic_bool stop;
+    pthread_mutex_t busy; /* held while talk runs: lock it to see what talk wrote */
 };
 void server_start(struct test_server *s, void (*talk)(int fd, void *arg), void *arg);
+void server_sync(struct test_server *s); /* waits until talk has returned */
 void server_stop(struct test_server *s);
 /* Reads until the bytes end with `end` (or the peer closes). Returns how many. */
 size_t read_until(int fd, char *buf, size_t size, const char *end);

@@ -148,6 +148,7 @@ static struct fetch fetch(const char *path, bool curl, struct http_request req)
 {
     struct fetch f = {.req = req, .path = path, .curl = curl, .arena = arena_new(), .srv = &server};
     on_fiber(fetch_on_fiber, &f);
+    server_sync(&server);
     return f;
 }
 
