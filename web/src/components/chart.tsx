@@ -66,7 +66,7 @@ function options(width: number, props: Props, onCursor: (i: number | null) => vo
       y: { range: (_u, _min, max) => [0, max > 0 ? max * 1.15 : 1] },
     },
     axes: [
-      { ...axis, values: axisTime, space: 64, size: 34 },
+      { ...axis, values: axisTime, space: 64, size: 32 },
       { ...axis, values: (_u, splits) => splits.map((v) => latency(v)), size: 58 },
     ],
     series: [

@@ -17,9 +17,11 @@ export interface OptionFieldsProps {
 
 /** "connect_timeout" → "Connect timeout": names are the same words in YAML and here. */
 export function optionLabel(name: string): string {
-  const words = name.replace(/_/g, ' ');
+  const words = name.split('_').map((w) => (acronyms.has(w) ? w.toUpperCase() : w)).join(' ');
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
+
+const acronyms = new Set(['ca', 'dns', 'http', 'id', 'ip', 'json', 'sni', 'ssl', 'starttls', 'tcp', 'tls', 'ttl', 'udp', 'url']);
 
 function placeholder(option: Option): string | undefined {
   if (option.default !== undefined && option.default !== null && option.default !== '') {

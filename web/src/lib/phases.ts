@@ -16,7 +16,7 @@ const phaseOrder = ['resolve', 'dns', 'connect', 'tls', 'setup', 'request', 'pro
 
 function shown(name: string, value: Json): string {
   if (typeof value !== 'number') return value === null ? '–' : String(value);
-  if (/_expiry$|_timestamp_seconds$/.test(name) && value > 1e9) return new Date(value * 1000).toISOString();
+  if (/_expiry$|_timestamp_seconds$/.test(name) && value > 1e9) return `${new Date(value * 1000).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
   if (/_seconds(\{|$)/.test(name)) return `${Math.round(value * 1e6) / 1000} ms`;
   return String(Math.round(value * 1e6) / 1e6);
 }

@@ -53,11 +53,17 @@ function ReloadError({ error }: { error: Error }) {
 function Ring({ fill }: { fill: number | null | undefined }) {
   if (fill === null || fill === undefined) return <>–</>;
   return (
-    <span class="gauge" title={percent(fill, 1)}>
-      <meter min={0} max={1} low={0.5} high={0.8} optimum={0} value={fill} />
+    <span class={`gauge is-${fill > 0.8 ? 'down' : fill > 0.5 ? 'degraded' : 'up'}`} title={percent(fill, 1)}>
+      <span class="gauge-bar" aria-hidden="true">
+        <span style={{ width: percent100(fill) }} />
+      </span>
       <span class="num">{percent(fill, fill > 0 && fill < 0.01 ? 1 : 0)}</span>
     </span>
   );
+}
+
+function percent100(fraction: number): string {
+  return `${Math.min(100, Math.max(0, fraction * 100))}%`;
 }
 
 function lastExit(node: BelfryNode): string {

@@ -110,7 +110,7 @@ function WhatCard({ form, set, errors, isNew }: PartProps & { isNew: boolean }) 
           value={form.group}
           list={groups}
           help={t('form.group.help')}
-          placeholder={t('form.default', { v: 'default' })}
+          placeholder="default"
           error={errors.errorAt('group')}
           onInput={(group) => set({ group }, 'group')}
         />
