@@ -100,12 +100,17 @@ static void set_health(struct store *s, const struct err *err)
 {
     enum err_code code = err ? err->code : ERR_OK;
     pthread_mutex_lock(&s->lock);
-    if (code != s->health) {
+    bool news = code != s->health;
+    if (news) {
         s->health = code;
         s->health_err = err ? *err : (struct err){0};
         s->health_news = true;
     }
     pthread_mutex_unlock(&s->lock);
+    if (news && err)
+        log_error("results and alerts cannot be stored now; they wait in memory", F_ERR(err));
+    else if (news)
+        log_info("the store works again");
 }
 
 /* --- submission --- */
@@ -242,7 +247,6 @@ static void run_group(struct store *s, struct group *g)
         return;
     }
     if (failed) {
-        log_error("results and alerts cannot be stored; they wait in memory", F_ERR(&err));
         fail_in_order(s, g->at, g->n, &err);
         return;
     }
