@@ -16,6 +16,9 @@
 const char *mail_address(struct arena *a, const char *text)
 {
     struct str s = str_trim(str_of(text));
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
+            return NULL;
     const char *open = memrchr(s.p, '<', s.n);
     if (open != NULL) {
         if (s.p[s.n - 1] != '>')

@@ -140,7 +140,7 @@ static void make_body(const struct send *s, const struct message_options *o,
                       struct template_env *env, size_t max, struct buf *body, struct err *err)
 {
     uint32_t n = s->note->n_items < o->list ? s->note->n_items : (uint32_t)o->list;
-    for (;; n /= 2) {
+    for (;; n -= 1 + n / 6) {
         env->root = message__root(s, o, env->lang, n > 0 ? n : 1);
         run_own(o->template, default_body, env, body, err);
         if (body->len <= max || n <= 1)

@@ -75,7 +75,7 @@ static int call_default(struct trun *r, const struct tvalue *args, int n, struct
 static int call_truncate(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
                          struct err *err)
 {
-    int64_t max;
+    int64_t max = 0;
     struct str text;
     if (want_number(&args[0], &max, err) != 0 || template__text(r, &args[1], &text, err) != 0)
         return -1;
@@ -161,7 +161,7 @@ static int call_trim(struct trun *r, const struct tvalue *args, int n, struct tv
 static int call_first(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
                       struct err *err)
 {
-    int64_t max;
+    int64_t max = 0;
     if (want_number(&args[0], &max, err) != 0)
         return -1;
     if (args[1].kind != TV_LIST)
