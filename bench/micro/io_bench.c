@@ -18,7 +18,8 @@ struct bench {
     const char *kind;
     const char *what;
     struct addr to;
-    long left, running, failed;
+    long left, running, width, failed;
+    struct fiber *feeder;
     char first_error[400];
 };
 
@@ -73,6 +74,27 @@ static void run_one(void *arg)
         snprintf(b->first_error, sizeof(b->first_error), "%s", err.msg);
     }
     b->running--;
+    fiber_wake(b->feeder);
+}
+
+/* Keeps `width` probes under way. */
+static void feed(void *arg)
+{
+    struct bench *b = arg;
+    b->feeder = fiber_self();
+    while (b->left > 0 || b->running > 0) {
+        while (b->left > 0 && b->running < b->width) {
+            b->left--;
+            b->running++;
+            if (fiber_start(b->loop, run_one, b, NULL) != 0) {
+                abort();
+            }
+        }
+        if (b->running > 0 && fiber_park(IO_FOREVER, NULL) != 0) {
+            break;
+        }
+    }
+    loop_stop(b->loop);
 }
 
 static int parse(int argc, char **argv, struct bench *b)
@@ -109,29 +131,25 @@ int main(int argc, char **argv)
     if (parse(argc, argv, &b) != 0) {
         return 2;
     }
-    long n = b.left, width = argc > 4 ? strtol(argv[4], NULL, 10) : 20;
+    long n = b.left;
+    b.width = argc > 4 ? strtol(argv[4], NULL, 10) : 20;
     b.loop = loop_new(NULL);
     b.resolver = resolver_new(b.loop, NULL);
     b.http = http_client_new(b.loop, b.resolver, NULL);
     struct rusage r0, r1;
     getrusage(RUSAGE_SELF, &r0);
     int64_t t0 = clock_mono_ns();
-    while (b.left > 0 || b.running > 0) {
-        while (b.left > 0 && b.running < width) {
-            b.left--;
-            b.running++;
-            if (fiber_start(b.loop, run_one, &b, NULL) != 0) {
-                return 1;
-            }
-        }
-        loop_turn(b.loop);
+    if (fiber_start(b.loop, feed, &b, NULL) != 0) {
+        return 1;
     }
+    loop_run(b.loop);
     double wall = (double)(clock_mono_ns() - t0) / 1e3;
     getrusage(RUSAGE_SELF, &r1);
     double user = us(r0.ru_utime, r1.ru_utime), sys = us(r0.ru_stime, r1.ru_stime);
-    printf("%s x%ld: cpu %.1f us (user %.1f, system %.1f), wall %.1f us, failed %ld %s, rss %ld KiB\n",
-           b.kind, n, (user + sys) / (double)n, user / (double)n, sys / (double)n, wall / (double)n,
-           b.failed, b.first_error, r1.ru_maxrss);
+    printf(
+        "%s x%ld: cpu %.1f us (user %.1f, system %.1f), wall %.1f us, failed %ld %s, rss %ld KiB\n",
+        b.kind, n, (user + sys) / (double)n, user / (double)n, sys / (double)n, wall / (double)n,
+        b.failed, b.first_error, r1.ru_maxrss);
     http_client_free(b.http);
     resolver_free(b.resolver);
     loop_free(b.loop);
