@@ -57,33 +57,12 @@ const struct option http_expect_options[] = {
     OPTION_END,
 };
 
-static struct pattern *compile_one(const char *text, struct arena *a, struct problems *p,
-                                   const char *path, const char *name)
-{
-    struct err err = {0};
-    char field[200];
-    struct pattern *re = pattern_compile(text, a, &err);
-    snprintf(field, sizeof(field), "%s.%s", path, name);
-    if (!re)
-        problem_add(p, NULL, field, "%s", err.msg);
-    return re;
-}
-
-static struct pattern **compile_list(const struct str_list *list, struct arena *a,
-                                     struct problems *p, const char *path, const char *name)
-{
-    struct pattern **out = arena_array_of(a, struct pattern *, list->n + 1);
-    for (size_t i = 0; i < list->n; i++)
-        out[i] = compile_one(list->at[i], a, p, path, name);
-    return out;
-}
-
 static void check_json(struct json_check *c, struct arena *a, struct problems *p, const char *path)
 {
     struct err err = {0};
     const struct node nothing = {.kind = NODE_NULL};
     if (c->op == JSON_OP_MATCHES && c->value)
-        c->pattern = compile_one(c->value, a, p, path, "json.value");
+        c->pattern = pattern_compile_option(c->value, a, p, path, "json.value");
     if (c->op != JSON_OP_EXISTS && !c->value)
         problem_add(p, NULL, path, "json check of %s has no value; want one, or op: exists",
                     c->path);
@@ -97,12 +76,13 @@ void http_expect_validate(struct http_expect *e, struct arena *a, struct problem
 {
     char field[200];
     snprintf(field, sizeof(field), "%s%sexpect", path, *path ? "." : "");
-    e->matches = compile_list(&e->body_matches, a, p, field, "body_matches");
-    e->not_matches = compile_list(&e->body_not_matches, a, p, field, "body_not_matches");
+    e->matches = pattern_compile_list(&e->body_matches, a, p, field, "body_matches");
+    e->not_matches = pattern_compile_list(&e->body_not_matches, a, p, field, "body_not_matches");
     e->header_patterns = arena_array_of(a, struct pattern *, e->headers.n + 1);
     for (size_t i = 0; i < e->headers.n; i++)
         if (*e->headers.at[i].value)
-            e->header_patterns[i] = compile_one(e->headers.at[i].value, a, p, field, "headers");
+            e->header_patterns[i] =
+                pattern_compile_option(e->headers.at[i].value, a, p, field, "headers");
     struct json_check *checks = e->json.at;
     for (size_t i = 0; i < e->json.n; i++)
         check_json(&checks[i], a, p, field);

@@ -4,6 +4,7 @@
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
+#include <stdio.h>
 
 struct pattern {
     const char *text;
@@ -67,4 +68,25 @@ int pattern_match(const struct pattern *p, const char *subject, size_t n, struct
 const char *pattern_text(const struct pattern *p)
 {
     return p->text;
+}
+
+struct pattern *pattern_compile_option(const char *text, struct arena *a, struct problems *p,
+                                       const char *path, const char *name)
+{
+    struct err err = {0};
+    char field[200];
+    struct pattern *re = pattern_compile(text, a, &err);
+    snprintf(field, sizeof(field), "%s.%s", path, name);
+    if (!re)
+        problem_add(p, NULL, field, "%s", err.msg);
+    return re;
+}
+
+struct pattern **pattern_compile_list(const struct str_list *list, struct arena *a,
+                                      struct problems *p, const char *path, const char *name)
+{
+    struct pattern **out = arena_array_of(a, struct pattern *, list->n + 1);
+    for (size_t i = 0; i < list->n; i++)
+        out[i] = pattern_compile_option(list->at[i], a, p, path, name);
+    return out;
 }

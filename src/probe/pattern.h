@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "config/option.h"
 
 #define PATTERN_MATCH_LIMIT 200000 /* steps of PCRE2's matcher */
 
@@ -17,6 +18,11 @@ struct pattern;
 struct pattern *pattern_compile(const char *text, struct arena *a, struct err *err);
 /* 1 matches, 0 does not, -1: the limit was passed (err TOO_LARGE). */
 int pattern_match(const struct pattern *p, const char *subject, size_t n, struct err *err);
+/* Compiles a text of the option path.name; a fault becomes a problem there (and NULL, or a NULL in the list). */
+struct pattern *pattern_compile_option(const char *text, struct arena *a, struct problems *p,
+                                       const char *path, const char *name);
+struct pattern **pattern_compile_list(const struct str_list *list, struct arena *a,
+                                      struct problems *p, const char *path, const char *name);
 const char *pattern_text(const struct pattern *p);
 
 #endif

@@ -27,11 +27,12 @@ static void run_attempt(const struct probe_env *env, const struct compiled *c,
         .connect_deadline_ns = min64(now + l->connect_timeout_ms * NS_PER_MS, deadline),
     };
     result_init(out, a);
+    out->success = true; /* until the prober says otherwise */
     out->checked_ms = clock_wall_ms();
     compiled_ops(c)->run(&p, out);
     if (out->latency_us == 0)
         out->latency_us = (clock_mono_ns() - now) / 1000;
-    must(out->message != NULL || out->success);
+    must(out->message != NULL && (out->success || out->message[0]));
 }
 
 static void run_attempts(const struct probe_env *env, const struct compiled *c,
@@ -121,6 +122,7 @@ void probe_burst(const struct probe_env *env, const struct compiled *c,
     }
     burst_statistics(report);
     result_init(out, a);
+    out->success = true;
     out->checked_ms = begun_ms;
     out->latency_us = (int64_t)(report->mean_s * 1e6);
     out->address = report->n ? report->at[report->n - 1].address : "";
@@ -136,7 +138,7 @@ void probe_run(const struct probe_env *env, const struct compiled *c, const stru
     } else {
         run_attempts(env, c, l, a, out);
     }
-    if (!out->message)
+    if (!out->message[0])
         result_ok(out, "ok");
     result_metric(out, "probe_success", out->success);
     result_metric(out, "probe_duration_seconds", (double)out->latency_us / 1e6);

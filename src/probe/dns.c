@@ -1,0 +1,675 @@
+/* dns: is a name server available, and does it answer what it should?
+ *
+ *   for each server: resolve it → connect (udp, tcp, tls) → query → answer; a truncated answer is asked again by tcp
+ *
+ * Without a name the servers are asked for the root's name servers and any well-formed answer counts. Several
+ * servers (or, by default, all of this system's) are asked one after another, each with its share of the time; each one's
+ * answer is in the result. RFC 1035, 7766 (tcp), 7858 (tls). Runs in watchers; dns_wire.c reads the foreign bytes. */
+#include "base/clock.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/rng.h"
+#include "base/str.h"
+#include "io/fiber.h"
+#include "io/stream.h"
+#include "probe/common.h"
+#include "probe/dns_wire.h"
+#include "probe/pattern.h"
+#include "probe/probers.h"
+#include "probe/url.h"
+
+#define SERVERS_MAX 8
+#define UDP_ROOM    4096
+#define SHOWN_MAX   16 /* records in the result's detail, a server */
+
+enum transport { BY_UDP, BY_TCP, BY_TLS };
+static const char *const transport_choices[] = {"udp", "tcp", "tls", NULL};
+enum need { NEED_ALL, NEED_ANY };
+static const char *const need_choices[] = {"all", "any", NULL};
+
+struct dns_expect {
+    struct str_list rcode, records, records_match, records_not_match;
+    int64_t min_answers, max_latency_ms;
+    int max_latency_action, servers;
+    /* compiled by dns_validate */
+    uint32_t rcodes;     /* a bit a code; 0: any */
+    const char **wanted; /* records, normalized */
+    struct pattern **match, **not_match;
+};
+
+struct server {
+    const char *text; /* as given */
+    char host[256];
+    uint16_t port; /* 0: the transport's */
+};
+
+struct dns_config {
+    struct str_list server;
+    const char *name;
+    int type, transport, ip_version;
+    bool recursion, edns;
+    struct tls_section tls;
+    struct dns_expect expect;
+    struct server *servers; /* compiled from server */
+};
+
+static const struct option expect_options[] = {
+    {"rcode", OPT_LIST, offsetof(struct dns_expect, rcode), .max = 11, .choices = dns_rcode_names,
+     .example = "[NOERROR, NXDOMAIN]",
+     .help = {"Response codes that are good; NOERROR when a name is asked for, else any.",
+              "正常的应答码;查询域名时默认为 NOERROR,否则不限。"}},
+    {"min_answers", OPT_INT, offsetof(struct dns_expect, min_answers), .def = "1", .min = 0,
+     .max = 1000,
+     .help = {"Fewer records of the type asked for than this is a failure.",
+              "所查类型的记录少于此数视为失败。"}},
+    {"records", OPT_LIST, offsetof(struct dns_expect, records), .max = 64,
+     .example = "[93.184.216.34]",
+     .help =
+         {"Records that must be among the answers, such as 10.0.0.1 or \"10 mail.example.com\".",
+          "应答中必须有的记录,如 10.0.0.1 或 \"10 mail.example.com\"。"}},
+    {"records_match", OPT_LIST, offsetof(struct dns_expect, records_match), .max = 32,
+     .advanced = true,
+     .help = {"Regular expressions each of which some record must match; a record reads "
+              "\"name TTL IN type value\", with tabs.",
+              "每个正则都必须有记录匹配;记录的文本为以制表符分隔的“名称 TTL IN 类型 值”。"}},
+    {"records_not_match", OPT_LIST, offsetof(struct dns_expect, records_not_match), .max = 32,
+     .advanced = true,
+     .help = {"Regular expressions that no record may match.", "任何记录都不得匹配的正则。"}},
+    {"servers", OPT_ENUM, offsetof(struct dns_expect, servers), .def = "all",
+     .choices = need_choices,
+     .help =
+         {"Whether all of several servers must answer well, or any one (the others' failures are "
+          "then warnings).",
+          "多台服务器时:全部正常才算正常,还是任意一台即可(其余失败为警告)。"}},
+    {"max_latency", OPT_DURATION, offsetof(struct dns_expect, max_latency_ms), .example = "200ms",
+     .help = {"Slower than this is degraded (or down, see max_latency_action).",
+              "超过此时间视为降级(或故障,见 max_latency_action)。"}},
+    {"max_latency_action", OPT_ENUM, offsetof(struct dns_expect, max_latency_action), .def = "warn",
+     .choices = latency_action_choices, .advanced = true,
+     .help = {"What slowness means.", "过慢意味着什么。"}},
+    OPTION_END,
+};
+
+static const struct option dns_options[] = {
+    {"server", OPT_LIST, offsetof(struct dns_config, server), .max = SERVERS_MAX,
+     .example = "[10.0.0.51, \"10.0.0.52:5353\"]",
+     .help = {"Name servers, host or host:port; none is all of this system's.",
+              "域名服务器,可带端口;留空为本机配置的全部服务器。"}},
+    {"name", OPT_STRING, offsetof(struct dns_config, name), .max = 1000,
+     .example = "shop.example.com",
+     .help = {"What to ask for; none only asks whether the server is available.",
+              "要查询的名称;留空只检查服务器是否可用。"}},
+    {"type", OPT_ENUM, offsetof(struct dns_config, type), .def = "A", .choices = dns_type_choices,
+     .help = {"Type of record.", "记录类型。"}},
+    {"transport", OPT_ENUM, offsetof(struct dns_config, transport), .def = "udp",
+     .choices = transport_choices, .help = {"How the server is asked.", "查询所用的传输方式。"}},
+    {"recursion", OPT_BOOL, offsetof(struct dns_config, recursion), .def = "true", .advanced = true,
+     .help = {"Ask the server to look further; off for an authoritative server.",
+              "请求递归查询;检查权威服务器时可关闭。"}},
+    {"edns", OPT_BOOL, offsetof(struct dns_config, edns), .def = "false", .advanced = true,
+     .help = {"Offer EDNS0, answers of up to 1232 bytes by udp.",
+              "使用 EDNS0,允许最多 1232 字节的 udp 应答。"}},
+    {"ip_version", OPT_ENUM, offsetof(struct dns_config, ip_version), .def = "any",
+     .choices = ip_version_choices, .advanced = true,
+     .help = {"Use only IPv4 or IPv6 to reach the server.", "只用 IPv4 或 IPv6 连接服务器。"}},
+    {"tls", OPT_SECTION, offsetof(struct dns_config, tls), .sub = tls_section_options,
+     .advanced = true, .help = {"How TLS is spoken and judged.", "TLS 的参数与判断。"}},
+    {"expect", OPT_SECTION, offsetof(struct dns_config, expect), .sub = expect_options,
+     .help = {"What counts as good.", "怎样算正常。"}},
+    OPTION_END,
+};
+
+/* dns://server[:port][,server…][/name][?type=A&…] */
+static struct node *dns_from_url(const char *text, struct arena *a, struct err *err)
+{
+    struct url u;
+    if (url_parse(text, a, &u, err) != 0)
+        return NULL;
+    struct node *map = node_map(a), *servers = node_list(a);
+    struct str rest = str_of(u.host), one;
+    bool v6 = strchr(u.host, ':') && !strchr(u.host, ',');
+    if (v6 || u.port)
+        node_append(servers, node_text(a, arena_printf(a, v6 ? "[%s]:%u" : "%s:%u", u.host,
+                                                       u.port ? u.port : 53)));
+    else
+        while (*u.host && str_next(&rest, ',', &one))
+            node_append(servers, node_text(a, arena_strndup(a, one.p, one.n)));
+    if (servers->count)
+        node_put(map, a, "server", servers);
+    if (u.path[0] == '/' && u.path[1])
+        node_put(map, a, "name", node_text(a, u.path + 1));
+    return url_query_into(&u, map, a, err) == 0 ? map : NULL;
+}
+
+/* --- making ready --- */
+
+static void read_servers(struct dns_config *c, struct arena *a, struct problems *p,
+                         const char *path)
+{
+    char field[200];
+    c->servers = arena_array_of(a, struct server, c->server.n + 1);
+    for (size_t i = 0; i < c->server.n; i++) {
+        struct server *s = &c->servers[i];
+        struct err err = {0};
+        snprintf(field, sizeof(field), "%s%sserver[%zu]", path, *path ? "." : "", i);
+        s->text = c->server.at[i];
+        if (hostport_parse(s->text, s->host, sizeof(s->host), &s->port, &err) != 0)
+            problem_add(p, NULL, field, "%s", err.msg);
+    }
+}
+
+static void read_rcodes(struct dns_expect *e, struct problems *p, const char *field)
+{
+    for (size_t i = 0; i < e->rcode.n; i++) {
+        unsigned code = 0;
+        while (dns_rcode_names[code] && strcasecmp(dns_rcode_names[code], e->rcode.at[i]) != 0)
+            code++;
+        if (dns_rcode_names[code])
+            e->rcodes |= 1u << code;
+        else
+            problem_add(p, NULL, field, "rcode: got \"%.40s\"; want a name such as NOERROR",
+                        e->rcode.at[i]);
+    }
+}
+
+/* Addresses in their usual spelling, names without the trailing dot. */
+static const char *normalize_record(const char *text, struct arena *a)
+{
+    struct addr ip;
+    char room[ADDR_TEXT];
+    size_t n = strlen(text);
+    if (addr_parse_ip(text, 0, &ip))
+        return arena_strdup(a, addr_ip(&ip, room));
+    return n > 1 && text[n - 1] == '.' ? arena_strndup(a, text, n - 1) : text;
+}
+
+static void dns_validate(void *config, struct arena *a, struct problems *p, const char *path)
+{
+    struct dns_config *c = config;
+    struct dns_expect *e = &c->expect;
+    struct err err = {0};
+    char field[200];
+    read_servers(c, a, p, path);
+    snprintf(field, sizeof(field), "%s%sname", path, *path ? "." : "");
+    if (c->name && dns_check_name(c->name, &err) != 0)
+        problem_add(p, NULL, field, "%s", err.msg);
+    snprintf(field, sizeof(field), "%s%sexpect", path, *path ? "." : "");
+    read_rcodes(e, p, field);
+    if (!e->rcode.n && c->name)
+        e->rcodes = 1; /* NOERROR */
+    if (!c->name && (e->records.n || e->records_match.n || e->records_not_match.n))
+        problem_add(p, NULL, field, "records are expected but no name is asked for; want a name");
+    e->wanted = arena_array_of(a, const char *, e->records.n + 1);
+    for (size_t i = 0; i < e->records.n; i++)
+        e->wanted[i] = normalize_record(e->records.at[i], a);
+    e->match = pattern_compile_list(&e->records_match, a, p, field, "records_match");
+    e->not_match = pattern_compile_list(&e->records_not_match, a, p, field, "records_not_match");
+}
+
+static void dns_describe(const void *config, struct buf *out)
+{
+    const struct dns_config *c = config;
+    if (c->name)
+        buf_printf(out, "%s %s", c->name, dns_type_choices[c->type]);
+    for (size_t i = 0; i < c->server.n; i++)
+        buf_printf(out, "%s%s", i ? ", " : c->name ? " @" : "", c->server.at[i]);
+    if (!c->name && !c->server.n)
+        buf_puts(out, "the system's name servers");
+}
+
+/* --- one server --- */
+
+struct asked {
+    const char *server; /* text for people */
+    struct addr used;
+    int64_t resolve_ns, connect_ns, request_ns, total_ns;
+    bool answered; /* m is filled */
+    bool good;
+    const char *message; /* what is wrong; NULL when good */
+    struct dns_message m;
+};
+
+struct query {
+    struct probe *p;
+    const struct dns_config *c;
+    struct result *r;
+    struct dns_query q;
+    uint8_t bytes[2 + DNS_QUERY_MAX]; /* behind its length, as tcp wants it */
+    int n;                            /* without the length */
+    int64_t deadline_ns;              /* of the server being asked */
+};
+
+static int make_query(struct query *q, struct err *err)
+{
+    const struct dns_config *c = q->c;
+    q->q = (struct dns_query){
+        .name = c->name ? c->name : ".",
+        .type = c->name ? dns_type_code(c->type) : DNS_TYPE_NS,
+        .recursion = c->recursion,
+        .edns = c->edns,
+    };
+    rng_secure(&q->q.id, sizeof(q->q.id));
+    q->n = dns_write_query(&q->q, q->bytes + 2, err);
+    if (q->n < 0)
+        return -1;
+    q->bytes[0] = (uint8_t)(q->n >> 8);
+    q->bytes[1] = (uint8_t)q->n;
+    return 0;
+}
+
+/* A datagram: 1 it is our answer, 0 it is not (somebody's guess, or a late answer), -1 ours and damaged. */
+static int read_datagram(struct query *q, const uint8_t *p, size_t n, struct asked *a,
+                         struct err *err)
+{
+    if (n < 2 || (p[0] << 8 | p[1]) != q->q.id)
+        return 0;
+    if (dns_parse(p, n, q->p->arena, &a->m, err) != 0)
+        return -1;
+    return dns_answers(&a->m, &q->q);
+}
+
+static int await_datagram(struct query *q, int fd, struct asked *a, struct err *err)
+{
+    uint8_t *room = arena_alloc(q->p->arena, UDP_ROOM);
+    for (int strangers = 0;;) {
+        ssize_t n = udp_recv(fd, room, UDP_ROOM, q->deadline_ns, err);
+        if (n < 0 && err->code == ERR_TIMEOUT && strangers > 0)
+            return err_set(err, ERR_TIMEOUT,
+                           "no answer in time, but %d with another id or question", strangers);
+        if (n < 0)
+            return -1;
+        int rc = read_datagram(q, room, (size_t)n, a, err);
+        if (rc != 0)
+            return rc > 0 ? 0 : -1;
+        strangers++;
+    }
+}
+
+static int ask_udp(struct query *q, struct asked *a, struct err *err)
+{
+    int fd = udp_connect(&a->used, err);
+    if (fd < 0)
+        return -1;
+    int rc = send(fd, q->bytes + 2, (size_t)q->n, MSG_NOSIGNAL) < 0
+                 ? err_sys(err, ERR_REFUSED, "cannot send the query")
+                 : await_datagram(q, fd, a, err);
+    close(fd);
+    return rc;
+}
+
+static int secure(struct query *q, struct stream *s, const char *host, struct err *err)
+{
+    struct tls_options tls = tls_section_apply(&q->c->tls, host);
+    struct tls_info info = {0};
+    tls.alpn = "dot";
+    int rc = stream_start_tls(s, &tls, q->deadline_ns, err);
+    stream_tls_info(s, q->p->arena, &info);
+    result_add_tls(q->r, &info, q->c->tls.expiry_warning_ms);
+    return rc;
+}
+
+static int converse(struct query *q, struct stream *s, struct asked *a, struct err *err)
+{
+    uint8_t head[2];
+    if (stream_write(s, q->bytes, 2 + (size_t)q->n, q->deadline_ns, err) != 0 ||
+        stream_read_full(s, head, 2, q->deadline_ns, err) != 0)
+        return -1;
+    size_t n = (size_t)head[0] << 8 | head[1];
+    uint8_t *room = arena_alloc(q->p->arena, n + 1);
+    if (stream_read_full(s, room, n, q->deadline_ns, err) != 0 ||
+        dns_parse(room, n, q->p->arena, &a->m, err) != 0)
+        return -1;
+    if (!dns_answers(&a->m, &q->q))
+        return err_set(err, ERR_PROTOCOL, "it answered another question or with another id");
+    return 0;
+}
+
+static int ask_stream(struct query *q, const char *host, bool with_tls, struct asked *a,
+                      struct err *err)
+{
+    int64_t start = clock_mono_ns();
+    int64_t by =
+        q->p->connect_deadline_ns < q->deadline_ns ? q->p->connect_deadline_ns : q->deadline_ns;
+    struct stream *s = stream_connect(&a->used, by, err);
+    if (!s)
+        return -1;
+    int rc = with_tls ? secure(q, s, host, err) : 0;
+    int64_t ready = clock_mono_ns();
+    a->connect_ns += ready - start;
+    if (rc == 0)
+        rc = converse(q, s, a, err);
+    a->request_ns = clock_mono_ns() - ready;
+    stream_close(&s);
+    return rc;
+}
+
+static int ask(struct query *q, const char *host, struct asked *a, struct err *err)
+{
+    enum transport by = (enum transport)q->c->transport;
+    if (by != BY_UDP)
+        return ask_stream(q, host, by == BY_TLS, a, err);
+    int64_t start = clock_mono_ns();
+    int rc = ask_udp(q, a, err);
+    a->request_ns = clock_mono_ns() - start;
+    if (rc == 0 && a->m.truncated)
+        return ask_stream(q, host, false, a, err);
+    return rc;
+}
+
+/* --- judging an answer --- */
+
+static bool is_record(const struct dns_rr *rr, const char *wanted)
+{
+    if (rr->type == DNS_TYPE_TXT || rr->type == DNS_TYPE_CAA)
+        return streq(rr->value, wanted);
+    if (strcasecmp(rr->value, wanted) == 0)
+        return true;
+    const char *last = strrchr(rr->value, ' '); /* of MX and SRV the name alone will do */
+    return last && (rr->type == DNS_TYPE_MX || rr->type == DNS_TYPE_SRV) &&
+           strcasecmp(last + 1, wanted) == 0;
+}
+
+static bool has_record(const struct dns_message *m, const char *wanted)
+{
+    for (int i = 0; i < m->n_kept; i++)
+        if (is_record(&m->answers[i], wanted))
+            return true;
+    return false;
+}
+
+static int count_type(const struct dns_message *m, uint16_t type)
+{
+    int n = 0;
+    for (int i = 0; i < m->n_kept; i++)
+        n += m->answers[i].type == type || type == DNS_TYPE_ANY;
+    return n + (m->n_answers - m->n_kept); /* those past the limit count as right */
+}
+
+/* 1 some record matches, 0 none, -1 the pattern is too much work. */
+static int some_match(const struct dns_message *m, const struct pattern *re, struct arena *a,
+                      struct err *err)
+{
+    for (int i = 0; i < m->n_kept; i++) {
+        const char *text = dns_rr_text(&m->answers[i], a);
+        int rc = pattern_match(re, text, strlen(text), err);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int judge_patterns(const struct dns_expect *e, const struct dns_message *m, struct arena *a,
+                          struct err *err)
+{
+    for (size_t i = 0; i < e->records_match.n; i++) {
+        int rc = some_match(m, e->match[i], a, err);
+        if (rc == 0)
+            err_set(err, ERR_PROTOCOL, "no record matches \"%.80s\"", e->records_match.at[i]);
+        if (rc <= 0)
+            return -1;
+    }
+    for (size_t i = 0; i < e->records_not_match.n; i++) {
+        int rc = some_match(m, e->not_match[i], a, err);
+        if (rc > 0)
+            err_set(err, ERR_PROTOCOL, "a record matches \"%.80s\", which none may",
+                    e->records_not_match.at[i]);
+        if (rc != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* "1.2.3.4, 1.2.3.5, …" */
+static const char *values_text(const struct dns_message *m, struct arena *a)
+{
+    char room[200];
+    struct buf out = BUF_FIXED(room);
+    room[0] = '\0';
+    for (int i = 0; i < m->n_kept && !out.failed; i++) {
+        size_t n = strlen(m->answers[i].value);
+        if (out.len + n + 6 > sizeof(room) - 1) {
+            buf_puts(&out, i ? ", …" : "…");
+            break;
+        }
+        buf_puts(&out, i ? ", " : "");
+        buf_add(&out, m->answers[i].value, n);
+    }
+    return arena_strndup(a, room, out.len);
+}
+
+static int judge_answer(const struct query *q, const struct dns_message *m, struct err *err)
+{
+    const struct dns_expect *e = &q->c->expect;
+    struct arena *a = q->p->arena;
+    char code[16];
+    if (e->rcodes && !(m->rcode < 32 && e->rcodes & 1u << m->rcode))
+        return err_set(err, ERR_PROTOCOL, "it answered %s%s%s", dns_rcode_name(m->rcode, code),
+                       e->rcode.n ? "; want " : "", e->rcode.n ? e->rcode.at[0] : "");
+    if (!q->c->name)
+        return 0;
+    int found = count_type(m, q->q.type);
+    if (m->rcode == 0 && found < e->min_answers)
+        return err_set(err, ERR_PROTOCOL, "%d %s records; want at least %d", found,
+                       dns_type_choices[q->c->type], (int)e->min_answers);
+    for (size_t i = 0; i < e->records.n; i++)
+        if (!has_record(m, e->wanted[i]))
+            return err_set(err, ERR_PROTOCOL, "record %.80s is missing; got %s", e->wanted[i],
+                           m->n_kept ? values_text(m, a) : "none");
+    return judge_patterns(e, m, a, err);
+}
+
+/* --- all servers --- */
+
+static void ask_one(struct query *q, const struct server *s, struct asked *a)
+{
+    const struct dns_config *c = q->c;
+    struct err err = {0};
+    struct resolved to;
+    int64_t start = clock_mono_ns();
+    uint16_t port = s->port ? s->port : c->transport == BY_TLS ? 853 : 53;
+    a->server = s->text;
+    int rc = resolve(q->p->env->resolver, s->host, port, (enum ip_version)c->ip_version,
+                     q->deadline_ns, &to, &err);
+    if (rc == 0) {
+        a->resolve_ns = to.took_ns;
+        a->used = to.at[0];
+        rc = ask(q, s->host, a, &err);
+        a->answered = rc == 0;
+    }
+    a->total_ns = clock_mono_ns() - start;
+    if (rc == 0)
+        rc = judge_answer(q, &a->m, &err);
+    a->good = rc == 0;
+    if (rc == 0)
+        return;
+    bool silent = err.code == ERR_TIMEOUT && streq(err.msg, "the deadline passed");
+    a->message = silent ? "no answer in time" : arena_strdup(q->p->arena, err.msg);
+}
+
+static int system_servers(struct probe *p, struct server **out)
+{
+    char text[SERVERS_MAX][ADDR_TEXT];
+    int n = resolver_servers(p->env->resolver, text, SERVERS_MAX);
+    struct server *s = arena_array_of(p->arena, struct server, n + 1);
+    *out = s;
+    int good = 0;
+    for (int i = 0; i < n; i++) {
+        s[good].text = arena_strdup(p->arena, text[i]);
+        good +=
+            hostport_parse(text[i], s[good].host, sizeof(s[good].host), &s[good].port, NULL) == 0;
+    }
+    return good;
+}
+
+static void answer_json(struct json *j, const struct asked *a)
+{
+    char room[ADDR_TEXT];
+    json_obj(j);
+    json_kstr(j, "server", a->server);
+    json_kstr(j, "address", a->used.sa.sa_family ? addr_ip(&a->used, room) : "");
+    json_kbool(j, "success", a->good);
+    if (a->message)
+        json_kstr(j, "message", a->message);
+    json_kf64(j, "latency_ms", (double)(a->total_ns / 1000) / 1000);
+    if (a->answered) {
+        json_kstr(j, "rcode", dns_rcode_name(a->m.rcode, room));
+        json_kbool(j, "authoritative", a->m.authoritative);
+        json_karr(j, "answers");
+        for (int i = 0; i < a->m.n_kept && i < SHOWN_MAX; i++) {
+            const struct dns_rr *rr = &a->m.answers[i];
+            json_obj(j);
+            json_kstr(j, "name", rr->name);
+            json_kstr(j, "type", dns_type_name(rr->type, room));
+            json_ki64(j, "ttl", rr->ttl);
+            json_kstr(j, "value", rr->value);
+            json_end(j);
+        }
+        json_end(j);
+    }
+    json_end(j);
+}
+
+static const char *detail_json(const struct asked *at, int n, struct arena *a)
+{
+    struct buf out = BUF_INIT(8192);
+    struct json j = json_start(&out);
+    json_obj(&j);
+    json_karr(&j, "dns_servers");
+    for (int i = 0; i < n; i++)
+        answer_json(&j, &at[i]);
+    json_end(&j);
+    json_end(&j);
+    const char *text = out.failed ? NULL : arena_strndup(a, out.data, out.len);
+    buf_done(&out);
+    return text;
+}
+
+static void phase(struct result *r, const char *name, int64_t ns)
+{
+    result_metric_label(r, "probe_dns_duration_seconds", "phase", name, (double)ns / 1e9);
+}
+
+/* Of the server that the result is about: the first that failed, else the slowest. */
+static void add_metrics(const struct asked *a, struct result *r)
+{
+    r->resolve_us = a->resolve_ns / 1000;
+    result_set_address(r, &a->used);
+    result_metric(r, "probe_dns_lookup_time_seconds", (double)a->resolve_ns / 1e9);
+    phase(r, "resolve", a->resolve_ns);
+    phase(r, "connect", a->connect_ns);
+    phase(r, "request", a->request_ns);
+    result_metric(r, "probe_dns_query_succeeded", a->answered);
+    if (!a->answered)
+        return;
+    result_metric(r, "probe_dns_answer_rrs", a->m.n_answers);
+    result_metric(r, "probe_dns_authority_rrs", a->m.n_authority);
+    result_metric(r, "probe_dns_additional_rrs", a->m.n_additional);
+    if (a->m.has_serial)
+        result_metric(r, "probe_dns_serial", a->m.serial);
+}
+
+static void add_each(const struct asked *at, int n, struct result *r)
+{
+    for (int i = 0; i < n; i++) {
+        result_metric_label(r, "probe_dns_server_success", "server", at[i].server, at[i].good);
+        result_metric_label(r, "probe_dns_server_duration_seconds", "server", at[i].server,
+                            (double)at[i].total_ns / 1e9);
+    }
+}
+
+static void judge(const struct query *q, const struct asked *at, int n, const struct asked *about,
+                  struct result *r)
+{
+    const struct dns_config *c = q->c;
+    int good = 0;
+    for (int i = 0; i < n; i++)
+        good += at[i].good;
+    bool enough = good == n || (good > 0 && c->expect.servers == NEED_ANY);
+    if (!enough && n == 1)
+        result_fail(r, "%s: %s", about->server, about->message);
+    else if (!enough)
+        result_fail(r, "%d of %d servers failed: %s: %s", n - good, n, about->server,
+                    about->message);
+    for (int i = 0; i < n && enough; i++)
+        if (!at[i].good)
+            result_warn(r, "%s: %s", at[i].server, at[i].message);
+    expect_latency(r, c->expect.max_latency_ms, (enum latency_action)c->expect.max_latency_action);
+    if (!r->success)
+        return;
+    char who[40], code[16];
+    snprintf(who, sizeof(who), "%d servers", good);
+    const char *from = good == 1 ? about->server : who;
+    if (!c->name)
+        result_ok(r, "%s answered", from);
+    else
+        result_ok(r, "%s answered %s %s: %s", from, c->name, dns_type_choices[c->type],
+                  about->m.n_kept ? values_text(&about->m, q->p->arena)
+                                  : dns_rcode_name(about->m.rcode, code));
+}
+
+/* The one that the result is about. */
+static const struct asked *pick(const struct asked *at, int n, bool any_will_do)
+{
+    const struct asked *slowest = NULL, *failed = NULL;
+    for (int i = 0; i < n; i++) {
+        if (!at[i].good && !failed)
+            failed = &at[i];
+        if (at[i].good && (!slowest || at[i].total_ns > slowest->total_ns))
+            slowest = &at[i];
+    }
+    return failed && (!any_will_do || !slowest) ? failed : slowest;
+}
+
+static void dns_run(struct probe *p, struct result *r)
+{
+    const struct dns_config *c = p->config;
+    struct query *q = arena_new_of(p->arena, struct query);
+    struct server *servers = c->servers;
+    struct err err = {0};
+    *q = (struct query){.p = p, .c = c, .r = r};
+    int n = c->server.n ? (int)c->server.n : system_servers(p, &servers);
+    if (n == 0) {
+        result_fail(r, "this system has no name server configured");
+        return;
+    }
+    must(n <= SERVERS_MAX);
+    if (make_query(q, &err) != 0) {
+        result_fail_err(r, &err);
+        return;
+    }
+    struct asked *at = arena_array_of(p->arena, struct asked, n);
+    for (int i = 0; i < n; i++) {
+        int64_t now = clock_mono_ns();
+        q->deadline_ns = now + (p->deadline_ns - now) / (n - i);
+        ask_one(q, &servers[i], &at[i]);
+    }
+    const struct asked *about = pick(at, n, c->expect.servers == NEED_ANY);
+    r->latency_us = about->total_ns / 1000;
+    add_metrics(about, r);
+    if (n > 1)
+        add_each(at, n, r);
+    if (!r->detail_json)
+        r->detail_json = detail_json(at, n, p->arena);
+    judge(q, at, n, about, r);
+}
+
+static const char *const dns_schemes[] = {"dns", NULL};
+
+const struct prober_ops dns_prober = {
+    .type = "dns",
+    .title = {"DNS", "DNS"},
+    .help = {"Asks name servers: are they available, and is their answer right?",
+             "查询域名服务器:是否可用,解析是否正确。"},
+    .schemes = dns_schemes,
+    .options = dns_options,
+    .config_size = sizeof(struct dns_config),
+    .default_port = 53,
+    .from_url = dns_from_url,
+    .validate = dns_validate,
+    .describe = dns_describe,
+    .run = dns_run,
+};
