@@ -1,11 +1,18 @@
 /* Systems other than Linux: what spawn.c, reap.c and supervisor.c do without. Deaths are told by SIGCHLD
  * alone, children notice the warden's death by getppid, memory is bounded by rlimits. */
+#include <unistd.h>
+
 #include "proc/proc_priv.h"
 #include "proc/procid.h"
 
 int proc__death_signal(int signo, pid_t parent)
 {
     return 0;
+}
+
+int proc__lower(uid_t uid, gid_t gid)
+{
+    return setegid(gid) < 0 || setreuid(uid, uid) < 0 ? -1 : 0; /* the saved id stays root's */
 }
 
 int proc__caps_before_user(unsigned caps)

@@ -11,6 +11,10 @@ int proc__death_signal(int signo, pid_t parent);
 int proc__caps_before_user(unsigned caps);
 int proc__caps_after_user(unsigned caps);
 
+/* The caller's real and effective ids; root stays as the saved one. (Real too, so that children of that user may
+ * send us signals.) */
+int proc__lower(uid_t uid, gid_t gid);
+
 /* A descriptor that becomes readable when the process ends; -1 when the system has none. */
 int proc__pidfd(pid_t pid);
 /* As epoll: one descriptor for many. -1 when the system has none. */

@@ -101,10 +101,8 @@ static int put_user(const struct spawn_user *u)
 {
     if (!u)
         return 0;
-    if (geteuid() != 0 && getuid() == u->uid && geteuid() == u->uid && getgid() == u->gid)
-        return 0;                         /* it is us, and we are nobody special */
-    if (geteuid() != 0 && seteuid(0) < 0) /* undoes spawn_lower */
-        return -1;
+    if (geteuid() != 0 && seteuid(0) < 0)                         /* undoes spawn_lower */
+        return getuid() == u->uid && getgid() == u->gid ? 0 : -1; /* we were never root */
     if (setgroups(u->n_groups, u->groups) < 0 || setgid(u->gid) < 0 || setuid(u->uid) < 0)
         return -1;
     return u->uid != 0 && setuid(0) == 0 ? -1 : 0;
@@ -212,8 +210,8 @@ int spawn_user_find(const char *name, struct spawn_user *out, struct err *err)
 
 int spawn_lower(const struct spawn_user *u, struct err *err)
 {
-    must(geteuid() == 0);
-    if (setgroups(u->n_groups, u->groups) < 0 || setegid(u->gid) < 0 || seteuid(u->uid) < 0)
+    must(geteuid() == 0 && u->uid != 0);
+    if (setgroups(u->n_groups, u->groups) < 0 || proc__lower(u->uid, u->gid) < 0)
         return err_sys(err, ERR_DENIED, "cannot become user %u", (unsigned)u->uid);
     return 0;
 }

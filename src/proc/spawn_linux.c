@@ -27,6 +27,11 @@ int proc__death_signal(int signo, pid_t parent)
     return 0;
 }
 
+int proc__lower(uid_t uid, gid_t gid)
+{
+    return setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, 0) < 0 ? -1 : 0;
+}
+
 int proc__caps_before_user(unsigned caps)
 {
     return caps ? prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) : 0;
