@@ -524,7 +524,7 @@ static void answer_json(struct json *j, const struct asked *a)
             json_obj(j);
             json_kstr(j, "name", rr->name);
             json_kstr(j, "type", dns_type_name(rr->type, room));
-            json_ki64(j, "ttl", rr->ttl);
+            json_kuint(j, "ttl", rr->ttl);
             json_kstr(j, "value", rr->value);
             json_end(j);
         }
