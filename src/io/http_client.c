@@ -138,9 +138,10 @@ char *http__authorization(const struct http_hop *h)
 
 /* --- one hop --- */
 
-static int64_t sooner(int64_t a, int64_t b)
+int64_t http__connect_until(const struct http_request *req)
 {
-    return a < b ? a : b;
+    int64_t c = req->connect_deadline_ns;
+    return c != 0 && c < req->deadline_ns ? c : req->deadline_ns;
 }
 
 static bool plain_can(const struct http_request *req)
@@ -156,7 +157,7 @@ static int resolve_hop(struct http_hop *h, struct err *err)
     }
     int64_t start = clock_mono_ns();
     int rc = resolve(h->client->resolver, h->url.host, h->url.port, req->ip,
-                     sooner(req->connect_deadline_ns, req->deadline_ns), &h->to, err);
+                     http__connect_until(req), &h->to, err);
     h->resp->resolve_ns += clock_mono_ns() - start;
     return rc;
 }
@@ -256,6 +257,7 @@ int http_fetch(struct http_client *c, const struct http_request *req, struct are
 {
     check_magic(c, HTTP_CLIENT_MAGIC);
     must(fiber_self() != NULL && fiber_loop() == c->loop);
+    must(req->url != NULL && req->deadline_ns != 0); /* IO_FOREVER is said aloud */
     struct tls_seen seen = {0};
     struct http_hop h = {
         .client = c,

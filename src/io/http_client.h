@@ -46,7 +46,7 @@ struct http_request {
     size_t max_body;             /* bytes kept after decompression; past it the transfer ends */
     bool past_max_is_error;      /* else the body is cut and `truncated` set */
     size_t max_header;           /* bytes of response headers, 0: 64 KiB */
-    int64_t connect_deadline_ns; /* absolute; for resolve+connect+tls */
+    int64_t connect_deadline_ns; /* absolute; for resolve+connect+tls; 0: deadline_ns */
     int64_t deadline_ns;         /* absolute; whole exchange */
     bool want_certs;             /* fill response.tls.chain */
     void (*on_body)(void *arg, const char *p,

@@ -336,7 +336,7 @@ static int set_proxy(struct exchange *x, struct err *err)
     bool bracketed = name[0] == '[' && n > 2;
     memcpy(host, bracketed ? name + 1 : name, n + 1);
     host[bracketed ? n - 2 : n] = '\0';
-    int64_t until = h->req->connect_deadline_ns;
+    int64_t until = http__connect_until(h->req);
     if (resolve(x->curl->client->resolver, host, (uint16_t)port, IP_ANY, until, &h->to, err) != 0) {
         err_prefix(err, "proxy");
         goto out;
@@ -396,8 +396,8 @@ static void set_limits(struct exchange *x)
 {
     const struct http_request *req = x->hop->req;
     CURL *e = x->easy;
-    if (req->connect_deadline_ns != IO_FOREVER) {
-        int64_t ms = (req->connect_deadline_ns - clock_mono_ns()) / NS_PER_MS;
+    if (http__connect_until(req) != IO_FOREVER) {
+        int64_t ms = (http__connect_until(req) - clock_mono_ns()) / NS_PER_MS;
         curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)(ms < 1 ? 1 : ms));
     }
     if (!req->keep_alive) {

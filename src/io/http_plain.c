@@ -13,11 +13,6 @@
 #define REQUEST_MAX ((size_t)64 << 10)
 #define SMALL_BODY  ((size_t)16 << 10) /* sent together with the header */
 
-static int64_t sooner(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static void put_header(struct buf *b, const char *name, const char *value)
 {
     buf_puts(b, name);
@@ -80,7 +75,7 @@ static int build_request(struct buf *b, const struct http_hop *h, struct err *er
 static struct stream *open_stream(struct http_hop *h, struct err *err)
 {
     const struct http_request *req = h->req;
-    int64_t until = sooner(req->connect_deadline_ns, req->deadline_ns);
+    int64_t until = http__connect_until(req);
     int64_t start = clock_mono_ns();
     struct stream *s = req->unix_socket != NULL
                            ? stream_connect_unix(req->unix_socket, until, err)

@@ -42,6 +42,7 @@ struct http_hop {
 int http__take_body(struct http_hop *h, const char *p, size_t n, struct err *err);
 /* Adds one header line (no line end) within max_header. */
 int http__take_header(struct http_hop *h, const char *p, size_t n, struct err *err);
+int64_t http__connect_until(const struct http_request *req);
 size_t http__max_header(const struct http_hop *h);
 const char *http__user_agent(const struct http_hop *h);
 bool http__has_header(const struct http_request *req, const char *name);

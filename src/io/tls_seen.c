@@ -43,8 +43,11 @@ void tls__seen_session(struct tls_seen *s, const SSL *ssl)
     } else {
         snprintf(s->version, sizeof(s->version), "%.15s", v);
     }
-    const char *cipher = SSL_get_cipher_name(ssl);
-    snprintf(s->cipher, sizeof(s->cipher), "%.47s", cipher != NULL ? cipher : "");
+    const SSL_CIPHER *cipher = SSL_get_current_cipher(ssl);
+    if (cipher == NULL) { /* TLS 1.2, in the middle of the handshake */
+        cipher = SSL_get_pending_cipher(ssl);
+    }
+    snprintf(s->cipher, sizeof(s->cipher), "%.47s", cipher ? SSL_CIPHER_get_name(cipher) : "");
 }
 
 static int64_t asn1_ms(const ASN1_TIME *t)
