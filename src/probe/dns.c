@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "base/rng.h"
@@ -17,8 +16,8 @@
 #include "io/fiber.h"
 #include "io/stream.h"
 #include "probe/common.h"
+#include "probe/dns_expect.h"
 #include "probe/dns_wire.h"
-#include "probe/pattern.h"
 #include "probe/probers.h"
 #include "probe/url.h"
 
@@ -28,18 +27,6 @@
 
 enum transport { BY_UDP, BY_TCP, BY_TLS };
 static const char *const transport_choices[] = {"udp", "tcp", "tls", NULL};
-enum need { NEED_ALL, NEED_ANY };
-static const char *const need_choices[] = {"all", "any", NULL};
-
-struct dns_expect {
-    struct str_list rcode, records, records_match, records_not_match;
-    int64_t min_answers, max_latency_ms;
-    int max_latency_action, servers;
-    /* compiled by dns_validate */
-    uint32_t rcodes;     /* a bit a code; 0: any */
-    const char **wanted; /* records, normalized */
-    struct pattern **match, **not_match;
-};
 
 struct server {
     const char *text; /* as given */
@@ -55,43 +42,6 @@ struct dns_config {
     struct tls_section tls;
     struct dns_expect expect;
     struct server *servers; /* compiled from server */
-};
-
-static const struct option expect_options[] = {
-    {"rcode", OPT_LIST, offsetof(struct dns_expect, rcode), .max = 11, .choices = dns_rcode_names,
-     .example = "[NOERROR, NXDOMAIN]",
-     .help = {"Response codes that are good; NOERROR when a name is asked for, else any.",
-              "正常的应答码;查询域名时默认为 NOERROR,否则不限。"}},
-    {"min_answers", OPT_INT, offsetof(struct dns_expect, min_answers), .def = "1", .min = 0,
-     .max = 1000,
-     .help = {"Fewer records of the type asked for than this is a failure.",
-              "所查类型的记录少于此数视为失败。"}},
-    {"records", OPT_LIST, offsetof(struct dns_expect, records), .max = 64,
-     .example = "[93.184.216.34]",
-     .help =
-         {"Records that must be among the answers, such as 10.0.0.1 or \"10 mail.example.com\".",
-          "应答中必须有的记录,如 10.0.0.1 或 \"10 mail.example.com\"。"}},
-    {"records_match", OPT_LIST, offsetof(struct dns_expect, records_match), .max = 32,
-     .advanced = true,
-     .help = {"Regular expressions each of which some record must match; a record reads "
-              "\"name TTL IN type value\", with tabs.",
-              "每个正则都必须有记录匹配;记录的文本为以制表符分隔的“名称 TTL IN 类型 值”。"}},
-    {"records_not_match", OPT_LIST, offsetof(struct dns_expect, records_not_match), .max = 32,
-     .advanced = true,
-     .help = {"Regular expressions that no record may match.", "任何记录都不得匹配的正则。"}},
-    {"servers", OPT_ENUM, offsetof(struct dns_expect, servers), .def = "all",
-     .choices = need_choices,
-     .help =
-         {"Whether all of several servers must answer well, or any one (the others' failures are "
-          "then warnings).",
-          "多台服务器时:全部正常才算正常,还是任意一台即可(其余失败为警告)。"}},
-    {"max_latency", OPT_DURATION, offsetof(struct dns_expect, max_latency_ms), .example = "200ms",
-     .help = {"Slower than this is degraded (or down, see max_latency_action).",
-              "超过此时间视为降级(或故障,见 max_latency_action)。"}},
-    {"max_latency_action", OPT_ENUM, offsetof(struct dns_expect, max_latency_action), .def = "warn",
-     .choices = latency_action_choices, .advanced = true,
-     .help = {"What slowness means.", "过慢意味着什么。"}},
-    OPTION_END,
 };
 
 static const struct option dns_options[] = {
@@ -118,7 +68,7 @@ static const struct option dns_options[] = {
      .help = {"Use only IPv4 or IPv6 to reach the server.", "只用 IPv4 或 IPv6 连接服务器。"}},
     {"tls", OPT_SECTION, offsetof(struct dns_config, tls), .sub = tls_section_options,
      .advanced = true, .help = {"How TLS is spoken and judged.", "TLS 的参数与判断。"}},
-    {"expect", OPT_SECTION, offsetof(struct dns_config, expect), .sub = expect_options,
+    {"expect", OPT_SECTION, offsetof(struct dns_config, expect), .sub = dns_expect_options,
      .help = {"What counts as good.", "怎样算正常。"}},
     OPTION_END,
 };
@@ -162,52 +112,16 @@ static void read_servers(struct dns_config *c, struct arena *a, struct problems 
     }
 }
 
-static void read_rcodes(struct dns_expect *e, struct problems *p, const char *field)
-{
-    for (size_t i = 0; i < e->rcode.n; i++) {
-        unsigned code = 0;
-        while (dns_rcode_names[code] && strcasecmp(dns_rcode_names[code], e->rcode.at[i]) != 0)
-            code++;
-        if (dns_rcode_names[code])
-            e->rcodes |= 1u << code;
-        else
-            problem_add(p, NULL, field, "rcode: got \"%.40s\"; want a name such as NOERROR",
-                        e->rcode.at[i]);
-    }
-}
-
-/* Addresses in their usual spelling, names without the trailing dot. */
-static const char *normalize_record(const char *text, struct arena *a)
-{
-    struct addr ip;
-    char room[ADDR_TEXT];
-    size_t n = strlen(text);
-    if (addr_parse_ip(text, 0, &ip))
-        return arena_strdup(a, addr_ip(&ip, room));
-    return n > 1 && text[n - 1] == '.' ? arena_strndup(a, text, n - 1) : text;
-}
-
 static void dns_validate(void *config, struct arena *a, struct problems *p, const char *path)
 {
     struct dns_config *c = config;
-    struct dns_expect *e = &c->expect;
     struct err err = {0};
     char field[200];
     read_servers(c, a, p, path);
     snprintf(field, sizeof(field), "%s%sname", path, *path ? "." : "");
     if (c->name && dns_check_name(c->name, &err) != 0)
         problem_add(p, NULL, field, "%s", err.msg);
-    snprintf(field, sizeof(field), "%s%sexpect", path, *path ? "." : "");
-    read_rcodes(e, p, field);
-    if (!e->rcode.n && c->name)
-        e->rcodes = 1; /* NOERROR */
-    if (!c->name && (e->records.n || e->records_match.n || e->records_not_match.n))
-        problem_add(p, NULL, field, "records are expected but no name is asked for; want a name");
-    e->wanted = arena_array_of(a, const char *, e->records.n + 1);
-    for (size_t i = 0; i < e->records.n; i++)
-        e->wanted[i] = normalize_record(e->records.at[i], a);
-    e->match = pattern_compile_list(&e->records_match, a, p, field, "records_match");
-    e->not_match = pattern_compile_list(&e->records_not_match, a, p, field, "records_not_match");
+    dns_expect_validate(&c->expect, c->name != NULL, a, p, path);
 }
 
 static void dns_describe(const void *config, struct buf *out)
@@ -360,108 +274,6 @@ static int ask(struct query *q, const char *host, struct asked *a, struct err *e
     return rc;
 }
 
-/* --- judging an answer --- */
-
-static bool is_record(const struct dns_rr *rr, const char *wanted)
-{
-    if (rr->type == DNS_TYPE_TXT || rr->type == DNS_TYPE_CAA)
-        return streq(rr->value, wanted);
-    if (strcasecmp(rr->value, wanted) == 0)
-        return true;
-    const char *last = strrchr(rr->value, ' '); /* of MX and SRV the name alone will do */
-    return last && (rr->type == DNS_TYPE_MX || rr->type == DNS_TYPE_SRV) &&
-           strcasecmp(last + 1, wanted) == 0;
-}
-
-static bool has_record(const struct dns_message *m, const char *wanted)
-{
-    for (int i = 0; i < m->n_kept; i++)
-        if (is_record(&m->answers[i], wanted))
-            return true;
-    return false;
-}
-
-static int count_type(const struct dns_message *m, uint16_t type)
-{
-    int n = 0;
-    for (int i = 0; i < m->n_kept; i++)
-        n += m->answers[i].type == type || type == DNS_TYPE_ANY;
-    return n + (m->n_answers - m->n_kept); /* those past the limit count as right */
-}
-
-/* 1 some record matches, 0 none, -1 the pattern is too much work. */
-static int some_match(const struct dns_message *m, const struct pattern *re, struct arena *a,
-                      struct err *err)
-{
-    for (int i = 0; i < m->n_kept; i++) {
-        const char *text = dns_rr_text(&m->answers[i], a);
-        int rc = pattern_match(re, text, strlen(text), err);
-        if (rc != 0)
-            return rc;
-    }
-    return 0;
-}
-
-static int judge_patterns(const struct dns_expect *e, const struct dns_message *m, struct arena *a,
-                          struct err *err)
-{
-    for (size_t i = 0; i < e->records_match.n; i++) {
-        int rc = some_match(m, e->match[i], a, err);
-        if (rc == 0)
-            err_set(err, ERR_PROTOCOL, "no record matches \"%.80s\"", e->records_match.at[i]);
-        if (rc <= 0)
-            return -1;
-    }
-    for (size_t i = 0; i < e->records_not_match.n; i++) {
-        int rc = some_match(m, e->not_match[i], a, err);
-        if (rc > 0)
-            err_set(err, ERR_PROTOCOL, "a record matches \"%.80s\", which none may",
-                    e->records_not_match.at[i]);
-        if (rc != 0)
-            return -1;
-    }
-    return 0;
-}
-
-/* "1.2.3.4, 1.2.3.5, …" */
-static const char *values_text(const struct dns_message *m, struct arena *a)
-{
-    char room[200];
-    struct buf out = BUF_FIXED(room);
-    room[0] = '\0';
-    for (int i = 0; i < m->n_kept && !out.failed; i++) {
-        size_t n = strlen(m->answers[i].value);
-        if (out.len + n + 6 > sizeof(room) - 1) {
-            buf_puts(&out, i ? ", …" : "…");
-            break;
-        }
-        buf_puts(&out, i ? ", " : "");
-        buf_add(&out, m->answers[i].value, n);
-    }
-    return arena_strndup(a, room, out.len);
-}
-
-static int judge_answer(const struct query *q, const struct dns_message *m, struct err *err)
-{
-    const struct dns_expect *e = &q->c->expect;
-    struct arena *a = q->p->arena;
-    char code[16];
-    if (e->rcodes && !(m->rcode < 32 && e->rcodes & 1u << m->rcode))
-        return err_set(err, ERR_PROTOCOL, "it answered %s%s%s", dns_rcode_name(m->rcode, code),
-                       e->rcode.n ? "; want " : "", e->rcode.n ? e->rcode.at[0] : "");
-    if (!q->c->name)
-        return 0;
-    int found = count_type(m, q->q.type);
-    if (m->rcode == 0 && found < e->min_answers)
-        return err_set(err, ERR_PROTOCOL, "%d %s records; want at least %d", found,
-                       dns_type_choices[q->c->type], (int)e->min_answers);
-    for (size_t i = 0; i < e->records.n; i++)
-        if (!has_record(m, e->wanted[i]))
-            return err_set(err, ERR_PROTOCOL, "record %.80s is missing; got %s", e->wanted[i],
-                           m->n_kept ? values_text(m, a) : "none");
-    return judge_patterns(e, m, a, err);
-}
-
 /* --- all servers --- */
 
 static void ask_one(struct query *q, const struct server *s, struct asked *a)
@@ -482,7 +294,7 @@ static void ask_one(struct query *q, const struct server *s, struct asked *a)
     }
     a->total_ns = clock_mono_ns() - start;
     if (rc == 0)
-        rc = judge_answer(q, &a->m, &err);
+        rc = dns_expect_judge(&c->expect, c->name != NULL, q->q.type, &a->m, q->p->arena, &err);
     a->good = rc == 0;
     if (rc == 0)
         return;
@@ -588,7 +400,7 @@ static void judge(const struct query *q, const struct asked *at, int n, const st
     int good = 0;
     for (int i = 0; i < n; i++)
         good += at[i].good;
-    bool enough = good == n || (good > 0 && c->expect.servers == NEED_ANY);
+    bool enough = good == n || (good > 0 && c->expect.servers == DNS_NEED_ANY);
     if (!enough && n == 1)
         result_fail(r, "%s: %s", about->server, about->message);
     else if (!enough)
@@ -607,7 +419,7 @@ static void judge(const struct query *q, const struct asked *at, int n, const st
         result_ok(r, "%s answered", from);
     else
         result_ok(r, "%s answered %s %s: %s", from, c->name, dns_type_choices[c->type],
-                  about->m.n_kept ? values_text(&about->m, q->p->arena)
+                  about->m.n_kept ? dns_values_text(&about->m, q->p->arena)
                                   : dns_rcode_name(about->m.rcode, code));
 }
 
@@ -647,7 +459,7 @@ static void dns_run(struct probe *p, struct result *r)
         q->deadline_ns = now + (p->deadline_ns - now) / (n - i);
         ask_one(q, &servers[i], &at[i]);
     }
-    const struct asked *about = pick(at, n, c->expect.servers == NEED_ANY);
+    const struct asked *about = pick(at, n, c->expect.servers == DNS_NEED_ANY);
     r->latency_us = about->total_ns / 1000;
     add_metrics(about, r);
     if (n > 1)
