@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/must.h"
 #include "base/str.h"
 
 bool addr_parse_ip(const char *text, uint16_t port, struct addr *out)
@@ -98,7 +99,7 @@ static bool host_ok(struct str h)
 
 int hostport_parse(const char *text, char *host, size_t host_size, uint16_t *port, struct err *err)
 {
-    must(host_size > 0);
+    must(text != NULL && host_size > 0);
     struct str s = str_of(text), h = s, rest = {0};
     uint16_t p = *port;
     if (s.n > 0 && s.p[0] == '[') {
@@ -113,7 +114,7 @@ int hostport_parse(const char *text, char *host, size_t host_size, uint16_t *por
         }
         rest = (struct str){end + 1, s.n - h.n - 2};
     } else {
-        const char *colon = memchr(s.p ? s.p : "", ':', s.n);
+        const char *colon = memchr(s.p, ':', s.n);
         bool v6 = colon != NULL && memchr(colon + 1, ':', s.n - (size_t)(colon - s.p) - 1) != NULL;
         struct addr a;
         if (v6 && !addr_parse_ip(text, 0, &a)) {
@@ -134,13 +135,14 @@ int hostport_parse(const char *text, char *host, size_t host_size, uint16_t *por
     }
     if (!host_ok(h)) {
         return err_set(err, ERR_MALFORMED, "cannot read the host: got \"%.80s\"; want host:port",
-                       text != NULL ? text : "");
+                       text);
     }
     if (h.n >= host_size || h.n > 253) {
         return err_set(err, ERR_TOO_LARGE,
                        "cannot read the host: it has %zu characters; want ≤ %zu", h.n,
                        host_size - 1 < 253 ? host_size - 1 : 253);
     }
+    must(h.p != NULL);
     memcpy(host, h.p, h.n);
     host[h.n] = '\0';
     *port = p;

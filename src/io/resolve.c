@@ -148,7 +148,7 @@ static void on_socket_state(void *arg, ares_socket_t fd, int readable, int writa
 
 static int open_channel(struct resolver *r, struct err *err)
 {
-    static char lookups[] = "b"; /* DNS only: hosts.c has the file */
+    char lookups[] = "b"; /* DNS only: hosts.c has the file; c-ares copies it */
     struct ares_options opt = {
         .timeout = TRY_MS,
         .tries = TRIES,

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/map.h"
+#include "base/must.h"
 #include "base/str.h"
 
 #define CTX_MAX       256
@@ -188,6 +189,7 @@ static struct tls_cache *cache_of(struct loop *l)
 
 static void drop(struct tls_cache *c, struct entry *e)
 {
+    must(e != NULL);
     must(map_str_del(c->by_options, e->key, e->key_len) == e);
     entry_free(e);
 }
