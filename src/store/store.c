@@ -1,5 +1,7 @@
 /* Opening and closing the store; replacing a damaged file. store_open and store_close run on the core's loop,
  * store__replace on the writer thread (or in store_open, before it exists). */
+#include "store/store.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>

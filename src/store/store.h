@@ -22,7 +22,9 @@ struct store_options {
     int64_t results_keep_ms;  /* default 30 days */
     int64_t results_max_bytes; /* default 10 GB */
     struct loop *loop;        /* completions are posted here */
-    /* The store stopped or resumed working: kind FULL, BUSY, IO, DAMAGED; NULL err = works again. On the loop. */
+    /* The store stopped or resumed working: kind FULL, BUSY, IO, DAMAGED; NULL err = works again. On the loop.
+     * DAMAGED: the file was set aside while running and a new one begun. Targets, channels, alerts … were copied as
+     * far as they could be read; put all that matters again. */
     void (*on_health)(void *arg, const struct err *err);
     void *arg;
 };
@@ -62,7 +64,7 @@ size_t batch_bytes(const struct batch *b);
 /* keep_metrics: failures, warnings and changes of state keep their metrics as JSON; others only the numbers above. */
 void batch_result(struct batch *b, uint64_t id, const struct result *r, bool keep_metrics);
 void batch_target_state(struct batch *b, uint64_t target_id, const struct target_state *st,
-                        const char *last_message); /* the latest of a target wins */
+                        const char *last_message); /* the latest of a target wins; cheap for a steady one */
 void batch_target_put(struct batch *b, const struct target *t); /* insert or replace, state kept */
 void batch_target_del(struct batch *b, uint64_t id);            /* results are pruned by age; alerts stay */
 void batch_channel_put(struct batch *b, const struct channel *c);
@@ -76,8 +78,10 @@ void batch_setting_put(struct batch *b, const char *key, const char *value); /* 
 /* Drops the result ops (a full disk: alerts are kept). Returns how many. */
 size_t batch_drop_results(struct batch *b);
 
-/* Takes the batch over. done(arg, err) on the loop after the commit (err NULL) or its failure; on failure with a
- * code worth retrying the batch is handed back through *b. Batches are executed in order. */
+/* Takes the batch over. On the loop, done(arg, NULL, NULL) after the commit, or done(arg, b, err) after a failure: b is
+ * the batch handed back (yours again) when retrying can help, NULL when it was impossible and is gone. Batches are
+ * executed in order, and nothing overtakes one that failed: all that were submitted behind it before done was called
+ * come back too, in order. Submit them again in that order, before newer ones. done may be NULL (tests). */
 void store_submit(struct store *s, struct batch *b, void (*done)(void *arg, struct batch *b, const struct err *err),
                   void *arg);
 
@@ -101,7 +105,8 @@ struct results_query {
 };
 int store_results(struct store_reader *r, const struct results_query *q,
                   void (*fn)(void *arg, const struct stored_result *row), void *arg, struct err *err);
-/* n points over [since, until): mean latency (NaN when none) and fraction of success (NaN when no result). */
+/* n points over [since, until): mean latency of the successes (NaN when none) and fraction of success (NaN when no
+ * result). */
 int store_graph(struct store_reader *r, uint64_t target_id, int64_t since_ms, int64_t until_ms, uint32_t n,
                 double *latency_ms, double *success, struct err *err);
 /* The last n results of a target, oldest first: heartbeat bars. */

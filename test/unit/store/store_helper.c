@@ -1,3 +1,5 @@
+/* See store_helper.h. Runs in the tests' processes; on_done and on_health on the writer thread unless the test has
+ * a loop. */
 #include "store_helper.h"
 
 #include <setjmp.h>

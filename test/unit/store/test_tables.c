@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -63,7 +64,7 @@ static void see_target(void *arg, const struct target *t, const struct target_st
     target_free(s->target);
     s->target = target_clone(t);
     s->state = *st;
-    strncpy(s->message, message, sizeof(s->message) - 1);
+    snprintf(s->message, sizeof(s->message), "%s", message);
 }
 
 static void see_alert(void *arg, const struct alert *a)
@@ -87,7 +88,7 @@ static void see_delivery(void *arg, const struct delivery *d)
     struct seen *s = arg;
     s->n++;
     s->delivery = *d;
-    strncpy(s->answer, d->answer, sizeof(s->answer) - 1);
+    snprintf(s->answer, sizeof(s->answer), "%s", d->answer);
 }
 
 static void see_maintenance(void *arg, const struct maintenance *m)
@@ -194,6 +195,44 @@ static void state_is_exact_after_restart(void **state)
     fixture_done(&f);
 }
 
+static void check_alert_queries(struct store_reader *r, struct seen *seen, int64_t now)
+{
+    struct err err;
+    const struct {
+        struct alerts_query q;
+        int n, total;
+    } cases[] = {
+        {{.status = -1}, 2, 2},
+        {{.status = ALERT_FIRING}, 1, 1},
+        {{.status = ALERT_RESOLVED, .target_id = 7}, 1, 1},
+        {{.status = -1, .limit = 1}, 1, 2},
+        {{.status = -1, .before_id = 4}, 1, 2},
+        {{.status = -1, .text = "100%"}, 2, 2},
+        {{.status = -1, .text = "1%0"}, 0, 0},
+        {{.status = -1, .group = "other"}, 0, 0},
+        {{.status = -1, .group = "payments", .text = "DB"}, 2, 2},
+        {{.status = -1, .since_ms = now + 1001}, 0, 0},
+        {{.status = -1, .id = 3}, 1, 1},
+    };
+    for (size_t i = 0; i < array_len(cases); i++) {
+        uint64_t total = 99;
+        seen->n = 0;
+        if (store_alerts(r, &cases[i].q, &total, see_alert, seen, &err) < 0)
+            fail_msg("case %zu: %s", i, err.msg);
+        assert_int_equal(seen->n, cases[i].n);
+        assert_int_equal(total, cases[i].total);
+    }
+    seen->n = 0;
+    assert_int_equal(store_deliveries_of(r, 3, see_delivery, seen, NULL), 0);
+    assert_int_equal(seen->n, 2);
+    assert_string_equal(seen->answer, "{\"errcode\":0}");
+    assert_int_equal(seen->delivery.state, DELIVERY_SENT);
+    seen->n = 0;
+    assert_int_equal(store_deliveries_by_channel(r, 1, 1, see_delivery, seen, NULL), 0);
+    assert_int_equal(seen->n, 1);
+    assert_int_equal(seen->delivery.id, 6);
+}
+
 static void alerts_and_deliveries_come_back(void **state)
 {
     const int64_t now = clock_wall_ms(); /* what is very old is pruned */
@@ -256,39 +295,7 @@ static void alerts_and_deliveries_come_back(void **state)
     assert_int_equal(err.code, ERR_NOT_FOUND);
 
     struct store_reader *r = store_reader_open(f.store, NULL);
-    const struct {
-        struct alerts_query q;
-        int n, total;
-    } cases[] = {
-        {{.status = -1}, 2, 2},
-        {{.status = ALERT_FIRING}, 1, 1},
-        {{.status = ALERT_RESOLVED, .target_id = 7}, 1, 1},
-        {{.status = -1, .limit = 1}, 1, 2},
-        {{.status = -1, .before_id = 4}, 1, 2},
-        {{.status = -1, .text = "100%"}, 2, 2},
-        {{.status = -1, .text = "1%0"}, 0, 0},
-        {{.status = -1, .group = "other"}, 0, 0},
-        {{.status = -1, .group = "payments", .text = "DB"}, 2, 2},
-        {{.status = -1, .since_ms = now + 1001}, 0, 0},
-        {{.status = -1, .id = 3}, 1, 1},
-    };
-    for (size_t i = 0; i < array_len(cases); i++) {
-        uint64_t total = 99;
-        seen.n = 0;
-        if (store_alerts(r, &cases[i].q, &total, see_alert, &seen, &err) < 0)
-            fail_msg("case %zu: %s", i, err.msg);
-        assert_int_equal(seen.n, cases[i].n);
-        assert_int_equal(total, cases[i].total);
-    }
-    seen.n = 0;
-    assert_int_equal(store_deliveries_of(r, 3, see_delivery, &seen, NULL), 0);
-    assert_int_equal(seen.n, 2);
-    assert_string_equal(seen.answer, "{\"errcode\":0}");
-    assert_int_equal(seen.delivery.state, DELIVERY_SENT);
-    seen.n = 0;
-    assert_int_equal(store_deliveries_by_channel(r, 1, 1, see_delivery, &seen, NULL), 0);
-    assert_int_equal(seen.n, 1);
-    assert_int_equal(seen.delivery.id, 6);
+    check_alert_queries(r, &seen, now);
     store_reader_close(&r);
     alert_free(seen.alert);
     arena_free(arena);
