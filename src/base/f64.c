@@ -11,6 +11,7 @@
  * The interval is wider than 1, so it holds whole multiples of 10^0; then 10^1, 10^2 … are tried.
  * 4m·5^k < 2^55·2^72 fits in 128 bits. All other doubles go to printf. */
 #include "base/buf.h"
+#include "base/must.h"
 
 #include <float.h>
 #include <math.h>
@@ -110,6 +111,7 @@ static struct decimal shortest(double v)
 /* As %g writes it: "0.0012", "1.2e-05". */
 static void add_decimal(struct buf *b, struct decimal d)
 {
+    must(d.digits > 0);
     char text[24];
     char *p = text + sizeof(text);
     for (uint64_t v = d.digits; v > 0; v /= 10)

@@ -3,10 +3,12 @@
  * loaded. */
 #include <string.h>
 
+#include "base/must.h"
 #include "config/config_priv.h"
 
 static bool find_in(const struct group_work *g, const char *name, uint32_t *index)
 {
+    must(g != NULL);
     void *found = map_str_get(g->names, name, strlen(name));
     if (found == NULL)
         return false;
