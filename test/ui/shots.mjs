@@ -42,7 +42,7 @@ export async function takeShots(browser, url, api, dir, report) {
             await page.waitForTimeout(500);
             await page.screenshot({ path: join(dir, `${name}-${lang}-${theme}-${width}.png`), fullPage: !name.startsWith('overview') });
             const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-            assert.ok(wide <= 0, `${name} is ${wide} px wider than the window`);
+            if (wide > 0) page.complaints.push(`${name} is ${wide} px wider than the window`);
           }
           assert.deepEqual(page.complaints, []);
           await page.context().close();

@@ -78,8 +78,7 @@ class Mock {
     const { pub } = item;
     Object.assign(pub, { last_message: result.message, last_checked_at: result.checked_at, last_latency_ms: result.latency_ms });
     pub.fail_count = result.success ? 0 : pub.fail_count + 1;
-    this.emit('result', { target_id: pub.id, success: result.success, latency_ms: result.latency_ms, checked_at: result.checked_at, message: result.message });
-    if (!result.success && pub.fail_count <= pub.threshold) this.emit('target', { id: pub.id, fail_count: pub.fail_count });
+    this.emit('result', { target_id: pub.id, success: result.success, degraded: result.warnings.length > 0, latency_ms: result.latency_ms, checked_at: result.checked_at, message: result.message, fail_count: pub.fail_count });
     return result;
   }
 
@@ -139,6 +138,7 @@ class Mock {
     const body = await bodyOf(req);
     const errors = this.faults(body, false);
     if (errors.length) return problem(res, 422, 'The target is not valid', errors);
+    if (req.method === 'PUT') item.pub.burst = undefined;
     Object.assign(item.pub, body);
     if (body.enabled === false) item.pub.status = 'disabled';
     if (body.enabled === true && item.pub.status === 'disabled') Object.assign(item, { mood: 'up' }, { pub: Object.assign(item.pub, { status: 'healthy' }) });
@@ -151,7 +151,9 @@ class Mock {
     const { pub } = item;
     if (!pub.last_checked_at) return send(res, 200, { items: [], total: 0, next: null });
     const last = Date.parse(pub.last_checked_at);
-    const items = Array.from({ length: limit }, (_, i) => resultAt(item, last - i * pub.interval_seconds * 1000));
+    const failures = query.has('failures');
+    const all = Array.from({ length: failures ? 2000 : limit }, (_, i) => resultAt(item, last - i * pub.interval_seconds * 1000));
+    const items = (failures ? all.filter((r) => !r.success) : all).slice(0, limit);
     return send(res, 200, { items, total: 86400, next: null });
   }
 
@@ -161,12 +163,15 @@ class Mock {
     const points = Number(query.get('points') ?? 300);
     const out = { t: [], latency_ms: [], success: [] };
     if (!item.pub.last_checked_at) return send(res, 200, out);
-    const step = Math.max((until - since) / points, item.pub.interval_seconds * 1000);
-    for (let ms = Math.ceil(since / step) * step; ms < until; ms += step) {
-      const r = resultAt(item, ms);
-      out.t.push(Math.round(ms / 1000));
-      out.latency_ms.push(r.success ? r.latency_ms : null);
-      out.success.push(r.success ? 1 : step > 120e3 ? 0.8 : 0);
+    const bucket = (until - since) / points;
+    const step = item.pub.interval_seconds * 1000;
+    for (let i = 0; i < points; i++) {
+      const from = since + bucket * i;
+      const at = Math.ceil(from / step) * step; // of the checks in a bucket the mock looks at the first
+      const r = at < from + bucket ? resultAt(item, at) : null;
+      out.t.push(Math.round(from / 1000));
+      out.latency_ms.push(r?.success ? r.latency_ms : null);
+      out.success.push(r ? (r.success ? 1 : bucket > 2 * step ? 0.8 : 0) : null);
     }
     return send(res, 200, out);
   }

@@ -69,6 +69,8 @@ test('a target survives its form', () => {
     interval_seconds: 90,
     timeout_seconds: 5,
     attempts: 2,
+    connect_timeout_seconds: 3,
+    burst: { times: 10, delta_seconds: 1, min_success: 0.7, max_mean_seconds: 5 },
     enabled: true,
     threshold: 3,
     resend_interval_seconds: 0,
@@ -80,7 +82,7 @@ test('a target survives its form', () => {
     fail_count: 0,
   };
   const draft = draftOf(formOf(target, prober), prober, target);
-  for (const key of ['name', 'group', 'type', 'config', 'interval_seconds', 'timeout_seconds', 'attempts', 'threshold', 'resend_interval_seconds', 'labels', 'notify_channel_ids', 'depends_on', 'enabled'] as const) {
+  for (const key of ['name', 'group', 'type', 'config', 'interval_seconds', 'timeout_seconds', 'connect_timeout_seconds', 'burst', 'attempts', 'threshold', 'resend_interval_seconds', 'labels', 'notify_channel_ids', 'depends_on', 'enabled'] as const) {
     assert.deepEqual(draft[key], target[key], key);
   }
 });

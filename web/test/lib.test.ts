@@ -8,6 +8,7 @@ import { zh } from '../src/i18n/zh';
 import { durationText, parseDuration, parseSize } from '../src/lib/duration';
 import { buildList, filterFromQuery, filterToQuery, nameOrder } from '../src/lib/filter';
 import { configFromUrl, guessProber, nameFromUrl, splitUrl } from '../src/lib/guess';
+import { compactGraph } from '../src/lib/graph';
 import { readMetrics } from '../src/lib/phases';
 import { countStates, stateOf } from '../src/lib/state';
 import { offsetsOf, rowAt, visibleSpan } from '../src/lib/virtual';
@@ -153,4 +154,16 @@ test('both dictionaries use the same placeholders', () => {
   assert.equal(translate('en', 'overview.down', { n: 1 }), '1 target is down');
   assert.equal(translate('en', 'overview.down', { n: 3 }), '3 targets are down');
   assert.equal(translate('zh', 'overview.down', { n: 3 }), '3 个目标故障');
+});
+
+test('a graph bridges empty buckets, not gaps', () => {
+  const t = [0, 10, 20, 30, 40, 50, 60, 200, 210];
+  const ok = [1, null, null, 1, null, null, 0, null, 1];
+  const ms = [5, null, null, 6, null, null, null, null, 7];
+  assert.deepEqual(compactGraph({ t, latency_ms: ms, success: ok }, 30), {
+    t: [0, 30, 60, 65, 210],
+    latency_ms: [5, 6, null, null, 7],
+    success: [1, 1, 0, null, 1],
+  });
+  assert.equal(compactGraph({ t: [0, 10], latency_ms: [null, null], success: [null, null] }, 30).t.length, 0);
 });

@@ -105,6 +105,8 @@ export const api = {
   createTarget: (draft: TargetDraft) => call<Target>('POST', `${root}/targets`, draft),
   updateTarget: (id: number, draft: TargetDraft) =>
     call<Target>('PATCH', `${root}/targets/${id}`, draft),
+  replaceTarget: (id: number, draft: TargetDraft) =>
+    call<Target>('PUT', `${root}/targets/${id}`, draft),
   deleteTarget: (id: number) => call<void>('DELETE', `${root}/targets/${id}`),
   results: (id: number, query: Query, signal?: AbortSignal) =>
     call<Page<Result>>('GET', withQuery(`${root}/targets/${id}/results`, query), undefined, signal),

@@ -2,10 +2,9 @@
 // with an error page; then we try again with growing delay. After every reconnection the stores
 // load anew, because events in the gap are gone.
 export type LiveState = 'connecting' | 'live' | 'lost';
-/** reset: the server could not replay what was missed. */
-export type EventName = 'target' | 'result' | 'alert' | 'channel' | 'config' | 'reset';
-
-const names: EventName[] = ['target', 'result', 'alert', 'channel', 'config', 'reset'];
+/** reset: the server could not replay what was missed. delivery: its id is the alert's. */
+const names = ['target', 'result', 'alert', 'delivery', 'channel', 'config', 'reset'] as const;
+export type EventName = (typeof names)[number];
 
 export interface LiveHandlers {
   onEvent(name: EventName, data: unknown): void;

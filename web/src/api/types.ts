@@ -21,13 +21,14 @@ export interface Target {
   address?: string;
   interval_seconds: number;
   timeout_seconds: number;
+  connect_timeout_seconds?: number;
   enabled: boolean;
   threshold: number;
   attempts?: number;
   resend_interval_seconds?: number;
   labels?: Record<string, string>;
   notify_channel_ids?: number[];
-  depends_on?: number[] | string[];
+  depends_on?: number[];
   burst?: JsonObject | null;
   source: 'api' | 'file';
   status: TargetStatus;
@@ -46,6 +47,9 @@ export interface Target {
 
 export interface Result {
   id?: number;
+  /** In events: successful, but with warnings. */
+  degraded?: boolean;
+  fail_count?: number;
   target_id?: number;
   success: boolean;
   latency_ms: number | null;

@@ -51,7 +51,7 @@ export function ResultTable({ id, tick, interval }: { id: number; tick: number; 
   const [limit, setLimit] = useState(20);
   const [onlyFailed, setOnlyFailed] = useState(false);
   const [open, setOpen] = useState<string | null>(null);
-  const list = useLoad((signal) => api.results(id, { limit }, signal), [id, limit]);
+  const list = useLoad((signal) => api.results(id, { limit, failures: onlyFailed ? 1 : null }, signal), [id, limit, onlyFailed]);
   const last = useRef(0);
   useEffect(() => {
     if (tick === 0 || Date.now() - last.current < 2000) return;
@@ -67,13 +67,13 @@ export function ResultTable({ id, tick, interval }: { id: number; tick: number; 
     </label>
   );
   return (
-    <Card title={t('target.results')} aside={items.length > 0 && filter} class="results">
+    <Card title={t('target.results')} aside={(items.length > 0 || onlyFailed) && filter} class="results">
       {list.error && <Failure error={list.error} onRetry={list.reload} />}
       {!list.data && list.busy && <Loading />}
-      {list.data && items.length === 0 && (
+      {list.data && items.length === 0 && !onlyFailed && (
         <Empty small title={t('target.results.empty')} hint={t('target.results.empty.hint', { span: spanSeconds(interval) })} />
       )}
-      {items.length > 0 && shown.length === 0 && <Empty small title={t('target.results.noFailed')} />}
+      {list.data && onlyFailed && shown.length === 0 && <Empty small title={t('target.results.noFailed')} />}
       {shown.length > 0 && (
         <div class="scroll-x">
           <table>

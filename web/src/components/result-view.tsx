@@ -6,14 +6,18 @@ import { readMetrics, type Phase } from '../lib/phases';
 import { StateLabel } from './basics';
 import type { State } from '../lib/state';
 
+function isWarned(result: Result): boolean {
+  return result.degraded === true || (result.warnings?.length ?? 0) > 0;
+}
+
 export function resultState(result: Result): State {
   if (!result.success) return 'down';
-  return result.warnings?.length ? 'degraded' : 'up';
+  return isWarned(result) ? 'degraded' : 'up';
 }
 
 export function resultWord(result: Result): string {
   if (!result.success) return t('result.failed');
-  return result.warnings?.length ? t('result.warn') : t('result.ok');
+  return isWarned(result) ? t('result.warn') : t('result.ok');
 }
 
 function phaseLabel(name: string): string {

@@ -3,6 +3,13 @@ import type { Json, JsonObject, Prober, Target, TargetDraft } from '../api/types
 import { durationText, parseDuration } from './duration';
 import { fromForm, isObject, toForm, validate, type Complaints, type FormObject } from './form-model';
 
+export interface BurstForm {
+  times: string;
+  delta_seconds: string;
+  min_success: string;
+  max_mean_seconds: string;
+}
+
 export interface TargetForm {
   name: string;
   group: string;
@@ -17,7 +24,8 @@ export interface TargetForm {
   labels: [string, string][];
   channels: number[];
   depends: number[];
-  burst: { times: string; delta: string; min_success: string; max_mean: string };
+  connect: string;
+  burst: BurstForm;
 }
 
 export function emptyForm(): TargetForm {
@@ -31,16 +39,22 @@ export function emptyForm(): TargetForm {
     attempts: '',
     threshold: '',
     resend: '',
+    connect: '',
     enabled: true,
     labels: [],
     channels: [],
     depends: [],
-    burst: { times: '', delta: '', min_success: '', max_mean: '' },
+    burst: { times: '', delta_seconds: '', min_success: '', max_mean_seconds: '' },
   };
 }
 
 function seconds(value: number | undefined): string {
   return value === undefined ? '' : durationText(value);
+}
+
+/** Durations come as seconds or as they were written. */
+function spanText(value: Json | undefined): string {
+  return typeof value === 'number' ? durationText(value) : anyText(value);
 }
 
 function anyText(value: Json | undefined): string {
@@ -59,15 +73,16 @@ export function formOf(target: Target, prober: Prober | undefined): TargetForm {
     attempts: anyText(target.attempts),
     threshold: anyText(target.threshold),
     resend: seconds(target.resend_interval_seconds),
+    connect: seconds(target.connect_timeout_seconds),
     enabled: target.enabled,
     labels: Object.entries(target.labels ?? {}),
     channels: [...(target.notify_channel_ids ?? [])],
-    depends: (target.depends_on ?? []).map(Number),
+    depends: [...(target.depends_on ?? [])],
     burst: {
       times: anyText(burst['times']),
-      delta: anyText(burst['delta']),
+      delta_seconds: spanText(burst['delta_seconds']),
       min_success: anyText(burst['min_success']),
-      max_mean: anyText(burst['max_mean']),
+      max_mean_seconds: spanText(burst['max_mean_seconds']),
     },
   };
 }
@@ -81,12 +96,14 @@ function span(text: string): number | undefined {
 }
 
 function burstOf(form: TargetForm): JsonObject | null {
-  const { times, delta, min_success, max_mean } = form.burst;
+  const { times, delta_seconds, min_success, max_mean_seconds } = form.burst;
   if (!(Number(times) > 0)) return null;
   const out: JsonObject = { times: Number(times) };
-  if (delta.trim()) out['delta'] = delta.trim();
+  const delta = span(delta_seconds);
+  const mean = span(max_mean_seconds);
+  if (delta !== undefined) out['delta_seconds'] = delta;
   if (min_success.trim()) out['min_success'] = Number(min_success);
-  if (max_mean.trim()) out['max_mean'] = max_mean.trim();
+  if (mean !== undefined) out['max_mean_seconds'] = mean;
   return out;
 }
 
@@ -98,7 +115,7 @@ export function configOf(form: TargetForm, prober: Prober | undefined, before: J
   return config;
 }
 
-/** What to send. `before` is the target that is changed, or null for a new one. */
+/** What to send, whole. `before` is the target that it replaces, or null for a new one. */
 export function draftOf(form: TargetForm, prober: Prober | undefined, before: Target | null): TargetDraft {
   const draft: TargetDraft = {
     name: form.name.trim(),
@@ -113,6 +130,7 @@ export function draftOf(form: TargetForm, prober: Prober | undefined, before: Ta
   const numbers = {
     interval_seconds: span(form.interval),
     timeout_seconds: span(form.timeout),
+    connect_timeout_seconds: span(form.connect),
     resend_interval_seconds: span(form.resend),
     attempts: numeric(form.attempts),
     threshold: numeric(form.threshold),
@@ -121,7 +139,7 @@ export function draftOf(form: TargetForm, prober: Prober | undefined, before: Ta
     if (value !== undefined) (draft as Record<string, unknown>)[key] = value;
   }
   const burst = burstOf(form);
-  if (burst || isObject(before?.burst)) draft.burst = burst;
+  if (burst) draft.burst = burst;
   if (!draft.group) delete draft.group;
   return draft;
 }
@@ -136,8 +154,9 @@ export function complaintsOf(form: TargetForm, prober: Prober | undefined): Comp
     ['interval_seconds', form.interval],
     ['timeout_seconds', form.timeout],
     ['resend_interval_seconds', form.resend],
-    ['burst.delta', form.burst.delta],
-    ['burst.max_mean', form.burst.max_mean],
+    ['connect_timeout_seconds', form.connect],
+    ['burst.delta_seconds', form.burst.delta_seconds],
+    ['burst.max_mean_seconds', form.burst.max_mean_seconds],
   ] as const) {
     if (text.trim() !== '' && parseDuration(text) === null) out.set(field, { key: 'check.duration' });
   }

@@ -37,6 +37,7 @@ function dispatch(name: EventName, data: unknown): void {
     if (name === 'target') targets.merge(data as Target);
     else if (name === 'result') targets.result(data as Result);
     else if (name === 'alert') alerts.merge(data as Alert);
+    else if (name === 'delivery') alerts.stale();
     else if (name === 'channel') mergeChannel(data as Channel & { deleted?: boolean });
   }
   if (name === 'config' || name === 'reset') reloadAll();

@@ -51,8 +51,10 @@ export class AlertStore extends ListStore<Alert> {
   }
 
   merge(alert: Alert): void {
+    const old = this.items.find((a) => a.id === alert.id);
     const rest = this.items.filter((a) => a.id !== alert.id);
-    this.items = alert.status === 'firing' ? [alert, ...rest] : rest;
+    // Events leave the deliveries out.
+    this.items = alert.status === 'firing' ? [{ ...old, ...alert }, ...rest] : rest;
     this.items.sort((a, b) => Date.parse(b.fired_at) - Date.parse(a.fired_at));
     this.changed();
   }

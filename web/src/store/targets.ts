@@ -23,7 +23,7 @@ export function beatOf(result: Result): Beat {
   return {
     at: Date.parse(result.checked_at),
     ok: result.success,
-    warned: (result.warnings?.length ?? 0) > 0,
+    warned: result.degraded === true || (result.warnings?.length ?? 0) > 0,
     latency: result.latency_ms,
     message: result.message ?? '',
   };
@@ -134,6 +134,10 @@ export class TargetStore extends Observable {
     target.last_message = result.message;
     const known = this.beats.get(id);
     if (known) this.beats.set(id, addBeat(known, beatOf(result)));
+    if (result.fail_count !== undefined && result.fail_count !== target.fail_count) {
+      target.fail_count = result.fail_count;
+      this.reshape();
+    }
     this.changed();
   }
 

@@ -15,22 +15,23 @@ interface Props {
   errors: FormErrors;
 }
 
-type TextKey = 'interval' | 'timeout' | 'threshold' | 'attempts' | 'resend';
+type TextKey = 'interval' | 'timeout' | 'threshold' | 'attempts' | 'resend' | 'connect';
 
 const plain: { key: TextKey; path: string; placeholder: string; advanced: boolean }[] = [
   { key: 'interval', path: 'interval_seconds', placeholder: '30s', advanced: false },
   { key: 'timeout', path: 'timeout_seconds', placeholder: '5s', advanced: false },
   { key: 'threshold', path: 'threshold', placeholder: '3', advanced: false },
+  { key: 'connect', path: 'connect_timeout_seconds', placeholder: '3s', advanced: true },
   { key: 'attempts', path: 'attempts', placeholder: '1', advanced: true },
   { key: 'resend', path: 'resend_interval_seconds', placeholder: '0', advanced: true },
 ];
 
-const burstKeys = ['times', 'delta', 'min_success', 'max_mean'] as const;
+const burstKeys = ['times', 'delta_seconds', 'min_success', 'max_mean_seconds'] as const;
 const burstHints: Record<(typeof burstKeys)[number], string> = {
   times: '10',
-  delta: '1s',
+  delta_seconds: '1s',
   min_success: '0.7',
-  max_mean: '5s',
+  max_mean_seconds: '5s',
 };
 
 export function TargetCommon({ form, set, errors }: Props) {
@@ -47,7 +48,7 @@ export function TargetCommon({ form, set, errors }: Props) {
       onInput={(v) => set({ [field.key]: v }, field.path)}
     />
   );
-  const folded = ['attempts', 'resend_interval_seconds', 'labels', 'burst'];
+  const folded = ['attempts', 'connect_timeout_seconds', 'resend_interval_seconds', 'labels', 'burst'];
   const wrong = folded.some((p) => errors.hasErrorUnder(p));
   return (
     <Card title={t('form.section.when')}>
@@ -56,7 +57,7 @@ export function TargetCommon({ form, set, errors }: Props) {
         <CheckField path="enabled" label={t('form.enabled')} value={form.enabled} onChange={(enabled) => set({ enabled })} />
       </div>
       <details class="advanced" open={wrong || form.labels.length > 0 || form.burst.times !== '' || undefined}>
-        <summary>{t('form.advanced', { n: 4 })}</summary>
+        <summary>{t('form.advanced', { n: 5 })}</summary>
         <div class="fields">
           {plain.filter((f) => f.advanced).map(draw)}
           <PairsField

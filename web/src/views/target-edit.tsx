@@ -181,7 +181,7 @@ function Form({ start, before }: { start: TargetForm; before: Target | null }) {
     setBusy(true);
     try {
       const draft = draftOf(form, prober, before);
-      const saved = before ? await api.updateTarget(before.id, draft) : await api.createTarget(draft);
+      const saved = before ? await api.replaceTarget(before.id, draft) : await api.createTarget(draft);
       targets.merge(saved);
       toast(t(before ? 'form.saved' : 'form.created', { name: saved.name }));
       release();

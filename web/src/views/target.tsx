@@ -1,7 +1,7 @@
 // One target: what state it is in and since when, its latency, its checks, its alerts.
 import { lazy } from '../components/lazy';
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { api, ApiError } from '../api/client';
 import type { Alert, Result, Target } from '../api/types';
 import { AlertItem } from '../components/alert-item';
@@ -13,6 +13,7 @@ import { ResultView } from '../components/result-view';
 import { ResultTable } from '../components/result-table';
 import { t } from '../i18n';
 import { fullTime, latency, since, spanSeconds, when } from '../lib/format';
+import { compactGraph } from '../lib/graph';
 import { useClock, useLoad } from '../lib/hooks';
 import { isFailing, stateOf } from '../lib/state';
 import { go, href } from '../router';
@@ -25,7 +26,7 @@ const Chart = lazy(() => import('../components/chart'));
 type Span = 'hour' | 'day' | 'week';
 const spanMs: Record<Span, number> = { hour: 3_600_000, day: 86_400_000, week: 604_800_000 };
 
-function GraphCard({ id, tick }: { id: number; tick: number }) {
+function GraphCard({ id, tick, interval }: { id: number; tick: number; interval: number }) {
   const [chosen, setChosen] = useState<Span>('hour');
   const until = useRef(Date.now());
   const graph = useLoad(
@@ -44,7 +45,7 @@ function GraphCard({ id, tick }: { id: number; tick: number }) {
     last.current = Date.now();
     graph.reload();
   }, [tick]);
-  const data = graph.data;
+  const data = useMemo(() => graph.data && compactGraph(graph.data, interval), [graph.data, interval]);
   const range = (
     <Segmented<Span>
       label={t('target.graph.range')}
@@ -234,7 +235,8 @@ export function TargetView({ id }: { id: number }) {
     channels.want();
     setFresh(null);
     return onEvent((name, data) => {
-      const event = data as { target_id?: number };
+      const event = data as { target_id?: number } | null;
+      if (name === 'delivery') setAlertTick((n) => n + 1);
       if (event?.target_id !== id) return;
       if (name === 'result') setResultTick((n) => n + 1);
       if (name === 'alert') setAlertTick((n) => n + 1);
@@ -275,7 +277,7 @@ export function TargetView({ id }: { id: number }) {
       <Card>
         <Facts target={{ ...first.data, ...target }} now={now} />
       </Card>
-      <GraphCard id={id} tick={resultTick} />
+      <GraphCard id={id} tick={resultTick} interval={target.interval_seconds} />
       <div class="two">
         <ResultTable id={id} tick={resultTick} interval={target.interval_seconds} />
         <AlertsCard id={id} now={now} tick={alertTick} />
