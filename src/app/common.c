@@ -7,6 +7,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "core/hooks.h"
+#include "proc/crash.h"
 
 static void print_problems(const struct problems *p)
 {
@@ -55,4 +56,14 @@ void open_role_log(const struct config *cfg, const char *component, const char *
     }
     free(dir);
     free(path);
+}
+
+void install_crash_handlers(const char *run_dir)
+{
+    struct err err = {0};
+    char *dir;
+    must(asprintf(&dir, "%s/../crash", run_dir) > 0);
+    if (crash_install(dir, &err) != 0)
+        log_warn("crashes will leave no backtrace", F_ERR(&err));
+    free(dir);
 }

@@ -1,5 +1,4 @@
 /* The executable: the table of commands, and the roles that the warden starts. */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

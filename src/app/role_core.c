@@ -213,6 +213,7 @@ int role_core(const struct core_role_options *opt)
         return EXIT_CONFIG;
     open_role_log(cfg, "core", "core", "core.log");
     char *run_dir = path_join(cfg->data_dir, "run");
+    install_crash_handlers(run_dir);
     struct core_role *r = calloc(1, sizeof(*r));
     must(r);
     r->magic = MAGIC;

@@ -22,7 +22,7 @@ static int ls(struct session *s, char **words, int n)
 {
     static const struct column columns[] = {
         {"ID", "id"},           {"NAME", "name"},       {"TYPE", "type"},
-        {"ENABLED", "enabled"}, {"WAITING", "waiting"}, {0},
+        {"ENABLED", "enabled"}, {"PENDING", "pending"}, {0},
     };
     (void)words;
     (void)n;

@@ -160,7 +160,7 @@ void core__target_remove(struct core *c, struct entry *e)
     if (e->watcher)
         e->watcher->dirty = true;
     core__entry_del(c, e);
-    core__event_simple(c, "target_removed", id);
+    core__event_target_gone(c, id);
 }
 
 int core_target_del(struct core *c, uint64_t id, struct waiter *w, struct err *err)
@@ -235,7 +235,7 @@ void core__channel_remove(struct core *c, struct chan *ch)
     core__channel_gone(c, id);
     batch_channel_del(core__batch(c), id);
     core__chan_del(c, ch);
-    core__event_simple(c, "channel_removed", id);
+    core__event_simple(c, "channel", id);
 }
 
 int core_channel_del(struct core *c, uint64_t id, struct waiter *w, struct err *err)
@@ -300,7 +300,7 @@ int core_maintenance_del(struct core *c, uint64_t id, struct waiter *w, struct e
             (--c->windows.n - at) * sizeof(c->windows.at[0]));
     batch_maintenance_del(core__batch(c), id);
     core__recheck_waiting(c);
-    core__event_simple(c, "maintenance_removed", id);
+    core__event_simple(c, "maintenance", id);
     core__commit_wait(c, w);
     return 0;
 }

@@ -10,8 +10,9 @@
 #include "core/core_priv.h"
 #include "io/fiber.h"
 
-#define TICK_NS NS_PER_S
-#define STOP_NS (8 * NS_PER_S)
+#define TICK_NS             NS_PER_S
+#define EVENT_SILENCE_TICKS 15
+#define STOP_NS             (8 * NS_PER_S)
 
 static void on_store_health(void *arg, const struct err *err)
 {
@@ -164,6 +165,8 @@ static void on_tick(struct timer *t)
     core__recheck_waiting(c);
     core__expire_checks(c);
     core__retire_unwanted(c);
+    if (++c->ticks % EVENT_SILENCE_TICKS == 0 && c->events)
+        sse_publish(c->events, NULL, NULL, 0); /* keeps proxies from cutting silent streams */
     timer_start(c->loop, t, clock_mono_ns() + TICK_NS, on_tick);
 }
 

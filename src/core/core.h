@@ -118,6 +118,9 @@ int core_try(struct core *c, const struct target *t, const struct node *config, 
 int core_channel_test(struct core *c, const struct channel *ch, struct problems *p,
                       struct waiter *w, struct err *err);
 
+/* The notification of a test message, for previews too. Strings live in a. */
+void core_sample_note(struct core *c, struct arena *a, struct notification *out);
+
 /* Reads the configuration again. -1 with all problems when it does not validate; then nothing changed. */
 int core_reload(struct core *c, struct problems *p, struct err *err);
 

@@ -105,6 +105,7 @@ struct core {
     uint64_t next_request;
     uint64_t reload_generation, assign_generation;
     struct map_str *group_logs; /* group → struct group_log */
+    uint64_t ticks;
     uint32_t sends_under_way;
     bool ready, stopping;
     void (*stopped)(void *arg);
@@ -192,6 +193,7 @@ void core__expire_checks(struct core *c);
 void core__event_target(struct core *c, const struct entry *e);
 void core__event_result(struct core *c, const struct entry *e, const struct result *r);
 void core__event_alert(struct core *c, const struct alert *a);
+void core__event_target_gone(struct core *c, uint64_t id);
 void core__event_simple(struct core *c, const char *name, uint64_t id);
 void core__log_health(struct core *c, const struct entry *e, const char *message);
 void core__log_alert(struct core *c, const struct alert *a, const char *what);

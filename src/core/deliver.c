@@ -165,7 +165,7 @@ static void *bind_copy(struct sending *s, struct err *err)
     return config;
 }
 
-static int do_send(struct sending *s, struct buf *answer, struct err *err)
+static int do_send(struct sending *s, struct buf *answer, int64_t *retry_after_ms, struct err *err)
 {
     void *config = bind_copy(s, err);
     if (!config)
@@ -178,6 +178,7 @@ static int do_send(struct sending *s, struct buf *answer, struct err *err)
         .arena = s->arena,
         .deadline_ns = clock_mono_ns() + SEND_TIMEOUT_NS,
         .wall_ms = clock_wall_ms(),
+        .retry_after_ms = retry_after_ms,
     };
     return s->ops->send(&send, answer, err);
 }
@@ -185,8 +186,8 @@ static int do_send(struct sending *s, struct buf *answer, struct err *err)
 static void sending_free(struct sending *s)
 {
     s->core->sends_under_way--;
-    for (uint32_t i = 0; i < s->note.n_items; i++)
-        alert_free((struct alert *)s->note.items[i].alert);
+    for (uint32_t i = 0; !s->test && i < s->note.n_items; i++)
+        alert_free((struct alert *)s->note.items[i].alert); /* fill_note's copies */
     channel_free(s->channel);
     waiter_unref(s->test);
     arena_free(s->arena);
@@ -201,7 +202,8 @@ static void send_fiber(void *arg)
     struct err err = {0};
     struct buf answer = BUF_INIT(4096);
     char text[ANSWER_MAX];
-    int rc = do_send(s, &answer, &err);
+    int64_t retry_after_ms = 0;
+    int rc = do_send(s, &answer, &retry_after_ms, &err);
     describe_outcome(rc, &err, &answer, text);
     if (s->test) {
         if (rc != 0)
@@ -210,7 +212,7 @@ static void send_fiber(void *arg)
     } else {
         enum dispatch_outcome outcome = outcome_of(s, rc, &err);
         write_outcome(s, outcome, text);
-        dispatch_done(c->dispatch, &s->message, outcome, 0, dispatch_now());
+        dispatch_done(c->dispatch, &s->message, outcome, retry_after_ms, dispatch_now());
         core__dispatch_soon(c);
     }
     buf_done(&answer);
@@ -225,7 +227,8 @@ static struct sending *sending_new(struct core *c, const struct channel *ch,
     *s =
         (struct sending){.core = c, .arena = arena_new(), .ops = ops, .channel = channel_clone(ch)};
     s->note.now_ms = clock_wall_ms();
-    s->note.public_url = c->config->server.public_url;
+    s->note.public_url =
+        c->config->server.public_url ? arena_strdup(s->arena, c->config->server.public_url) : "";
     c->sends_under_way++;
     return s;
 }
@@ -273,9 +276,11 @@ static void on_dispatch(struct timer *t)
     core__dispatch_soon(c);
 }
 
-static struct alert *sample_alert(int64_t now)
+void core_sample_note(struct core *c, struct arena *a, struct notification *out)
 {
-    const struct alert sample = {
+    struct alert *sample = arena_new_of(a, struct alert);
+    *out = (struct notification){.group = "test", .now_ms = clock_wall_ms(), .n_items = 1};
+    *sample = (struct alert){
         .target_name = "Belfry",
         .target_type = "test",
         .group = "test",
@@ -283,10 +288,14 @@ static struct alert *sample_alert(int64_t now)
         .status = ALERT_FIRING,
         .message = "this is a test message / 这是一条测试消息",
         .fail_count = 1,
-        .fired_ms = now,
+        .fired_ms = out->now_ms,
         .suppressed_by = "",
     };
-    return alert_clone(&sample);
+    out->items = arena_alloc(a, sizeof(*out->items));
+    out->items[0].kind = EVENT_TEST;
+    out->items[0].alert = sample;
+    out->public_url =
+        c->config->server.public_url ? arena_strdup(a, c->config->server.public_url) : "";
 }
 
 int core_channel_test(struct core *c, const struct channel *ch, struct problems *p,
@@ -301,11 +310,7 @@ int core_channel_test(struct core *c, const struct channel *ch, struct problems 
         sending_free(s);
         return err_set(err, ERR_INVALID, "the channel's settings are invalid");
     }
-    s->note.items = arena_alloc(s->arena, sizeof(*s->note.items));
-    s->note.items[0].kind = EVENT_TEST;
-    s->note.items[0].alert = sample_alert(s->note.now_ms);
-    s->note.n_items = 1;
-    s->note.group = "test";
+    core_sample_note(c, s->arena, &s->note);
     s->test = waiter_ref(w);
     if (fiber_start(c->loop, send_fiber, s, err) == 0)
         return 0;

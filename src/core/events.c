@@ -58,6 +58,19 @@ void core__event_alert(struct core *c, const struct alert *a)
     publish(c, "alert", &out);
 }
 
+void core__event_target_gone(struct core *c, uint64_t id)
+{
+    if (nobody_listens(c))
+        return;
+    struct buf out = BUF_INIT(256);
+    struct json j = json_start(&out);
+    json_obj(&j);
+    json_kuint(&j, "id", id);
+    json_kbool(&j, "deleted", true);
+    json_end(&j);
+    publish(c, "target", &out);
+}
+
 void core__event_simple(struct core *c, const char *name, uint64_t id)
 {
     if (nobody_listens(c))

@@ -84,13 +84,13 @@ void target_json(const struct core_target *t, struct json *j)
     bool maintained = t->open && t->open->suppressed == SUPPRESSED_MAINTENANCE;
     json_kstr(j, "status", target_status_name(maintained ? TARGET_MAINTENANCE : t->state.status));
     json_kbool(j, "degraded", t->state.degraded);
-    json_kstr(j, "instance", t->instance);
+    json_kstr(j, "address", t->instance);
     json_kstr(j, "last_message", t->last_message);
     json_ktime(j, "last_checked_at", t->state.last_checked_ms);
     if (t->state.last_checked_ms)
         json_kf64(j, "last_latency_ms", (double)t->state.last_latency_us / 1000);
     json_kint(j, "fail_count", t->state.fail_count);
-    json_ktime(j, "status_since", t->state.since_ms);
+    json_ktime(j, "since", t->state.since_ms);
     if (t->open) {
         json_kuint(j, "alert_id", t->open->id);
         json_kstr(j, "suppressed", suppression_name(t->open->suppressed));
@@ -120,7 +120,7 @@ void channel_json(const struct channel *ch, size_t waiting, struct json *j)
     json_kbool(j, "mention_all", ch->mention_all);
     put_config(j, "config", ch->config_json, ops ? ops->options : NULL);
     json_kstr(j, "source", ch->source == SOURCE_FILE ? "file" : "api");
-    json_kuint(j, "waiting", waiting);
+    json_kuint(j, "pending", waiting);
     json_ktime(j, "created_at", ch->created_ms);
     json_ktime(j, "updated_at", ch->updated_ms);
     json_end(j);

@@ -1,0 +1,146 @@
+/* Answers: JSON documents, and problems as RFC 9457 with a list of fields. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "api/api_priv.h"
+#include "base/clock.h"
+#include "base/str.h"
+
+static const char *title_of(int status)
+{
+    static const struct {
+        int status;
+        const char *title;
+    } titles[] = {
+        {400, "Bad Request"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {409, "Conflict"},
+        {413, "Content Too Large"},
+        {415, "Unsupported Media Type"},
+        {422, "Invalid"},
+        {429, "Too Many Requests"},
+        {501, "Not Built In"},
+        {502, "Bad Gateway"},
+        {503, "Not Available"},
+        {504, "Timeout"},
+    };
+    for (size_t i = 0; i < array_len(titles); i++)
+        if (titles[i].status == status)
+            return titles[i].title;
+    return "Internal Error";
+}
+
+static void put_problem(struct json *j, const struct problem *p)
+{
+    json_obj(j);
+    json_kstr(j, "field", p->field ? p->field : "");
+    json_kstr(j, "message", p->message);
+    if (p->file)
+        json_kstr(j, "file", p->file);
+    if (p->line) {
+        json_kuint(j, "line", p->line);
+        json_kuint(j, "column", p->column);
+    }
+    json_end(j);
+}
+
+void call_status(struct call *k, int status, const char *title, const char *detail)
+{
+    k->resp->status = status;
+    k->resp->content_type = "application/problem+json";
+    buf_clear(&k->resp->body);
+    struct json j = json_start(&k->resp->body);
+    json_obj(&j);
+    json_kstr(&j, "type", "about:blank");
+    json_kstr(&j, "title", title);
+    json_kint(&j, "status", status);
+    json_kstr(&j, "detail", detail);
+    if (k->problems.list.n) {
+        json_karr(&j, "errors");
+        vec_each (&k->problems.list, it)
+            put_problem(&j, it);
+        json_end(&j);
+    }
+    json_end(&j);
+}
+
+void call_fail(struct call *k, const struct err *err)
+{
+    int status = err_code_http(err->code);
+    if (status < 400 || status == 499)
+        status = 500;
+    call_status(k, status, title_of(status), err->msg);
+}
+
+void call_fail_code(struct call *k, enum err_code code, const char *fmt, ...)
+{
+    struct err err = {0};
+    char text[sizeof(err.msg)];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    err_set(&err, code, "%s", text);
+    call_fail(k, &err);
+}
+
+struct json call_json(struct call *k)
+{
+    buf_clear(&k->resp->body);
+    return json_start(&k->resp->body);
+}
+
+static bool is_json(const char *type)
+{
+    return type && (strncasecmp(type, "application/json", 16) == 0 ||
+                    strncasecmp(type, "application/merge-patch+json", 28) == 0);
+}
+
+struct node *call_body(struct call *k)
+{
+    struct err err = {0};
+    if (k->req->body.n == 0)
+        return node_map(k->arena);
+    if (!is_json(http_req_header(k->req, "Content-Type"))) {
+        call_status(k, 415, "Unsupported Media Type", "want Content-Type: application/json");
+        return NULL;
+    }
+    struct node *n = node_from_json(k->arena, k->req->body.p, k->req->body.n, &err);
+    if (n && n->kind == NODE_MAP)
+        return n;
+    if (n)
+        err_set(&err, ERR_MALFORMED, "got %s; want a JSON object", node_kind_name(n));
+    err.code = ERR_MALFORMED;
+    call_fail(k, &err);
+    return NULL;
+}
+
+int call_number(struct call *k, const char *name, uint64_t absent, uint64_t max, uint64_t *out)
+{
+    const char *text = http_req_query(k->req, name);
+    *out = absent;
+    if (!text)
+        return 0;
+    if (str_to_u64(str_of(text), out, NULL) == 0 && *out <= max)
+        return 0;
+    problem_add(&k->problems, NULL, name, "got \"%.40s\"; want a number up to %llu", text,
+                (unsigned long long)max);
+    call_fail_code(k, ERR_MALFORMED, "a query parameter is invalid");
+    return -1;
+}
+
+int call_time(struct call *k, const char *name, int64_t absent, int64_t *out)
+{
+    const char *text = http_req_query(k->req, name);
+    struct err err = {0};
+    *out = absent;
+    if (!text || time_parse(str_of(text), out, &err) == 0)
+        return 0;
+    problem_add(&k->problems, NULL, name, "%s", err.msg);
+    call_fail_code(k, ERR_MALFORMED, "a query parameter is invalid");
+    return -1;
+}

@@ -1,0 +1,207 @@
+/* From a request to its handler: who may ask (loopback names only, no cross-site changes), which route, which reader. */
+#include "api/api_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/str.h"
+#include "io/addr.h"
+#include "page/page.h"
+
+struct api *api_new(const struct api_options *opt, struct err *err)
+{
+    (void)err;
+    struct api *a = calloc(1, sizeof(*a));
+    must(a);
+    a->magic = API_MAGIC;
+    a->core = opt->core;
+    a->events = opt->events;
+    a->run_dir = strdup(opt->run_dir);
+    a->started_ms = opt->started_ms;
+    pthread_mutex_init(&a->lock, NULL);
+    return a;
+}
+
+void api_free(struct api *a)
+{
+    if (!a)
+        return;
+    check_magic(a, API_MAGIC);
+    for (int i = 0; i < a->n_readers; i++)
+        store_reader_close(&a->readers[i]);
+    pthread_mutex_destroy(&a->lock);
+    free(a->run_dir);
+    a->magic = 0;
+    free(a);
+}
+
+struct store_reader *reader_take(struct api *a, struct err *err)
+{
+    struct store_reader *r = NULL;
+    pthread_mutex_lock(&a->lock);
+    if (a->n_readers > 0)
+        r = a->readers[--a->n_readers];
+    pthread_mutex_unlock(&a->lock);
+    return r ? r : store_reader_open(core_store(a->core), err);
+}
+
+void reader_give(struct api *a, struct store_reader *r)
+{
+    if (!r)
+        return;
+    pthread_mutex_lock(&a->lock);
+    bool kept = a->n_readers < API_READERS;
+    if (kept)
+        a->readers[a->n_readers++] = r;
+    pthread_mutex_unlock(&a->lock);
+    if (!kept)
+        store_reader_close(&r);
+}
+
+void on_core(struct call *k, void (*fn)(void *arg), void *arg)
+{
+    loop_call(core_loop(k->api->core), fn, arg);
+}
+
+int call_wait(struct call *k, struct waiter *w, int64_t timeout_ms, struct buf *out)
+{
+    struct err err = {0};
+    int rc = waiter_wait(w, timeout_ms, out, &err);
+    if (rc != 0)
+        call_fail(k, &err);
+    return rc;
+}
+
+/* --- routing --- */
+
+/* 1 and the parameters when the path fits the pattern. */
+static bool fits(const char *pattern, const char *path, struct call *k)
+{
+    while (*pattern) {
+        if (*pattern == '*') {
+            k->path = path;
+            return true;
+        }
+        if (strncmp(pattern, "{id}", 4) == 0) {
+            size_t n = strcspn(path, "/");
+            if (n == 0 || n > 20 || str_to_u64((struct str){path, n}, &k->id, NULL) != 0)
+                return false;
+            pattern += 4;
+            path += n;
+            continue;
+        }
+        if (*pattern++ != *path++)
+            return false;
+    }
+    return *path == '\0';
+}
+
+static bool same_method(const char *route, const char *asked)
+{
+    return strcmp(route, asked) == 0 || (strcmp(route, "GET") == 0 && strcmp(asked, "HEAD") == 0);
+}
+
+static const char *allowed_methods(struct call *k, const char *path)
+{
+    struct buf list = BUF_INIT(200);
+    for (const struct route *r = api_routes; r->method; r++)
+        if (r->pattern[1] != '*' && fits(r->pattern, path, k))
+            buf_printf(&list, "%s%s", list.len ? ", " : "", r->method);
+    const char *text = arena_strndup(k->arena, list.data ? list.data : "", list.len);
+    buf_done(&list);
+    return text;
+}
+
+static const struct route *find_route(struct call *k, const char *method, const char *path)
+{
+    for (const struct route *r = api_routes; r->method; r++)
+        if (same_method(r->method, method) && fits(r->pattern, path, k))
+            return r;
+    return NULL;
+}
+
+/* --- who may ask --- */
+
+/* Until there is access control a web page elsewhere must not reach us through the browser: by a name that resolves to
+ * loopback (DNS rebinding), or by a request across sites. */
+static bool host_is_ours(struct call *k, const char *host)
+{
+    char name[256];
+    uint16_t port = 0;
+    struct addr ip;
+    if (!host || hostport_parse(host, name, sizeof(name), &port, NULL) != 0)
+        return false;
+    if (strcasecmp(name, "localhost") == 0 || strcasecmp(name, "belfry") == 0)
+        return true;
+    if (addr_parse_ip(name, 0, &ip))
+        return true;
+    const char *url = core_config(k->api->core)->server.public_url;
+    const char *ours = url ? strstr(url, "://") : NULL;
+    size_t n = strlen(name);
+    return ours && strncasecmp(ours + 3, name, n) == 0 && strchr(":/", ours[3 + n]);
+}
+
+static bool from_another_site(const struct http_req *req)
+{
+    const char *site = http_req_header(req, "Sec-Fetch-Site"),
+               *origin = http_req_header(req, "Origin");
+    const char *host = http_req_header(req, "Host");
+    if (site && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0)
+        return true;
+    const char *name = origin ? strstr(origin, "://") : NULL;
+    return origin && (!name || !host || strcasecmp(name + 3, host) != 0);
+}
+
+static bool refused(struct call *k, const struct route *r)
+{
+    if (k->req->over_unix)
+        return false;
+    if (!host_is_ours(k, http_req_header(k->req, "Host"))) {
+        call_status(k, 403, "Forbidden",
+                    "this Host name is not Belfry's; use localhost or server.public_url");
+        return true;
+    }
+    if (r->scope == SCOPE_WRITE && from_another_site(k->req)) {
+        call_status(k, 403, "Forbidden", "changes from pages of another site are refused");
+        return true;
+    }
+    return false;
+}
+
+static void handle(struct call *k)
+{
+    const char *method = k->req->method, *path = k->req->path;
+    bool known = same_method("GET", method) || strcmp(method, "POST") == 0 ||
+                 strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0 ||
+                 strcmp(method, "DELETE") == 0;
+    const struct route *r = known ? find_route(k, method, path) : NULL;
+    const char *allowed = !r || r->pattern[1] == '*' ? allowed_methods(k, path) : "";
+    if (*allowed && (!r || r->pattern[1] == '*')) {
+        http_resp_header(k->resp, "Allow", allowed);
+        call_status(k, 405, "Method Not Allowed",
+                    arena_printf(k->arena, "%s allows %s", path, allowed));
+    } else if (!r) {
+        call_status(k, 404, "Not Found",
+                    arena_printf(k->arena, "there is nothing at %.200s", path));
+    } else if (!refused(k, r)) {
+        if (r->success)
+            k->resp->status = r->success;
+        r->handle(k);
+    }
+}
+
+void api_handle(void *ctx, const struct http_req *req, struct http_resp *resp)
+{
+    struct api *a = ctx;
+    check_magic(a, API_MAGIC);
+    struct call k = {.api = a, .req = req, .resp = resp, .arena = req->arena, .path = ""};
+    problems_init(&k.problems, req->arena);
+    buf_init(&resp->body, 512 << 20);
+    http_resp_header(resp, "X-Content-Type-Options", "nosniff");
+    http_resp_header(resp, "Referrer-Policy", "no-referrer");
+    http_resp_header(resp, "Content-Security-Policy", PAGE_CONTENT_POLICY);
+    handle(&k);
+    problems_done(&k.problems);
+}

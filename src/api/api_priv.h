@@ -1,0 +1,135 @@
+/* Inside of the API: one request, the routing table, and what handlers share. Everything runs on a thread of the HTTP
+ * server; only the small functions given to on_core() run on the core's loop. */
+#ifndef API_API_PRIV_H
+#define API_API_PRIV_H
+
+#include <pthread.h>
+
+#include "api/api.h"
+#include "base/json.h"
+#include "config/option.h"
+#include "core/resources.h"
+#include "store/store.h"
+
+#define API_READERS        8
+#define API_LIST_LIMIT     100
+#define API_LIST_LIMIT_MAX 1000
+#define API_COMMIT_WAIT_MS 10000
+
+struct api {
+    uint32_t magic;
+    struct core *core;
+    struct sse_hub *events;
+    char *run_dir;
+    int64_t started_ms;
+    pthread_mutex_t lock; /* guards readers, n_readers */
+    struct store_reader *readers[API_READERS];
+    int n_readers;
+};
+#define API_MAGIC 0xbe1f0a91u
+
+/* One request being answered. */
+struct call {
+    struct api *api;
+    const struct http_req *req;
+    struct http_resp *resp;
+    struct arena *arena;
+    const char *path; /* tail of a route that ends in "*" */
+    uint64_t id;      /* of "{id}" */
+    struct problems problems;
+};
+
+enum route_scope { SCOPE_READ, SCOPE_WRITE, SCOPE_OPEN }; /* OPEN: needs no right at all */
+
+struct route {
+    const char *method;
+    const char *pattern; /* "/api/v1/targets/{id}/results"; a last "*" takes the rest */
+    void (*handle)(struct call *k);
+    const struct option *body; /* option table of the request's document; NULL: none */
+    const char *tag;           /* of the OpenAPI document; NULL: not in it */
+    struct text2 summary;
+    int success; /* status of success; 0: 200 */
+    enum route_scope scope;
+    const char *query; /* names of query parameters, space-separated */
+};
+extern const struct route api_routes[]; /* ended by method NULL */
+
+/* --- answering --- */
+void call_fail(struct call *k, const struct err *err); /* problem+json with k->problems' fields */
+void call_fail_code(struct call *k, enum err_code code, const char *fmt, ...) printf_like(3, 4);
+void call_status(struct call *k, int status, const char *title,
+                 const char *detail);  /* other statuses */
+struct json call_json(struct call *k); /* starts the answer's document */
+
+/* --- asking --- */
+/* The request's JSON document, a map. NULL: answered already (415, 400). An empty body is an empty map. */
+struct node *call_body(struct call *k);
+/* A query parameter as number; `absent` when it is not there. -1: answered already. */
+int call_number(struct call *k, const char *name, uint64_t absent, uint64_t max, uint64_t *out);
+/* RFC 3339 or Unix seconds; `absent` when it is not there. */
+int call_time(struct call *k, const char *name, int64_t absent, int64_t *out);
+
+/* --- core and store --- */
+/* Runs fn on the core's loop and waits for its end. fn may use k freely. */
+void on_core(struct call *k, void (*fn)(void *arg), void *arg);
+struct store_reader *reader_take(struct api *a, struct err *err);
+void reader_give(struct api *a, struct store_reader *r);
+/* Waits for a commit or an answer; on failure the problem is answered and -1 returned. out may be NULL. */
+int call_wait(struct call *k, struct waiter *w, int64_t timeout_ms, struct buf *out);
+
+/* --- handlers, by file --- */
+void targets_list(struct call *k);
+void targets_create(struct call *k);
+void targets_get(struct call *k);
+void targets_replace(struct call *k);
+void targets_patch(struct call *k);
+void targets_delete(struct call *k);
+void targets_check(struct call *k);
+void targets_try(struct call *k);
+void targets_results(struct call *k);
+void targets_graph(struct call *k);
+void groups_list(struct call *k);
+void probers_list(struct call *k);
+void channels_list(struct call *k);
+void channels_types(struct call *k);
+void channels_create(struct call *k);
+void channels_get(struct call *k);
+void channels_replace(struct call *k);
+void channels_patch(struct call *k);
+void channels_delete(struct call *k);
+void channels_test(struct call *k);
+void channels_test_draft(struct call *k);
+void channels_deliveries(struct call *k);
+void channels_preview(struct call *k);
+void alerts_list(struct call *k);
+void alerts_get(struct call *k);
+void maintenances_list(struct call *k);
+void maintenances_create(struct call *k);
+void maintenances_get(struct call *k);
+void maintenances_patch(struct call *k);
+void maintenances_delete(struct call *k);
+void nodes_list(struct call *k);
+void events_stream(struct call *k);
+void openapi_document(struct call *k);
+void metrics_text(struct call *k);
+void health_all(struct call *k);
+void health_ready(struct call *k);
+void health_live(struct call *k);
+void admin_healthy(struct call *k);
+void admin_ready(struct call *k);
+void admin_reload(struct call *k);
+void page_serve(struct call *k);
+
+/* --- documents (target_doc.c, channel_doc.c) --- */
+extern const struct option target_doc_options[];
+extern const struct option channel_doc_options[];
+extern const struct option maintenance_doc_options[];
+extern const struct option try_doc_options[];
+/* Binds a document to a target; *config is its prober configuration. old: masks and what is absent come from it
+ * (PATCH); NULL for a new one. Strings borrow from the arena. -1: problems were added. */
+int target_from_doc(struct call *k, const struct node *doc, const struct core_target *old,
+                    struct target *out, struct node **config);
+int channel_from_doc(struct call *k, const struct node *doc, const struct channel *old,
+                     struct channel *out);
+
+#endif

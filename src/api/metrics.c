@@ -1,0 +1,217 @@
+/* /metrics: every target's last result in blackbox_exporter's names, and Belfry itself as belfry_*. Text 0.0.4, or
+ * OpenMetrics 1.0 when the scraper accepts it.
+ *
+ * The exposition wants a family's lines together, and a target's result carries many families: lines are collected
+ * family by family in one pass over the targets. */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "api/api_priv.h"
+#include "api/metrics_self.h"
+#include "base/map.h"
+#include "base/str.h"
+
+#define FAMILY_MAX   (256u << 20)
+#define FAMILIES_MAX 512
+
+struct family {
+    const char *name;
+    struct buf lines;
+};
+
+struct exposition {
+    struct call *call;
+    bool openmetrics;
+    struct map_str *by_name;
+    vec_of(struct family *) families;
+    struct buf labels; /* of the target at hand */
+    struct arena *scratch;
+};
+
+void metrics_escape(struct buf *out, const char *s)
+{
+    for (; *s; s++) {
+        if (*s == '\\' || *s == '"')
+            buf_putc(out, '\\');
+        if (*s == '\n')
+            buf_puts(out, "\\n");
+        else
+            buf_putc(out, *s);
+    }
+}
+
+/* Label names are [a-zA-Z_][a-zA-Z0-9_]*; whatever else a person wrote becomes "_". */
+void metrics_label_name(struct buf *out, const char *s)
+{
+    if (*s >= '0' && *s <= '9')
+        buf_putc(out, '_');
+    for (; *s; s++) {
+        bool good = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') ||
+                    (*s >= '0' && *s <= '9') || *s == '_';
+        buf_putc(out, good ? *s : '_');
+    }
+}
+
+static void put_label(struct buf *out, const char *name, const char *value)
+{
+    if (out->len)
+        buf_putc(out, ',');
+    metrics_label_name(out, name);
+    buf_puts(out, "=\"");
+    metrics_escape(out, value);
+    buf_putc(out, '"');
+}
+
+static void target_labels(struct buf *out, const struct core_target *v)
+{
+    static const char *const ours[] = {"target", "group", "type", "instance", "phase"};
+    const struct target *t = v->target;
+    buf_clear(out);
+    put_label(out, "target", t->name);
+    put_label(out, "group", t->group);
+    put_label(out, "type", t->type);
+    put_label(out, "instance", v->instance);
+    for (uint32_t i = 0; i < t->n_labels; i++) {
+        bool clash = false;
+        for (size_t o = 0; o < array_len(ours); o++)
+            clash = clash || strcmp(ours[o], t->labels[i].name) == 0;
+        if (!clash)
+            put_label(out, t->labels[i].name, t->labels[i].value);
+    }
+}
+
+static struct family *family_of(struct exposition *e, const char *name)
+{
+    struct family *f = map_str_get(e->by_name, name, strlen(name));
+    if (f || e->families.n >= FAMILIES_MAX)
+        return f;
+    f = arena_new_of(e->call->arena, struct family);
+    f->name = arena_strdup(e->call->arena, name);
+    buf_init(&f->lines, FAMILY_MAX);
+    map_str_put(e->by_name, f->name, strlen(f->name), f);
+    vec_push(&e->families, f);
+    return f;
+}
+
+static void put_metric(struct exposition *e, const struct metric *m)
+{
+    struct family *f = m->is_text ? NULL : family_of(e, m->name);
+    if (!f)
+        return;
+    buf_puts(&f->lines, m->name);
+    buf_putc(&f->lines, '{');
+    buf_add(&f->lines, e->labels.data, e->labels.len);
+    if (m->label) {
+        buf_putc(&f->lines, ',');
+        metrics_label_name(&f->lines, m->label);
+        buf_puts(&f->lines, "=\"");
+        metrics_escape(&f->lines, m->label_value);
+        buf_putc(&f->lines, '"');
+    }
+    buf_puts(&f->lines, "} ");
+    buf_add_f64(&f->lines, m->num);
+    buf_putc(&f->lines, '\n');
+}
+
+static void put_state(struct exposition *e, const struct core_target *v)
+{
+    const struct metric rows[] = {
+        {.name = "belfry_target_up", .num = v->state.status != TARGET_UNHEALTHY},
+        {.name = "belfry_target_degraded", .num = v->state.degraded},
+        {.name = "belfry_target_fail_count", .num = v->state.fail_count},
+        {.name = "belfry_target_last_checked_timestamp_seconds",
+         .num = (double)v->state.last_checked_ms / 1000},
+    };
+    for (size_t i = 0; i < array_len(rows); i++)
+        put_metric(e, &rows[i]);
+}
+
+static bool one_target(void *arg, const struct core_target *v)
+{
+    struct exposition *e = arg;
+    struct err err = {0};
+    if (!v->last_result || !v->target->enabled)
+        return true;
+    target_labels(&e->labels, v);
+    struct result *r = arena_new_of(e->scratch, struct result);
+    if (result_decode(v->last_result, v->last_result_n, e->scratch, r, &err) == 0) {
+        for (int i = 0; i < r->n_metrics; i++)
+            put_metric(e, &r->metrics[i]);
+        put_state(e, v);
+    }
+    arena_reset(e->scratch);
+    return true;
+}
+
+static void targets_on_core(void *arg)
+{
+    struct exposition *e = arg;
+    core_targets_each(e->call->api->core, 0, one_target, e);
+}
+
+void metrics_header(struct buf *out, const char *name, const char *type, const char *help)
+{
+    if (help && *help)
+        buf_printf(out, "# HELP %s %s\n", name, help);
+    buf_printf(out, "# TYPE %s %s\n", name, type);
+}
+
+static const char *help_of(const char *name)
+{
+    static const struct {
+        const char *name, *help;
+    } helps[] = {
+        {"probe_success", "Whether the probe succeeded."},
+        {"probe_duration_seconds", "How long the probe took."},
+        {"probe_dns_lookup_time_seconds", "Time of resolving the name."},
+        {"probe_http_status_code", "Status code of the answer."},
+        {"probe_http_duration_seconds", "Duration of a phase of the request, over all redirects."},
+        {"probe_http_content_length", "Length of the content by its header, -1 unknown."},
+        {"probe_http_redirects", "Number of redirects."},
+        {"probe_http_ssl", "Whether TLS was used at the end."},
+        {"probe_http_version", "Version of HTTP of the answer."},
+        {"probe_ip_protocol", "IP protocol used, 4 or 6."},
+        {"probe_ip_addr_hash", "Hash of the address used; changes with it."},
+        {"probe_ssl_earliest_cert_expiry",
+         "Earliest end of a certificate in the chain, Unix time."},
+        {"probe_icmp_duration_seconds", "Duration of a phase of the echo."},
+        {"belfry_target_up", "0 while the target is down (its threshold was reached)."},
+        {"belfry_target_degraded", "1 while the target works with warnings."},
+        {"belfry_target_fail_count", "Consecutive failures."},
+    };
+    for (size_t i = 0; i < array_len(helps); i++)
+        if (strcmp(helps[i].name, name) == 0)
+            return helps[i].help;
+    return "";
+}
+
+static void write_families(struct exposition *e, struct buf *out)
+{
+    vec_each (&e->families, it) {
+        struct family *f = *it;
+        metrics_header(out, f->name, "gauge", help_of(f->name));
+        buf_add(out, f->lines.data ? f->lines.data : "", f->lines.len);
+        buf_done(&f->lines);
+    }
+}
+
+void metrics_text(struct call *k)
+{
+    const char *accept = http_req_header(k->req, "Accept");
+    struct exposition e = {.call = k, .by_name = map_str_new(), .scratch = arena_new()};
+    e.openmetrics = accept && strcasestr(accept, "application/openmetrics-text");
+    buf_init(&e.labels, 65536);
+    on_core(k, targets_on_core, &e);
+    write_families(&e, &k->resp->body);
+    metrics_self(k, &k->resp->body, e.openmetrics);
+    if (e.openmetrics)
+        buf_puts(&k->resp->body, "# EOF\n");
+    k->resp->content_type = e.openmetrics
+                                ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                                : "text/plain; version=0.0.4; charset=utf-8";
+    buf_done(&e.labels);
+    arena_free(e.scratch);
+    vec_done(&e.families);
+    map_str_free(e.by_name);
+}

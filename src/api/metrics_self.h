@@ -1,0 +1,14 @@
+/* Belfry's own metrics, belfry_*: what it does, how full its queues are, what its limits are. */
+#ifndef API_METRICS_SELF_H
+#define API_METRICS_SELF_H
+
+#include "api/api_priv.h"
+
+void metrics_self(struct call *k, struct buf *out, bool openmetrics);
+
+/* metrics.c */
+void metrics_escape(struct buf *out, const char *s);
+void metrics_label_name(struct buf *out, const char *s);
+void metrics_header(struct buf *out, const char *name, const char *type, const char *help);
+
+#endif

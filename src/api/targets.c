@@ -1,0 +1,499 @@
+/* /api/v1/targets: what is watched. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/api_priv.h"
+#include "base/clock.h"
+#include "base/str.h"
+#include "probe/prober.h"
+
+static void not_found(struct call *k)
+{
+    call_fail_code(k, ERR_NOT_FOUND, "no target has the id %llu", (unsigned long long)k->id);
+}
+
+/* --- list --- */
+
+struct list {
+    struct call *call;
+    struct json json;
+    const char *q, *status, *group, *type, *source, *label, *label_value, *enabled;
+    uint64_t limit, after, last_id, total, recent;
+    uint64_t *ids; /* on this page, for their recent results */
+    uint64_t listed;
+    bool more;
+};
+
+static bool contains_folded(const char *text, const char *q)
+{
+    return text && strcasestr(text, q) != NULL;
+}
+
+static bool label_fits(const struct list *l, const struct target *t)
+{
+    for (uint32_t i = 0; i < t->n_labels; i++)
+        if (strcmp(t->labels[i].name, l->label) == 0)
+            return !l->label_value || strcmp(t->labels[i].value, l->label_value) == 0;
+    return false;
+}
+
+static bool wanted(const struct list *l, const struct core_target *v)
+{
+    const struct target *t = v->target;
+    bool degraded = v->state.status == TARGET_HEALTHY && v->state.degraded;
+    if (l->group && strcmp(t->group, l->group) != 0)
+        return false;
+    if (l->type && strcmp(t->type, l->type) != 0)
+        return false;
+    if (l->source && strcmp(l->source, t->source == SOURCE_FILE ? "file" : "api") != 0)
+        return false;
+    if (l->enabled && (strcmp(l->enabled, "true") == 0) != t->enabled)
+        return false;
+    if (l->status && strcmp(l->status, "degraded") == 0 && !degraded)
+        return false;
+    if (l->status && strcmp(l->status, "degraded") != 0 &&
+        strcmp(l->status, target_status_name(v->state.status)) != 0)
+        return false;
+    if (l->label && !label_fits(l, t))
+        return false;
+    return !l->q || contains_folded(t->name, l->q) || contains_folded(v->instance, l->q) ||
+           contains_folded(t->group, l->q);
+}
+
+static bool list_one(void *arg, const struct core_target *v)
+{
+    struct list *l = arg;
+    if (!wanted(l, v))
+        return true;
+    l->total++;
+    if (v->target->id <= l->after)
+        return true;
+    if (l->listed == l->limit) {
+        l->more = true;
+        return true; /* only counted */
+    }
+    target_json(v, &l->json);
+    l->ids[l->listed++] = v->target->id;
+    l->last_id = v->target->id;
+    return true;
+}
+
+static void list_on_core(void *arg)
+{
+    struct list *l = arg;
+    core_targets_each(l->call->api->core, 0, list_one, l);
+}
+
+static int list_query(struct call *k, struct list *l)
+{
+    const char *label = http_req_query(k->req, "label");
+    *l = (struct list){
+        .call = k,
+        .q = http_req_query(k->req, "q"),
+        .status = http_req_query(k->req, "status"),
+        .group = http_req_query(k->req, "group"),
+        .type = http_req_query(k->req, "type"),
+        .source = http_req_query(k->req, "source"),
+        .enabled = http_req_query(k->req, "enabled"),
+    };
+    if (label) { /* name=value, or name alone */
+        char *copy = arena_strdup(k->arena, label), *eq = strchr(copy, '=');
+        if (eq)
+            *eq = '\0';
+        l->label = copy;
+        l->label_value = eq ? eq + 1 : NULL;
+    }
+    if (call_number(k, "limit", API_LIST_LIMIT, API_LIST_LIMIT_MAX * 10, &l->limit) != 0 ||
+        call_number(k, "cursor", 0, UINT64_MAX, &l->after) != 0 ||
+        call_number(k, "recent", 0, 100, &l->recent) != 0)
+        return -1;
+    l->ids = arena_array_of(k->arena, uint64_t, l->limit + 1);
+    return 0;
+}
+
+static void put_beat(void *arg, const struct stored_result *row)
+{
+    struct json *j = arg;
+    json_obj(j);
+    json_kbool(j, "success", row->success);
+    json_kf64(j, "latency_ms", (double)row->latency_us / 1000);
+    json_kstr(j, "message", row->message);
+    json_ktime(j, "checked_at", row->checked_ms);
+    json_end(j);
+}
+
+/* {"recent":{"7":[…]}} beside the items: heartbeat bars without a request a target. */
+static void put_recent(struct call *k, struct list *l)
+{
+    struct err err = {0};
+    struct store_reader *r = l->recent ? reader_take(k->api, &err) : NULL;
+    if (!r)
+        return;
+    json_kobj(&l->json, "recent");
+    for (uint64_t i = 0; i < l->listed; i++) {
+        char key[24];
+        snprintf(key, sizeof(key), "%llu", (unsigned long long)l->ids[i]);
+        json_karr(&l->json, key);
+        store_recent(r, l->ids[i], (uint32_t)l->recent, put_beat, &l->json, &err);
+        json_end(&l->json);
+    }
+    json_end(&l->json);
+    reader_give(k->api, r);
+}
+
+void targets_list(struct call *k)
+{
+    struct list l;
+    if (list_query(k, &l) != 0)
+        return;
+    l.json = call_json(k);
+    json_obj(&l.json);
+    json_karr(&l.json, "items");
+    on_core(k, list_on_core, &l);
+    json_end(&l.json);
+    json_kuint(&l.json, "total", l.total);
+    json_key(&l.json, "next");
+    if (l.more) {
+        char cursor[24];
+        snprintf(cursor, sizeof(cursor), "%llu", (unsigned long long)l.last_id);
+        json_str(&l.json, cursor);
+    } else {
+        json_nil(&l.json);
+    }
+    put_recent(k, &l);
+    json_end(&l.json);
+}
+
+/* --- one --- */
+
+static void get_on_core(void *arg)
+{
+    struct call *k = arg;
+    struct core_target v;
+    if (!core_target_get(k->api->core, k->id, &v)) {
+        not_found(k);
+        return;
+    }
+    struct json j = call_json(k);
+    target_json(&v, &j);
+}
+
+void targets_get(struct call *k)
+{
+    on_core(k, get_on_core, k);
+}
+
+struct change {
+    struct call *call;
+    const struct node *doc;
+    struct waiter *waiter;
+    struct err err;
+    int rc;
+    bool enabled_only, enabled;
+};
+
+static void put_on_core(void *arg)
+{
+    struct change *c = arg;
+    struct call *k = c->call;
+    struct core_target old;
+    struct target t = {0};
+    struct node *config = NULL;
+    bool have = k->id && core_target_get(k->api->core, k->id, &old);
+    if (k->id && !have) {
+        c->rc =
+            err_set(&c->err, ERR_NOT_FOUND, "no target has the id %llu", (unsigned long long)k->id);
+        return;
+    }
+    c->rc = target_from_doc(k, c->doc, have ? &old : NULL, &t, &config);
+    if (c->rc != 0) {
+        err_set(&c->err, ERR_INVALID, "%zu field%s invalid", k->problems.list.n,
+                k->problems.list.n == 1 ? " is" : "s are");
+        return;
+    }
+    t.id = k->id;
+    uint64_t id = 0;
+    c->rc = core_target_put(k->api->core, &t, config, &k->problems, c->waiter, &id, &c->err);
+    if (c->rc == 0)
+        k->id = id;
+}
+
+/* {"enabled":…} alone: allowed for targets of the file too. */
+static bool only_enabled(struct change *c)
+{
+    const struct node *n = node_get(c->doc, "enabled");
+    if (c->doc->count != 1 || !n || n->kind != NODE_BOOL)
+        return false;
+    c->enabled = n->flag;
+    return true;
+}
+
+static void enable_on_core(void *arg)
+{
+    struct change *c = arg;
+    c->rc = core_target_enable(c->call->api->core, c->call->id, c->enabled, c->waiter, &c->err);
+}
+
+static void delete_on_core(void *arg)
+{
+    struct change *c = arg;
+    c->rc = core_target_del(c->call->api->core, c->call->id, c->waiter, &c->err);
+}
+
+static bool changed(struct call *k, struct change *c, void (*fn)(void *arg))
+{
+    c->waiter = waiter_new();
+    on_core(k, fn, c);
+    bool good = c->rc == 0;
+    if (!good)
+        call_fail(k, &c->err);
+    else
+        good = call_wait(k, c->waiter, API_COMMIT_WAIT_MS, NULL) == 0;
+    waiter_unref(c->waiter);
+    return good;
+}
+
+static void put(struct call *k)
+{
+    int success = k->resp->status;
+    struct change c = {.call = k, .doc = call_body(k)};
+    if (!c.doc)
+        return;
+    bool enable = strcmp(k->req->method, "PATCH") == 0 && only_enabled(&c);
+    if (!changed(k, &c, enable ? enable_on_core : put_on_core))
+        return;
+    on_core(k, get_on_core, k);
+    k->resp->status = success;
+    http_resp_header(k->resp, "Location",
+                     arena_printf(k->arena, "/api/v1/targets/%llu", (unsigned long long)k->id));
+}
+
+void targets_create(struct call *k)
+{
+    put(k);
+}
+
+void targets_replace(struct call *k)
+{
+    put(k);
+}
+
+void targets_patch(struct call *k)
+{
+    put(k);
+}
+
+void targets_delete(struct call *k)
+{
+    struct change c = {.call = k};
+    changed(k, &c, delete_on_core);
+}
+
+/* --- probing now --- */
+
+struct probing {
+    struct call *call;
+    const struct node *doc;
+    struct waiter *waiter;
+    int64_t patience_ms;
+    struct err err;
+    int rc;
+};
+
+static int64_t patience_of(const struct target *t)
+{
+    int64_t burst = t->burst.times > 1 ? (t->burst.times - 1) * t->burst.delta_ms : 0;
+    return t->timeout_ms * (t->attempts > 0 ? t->attempts : 1) + burst + 3000;
+}
+
+static void check_on_core(void *arg)
+{
+    struct probing *p = arg;
+    struct call *k = p->call;
+    struct core_target v;
+    p->rc = core_check(k->api->core, k->id, p->waiter, &p->err);
+    if (core_target_get(k->api->core, k->id, &v))
+        p->patience_ms = patience_of(v.target);
+}
+
+static void try_on_core(void *arg)
+{
+    struct probing *p = arg;
+    struct call *k = p->call;
+    const struct node *of = node_get(p->doc, "target_id");
+    struct core_target old;
+    bool have =
+        of && of->kind == NODE_INT && core_target_get(k->api->core, (uint64_t)of->num, &old);
+    struct node *doc = node_map(k->arena), *config = NULL;
+    static const char *const kept[] = {"type", "url", "config", "timeout_seconds"};
+    for (size_t i = 0; i < array_len(kept); i++)
+        if (node_get(p->doc, kept[i]))
+            node_put(doc, k->arena, kept[i], node_copy(k->arena, node_get(p->doc, kept[i])));
+    node_put(doc, k->arena, "name", node_text(k->arena, "try"));
+    struct target t = {0};
+    if (target_from_doc(k, doc, have ? &old : NULL, &t, &config) != 0) {
+        p->rc = err_set(&p->err, ERR_INVALID, "the settings are invalid");
+        return;
+    }
+    t.interval_ms = t.timeout_ms;
+    p->patience_ms = patience_of(&t);
+    p->rc = core_try(k->api->core, &t, config, &k->problems, p->waiter, &p->err);
+}
+
+static void answer_result(struct call *k, const struct buf *record)
+{
+    struct err err = {0};
+    struct result *r = arena_new_of(k->arena, struct result);
+    if (result_decode(record->data, record->len, k->arena, r, &err) != 0) {
+        call_fail(k, &err);
+        return;
+    }
+    struct json j = call_json(k);
+    result_json(r, &j);
+}
+
+static void probe(struct call *k, struct probing *p, void (*fn)(void *arg))
+{
+    struct buf record = BUF_INIT(1 << 20);
+    p->waiter = waiter_new();
+    on_core(k, fn, p);
+    if (p->rc != 0)
+        call_fail(k, &p->err);
+    else if (call_wait(k, p->waiter, p->patience_ms, &record) == 0)
+        answer_result(k, &record);
+    waiter_unref(p->waiter);
+    buf_done(&record);
+}
+
+void targets_check(struct call *k)
+{
+    struct probing p = {.call = k};
+    probe(k, &p, check_on_core);
+}
+
+void targets_try(struct call *k)
+{
+    struct probing p = {.call = k, .doc = call_body(k)};
+    if (p.doc)
+        probe(k, &p, try_on_core);
+}
+
+/* --- history --- */
+
+static void exists_on_core(void *arg)
+{
+    struct call *k = arg;
+    struct core_target v;
+    if (!core_target_get(k->api->core, k->id, &v))
+        k->id = 0;
+}
+
+static bool exists(struct call *k)
+{
+    uint64_t id = k->id;
+    on_core(k, exists_on_core, k);
+    if (k->id)
+        return true;
+    k->id = id;
+    not_found(k);
+    return false;
+}
+
+struct rows {
+    struct json json;
+    uint64_t n, last_id;
+};
+
+static void put_row(void *arg, const struct stored_result *row)
+{
+    struct rows *r = arg;
+    struct json *j = &r->json;
+    json_obj(j);
+    json_kuint(j, "id", row->id);
+    json_kuint(j, "target_id", row->target_id);
+    json_kbool(j, "success", row->success);
+    json_kf64(j, "latency_ms", (double)row->latency_us / 1000);
+    json_kstr(j, "message", row->message);
+    json_key(j, "metrics");
+    json_raw(j, row->metrics_json, strlen(row->metrics_json));
+    json_key(j, "warnings");
+    json_raw(j, row->warnings_json, strlen(row->warnings_json));
+    json_kstr(j, "address", row->address);
+    json_ktime(j, "checked_at", row->checked_ms);
+    json_end(j);
+    r->n++;
+    r->last_id = row->id;
+}
+
+void targets_results(struct call *k)
+{
+    struct results_query q = {.target_id = k->id,
+                              .failures_only = http_req_query(k->req, "failures") != NULL};
+    uint64_t limit;
+    struct err err = {0};
+    if (!exists(k) || call_number(k, "limit", API_LIST_LIMIT, API_LIST_LIMIT_MAX, &limit) != 0 ||
+        call_number(k, "cursor", 0, UINT64_MAX, &q.before_id) != 0 ||
+        call_time(k, "since", 0, &q.since_ms) != 0 || call_time(k, "until", 0, &q.until_ms) != 0)
+        return;
+    q.limit = (uint32_t)limit;
+    struct store_reader *r = reader_take(k->api, &err);
+    struct rows rows = {.json = call_json(k)};
+    json_obj(&rows.json);
+    json_karr(&rows.json, "items");
+    if (!r || store_results(r, &q, put_row, &rows, &err) != 0) {
+        reader_give(k->api, r);
+        call_fail(k, &err);
+        return;
+    }
+    reader_give(k->api, r);
+    json_end(&rows.json);
+    json_kuint(&rows.json, "total", rows.n);
+    json_key(&rows.json, "next");
+    if (rows.n == limit && limit > 0)
+        json_str(&rows.json, arena_printf(k->arena, "%llu", (unsigned long long)rows.last_id));
+    else
+        json_nil(&rows.json);
+    json_end(&rows.json);
+}
+
+static void put_series(struct json *j, const char *key, const double *at, uint64_t n)
+{
+    json_karr(j, key);
+    for (uint64_t i = 0; i < n; i++)
+        json_f64(j, at[i]); /* NaN → null */
+    json_end(j);
+}
+
+void targets_graph(struct call *k)
+{
+    int64_t since, until, now = clock_wall_ms();
+    uint64_t points;
+    struct err err = {0};
+    if (!exists(k) || call_time(k, "until", now, &until) != 0 ||
+        call_time(k, "since", until - INT64_C(86400000), &since) != 0 ||
+        call_number(k, "points", 300, 2000, &points) != 0)
+        return;
+    if (since >= until || points == 0) {
+        call_fail_code(k, ERR_MALFORMED, "want since before until, and at least one point");
+        return;
+    }
+    double *latency = arena_array_of(k->arena, double, points),
+           *success = arena_array_of(k->arena, double, points);
+    struct store_reader *r = reader_take(k->api, &err);
+    int rc = r ? store_graph(r, k->id, since, until, (uint32_t)points, latency, success, &err) : -1;
+    reader_give(k->api, r);
+    if (rc != 0) {
+        call_fail(k, &err);
+        return;
+    }
+    struct json j = call_json(k);
+    json_obj(&j);
+    json_karr(&j, "t");
+    for (uint64_t i = 0; i < points; i++)
+        json_int(&j, (since + (until - since) * (int64_t)i / (int64_t)points) / 1000);
+    json_end(&j);
+    put_series(&j, "latency_ms", latency, points);
+    put_series(&j, "success", success, points);
+    json_end(&j);
+}

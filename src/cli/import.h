@@ -1,0 +1,36 @@
+/* Importers: what people had before becomes a belfry.yaml. Each reads a directory or file and
+ * writes a configuration that loads, with comments that tell where every value came from. They read
+ * files only; any process.
+ *
+ * problems get what was left out or changed: to be shown, none of it is fatal. -1 with *err when
+ * there is nothing to import (no such file, text that cannot be parsed). */
+#ifndef CLI_IMPORT_H
+#define CLI_IMPORT_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "config/option.h"
+
+/* The WAF monitor (seed 000): DIR or DIR/conf with global.json, groupN.json, targets_groupN.txt. */
+int import_waf(const char *path, struct buf *yaml, struct problems *p, struct err *err);
+
+/* connection_monitor (seed 003): conf.ini or a directory that has it; urlInput.txt, the trigger
+ * template. */
+int import_connmon(const char *path, struct buf *yaml, struct problems *p, struct err *err);
+
+/* The same from texts in memory, for tests and fuzzing. Files that are absent have text.p NULL. */
+struct import_file {
+    const char *name;
+    struct str text;
+};
+struct import_group {
+    const char *name; /* "group1" */
+    struct import_file settings, targets;
+};
+int import_waf_texts(const struct import_file *global, const struct import_group *groups, size_t n,
+                     struct buf *yaml, struct problems *p, struct err *err);
+int import_connmon_texts(const struct import_file *conf, const struct import_file *urls,
+                         const struct import_file *template, struct buf *yaml, struct problems *p,
+                         struct err *err);
+
+#endif
