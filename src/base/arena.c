@@ -53,6 +53,7 @@ struct arena {
     size_t used;  /* bytes given out, rounded up to the alignment */
     size_t limit; /* of used; 0 is none */
     size_t next_cap;
+    size_t first_cap;
     struct block *blocks; /* all but the first */
     alignas(ALIGNMENT) char first[];
 };
@@ -60,26 +61,36 @@ struct arena {
 static_assert(sizeof(struct arena) % ALIGNMENT == 0, "the first block starts aligned");
 static_assert(sizeof(struct block) % ALIGNMENT == 0, "blocks start aligned");
 
-#define FIRST_CAP (FIRST_SIZE - sizeof(struct arena))
-
 static void use_first_block(struct arena *a)
 {
     a->at = a->first;
-    a->end = a->first + FIRST_CAP;
-    a->next_cap = (size_t)2 * FIRST_SIZE;
+    a->end = a->first + a->first_cap;
+    a->next_cap = 2 * (a->first_cap + sizeof(struct arena));
     a->used = 0;
-    poison(a->first, FIRST_CAP);
+    poison(a->first, a->first_cap);
 }
 
-struct arena *arena_new(void)
+static struct arena *new_with(size_t first_cap)
 {
-    struct arena *a = malloc(FIRST_SIZE);
+    struct arena *a = malloc(sizeof(struct arena) + first_cap);
     must(a != NULL);
     a->magic = ARENA_MAGIC;
     a->limit = 0;
     a->blocks = NULL;
+    a->first_cap = first_cap;
     use_first_block(a);
     return a;
+}
+
+struct arena *arena_new(void)
+{
+    return new_with(FIRST_SIZE - sizeof(struct arena));
+}
+
+struct arena *arena_new_sized(size_t first)
+{
+    must(first >= 64 && first <= MAX_BLOCK);
+    return new_with((first + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
 }
 
 static void free_blocks(struct arena *a)
@@ -98,7 +109,7 @@ void arena_free(struct arena *a)
         return;
     check_magic(a, ARENA_MAGIC);
     free_blocks(a);
-    unpoison(a->first, FIRST_CAP);
+    unpoison(a->first, a->first_cap);
     a->magic = 0;
     free(a);
 }
