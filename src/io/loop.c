@@ -4,7 +4,7 @@
 #include "io/loop.h"
 
 #include <errno.h>
-#include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,6 +114,7 @@ struct loop *loop_new(struct err *err)
     if (poller == NULL) {
         return NULL;
     }
+    signal(SIGPIPE, SIG_IGN); /* OpenSSL writes with write(2): a reset peer must be an error */
     struct loop *l = calloc(1, sizeof(*l));
     must(l != NULL);
     l->magic = LOOP_MAGIC;

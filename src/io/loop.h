@@ -15,6 +15,7 @@
 
 struct loop;
 
+/* Also makes the process ignore SIGPIPE. */
 struct loop *loop_new(struct err *err);
 void loop_free(struct loop *l); /* all watches must be closed; fibers still parked are cancelled */
 void loop_run(struct loop *l);  /* until loop_stop */

@@ -3,6 +3,7 @@
 #include "io/loop_priv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,9 @@ static size_t find(const struct poller *p, int fd)
 int poller_arm(struct poller *p, int fd, uint32_t gen, int events, bool oneshot, bool known)
 {
     (void)known;
+    if (fcntl(fd, F_GETFD) < 0) { /* epoll would say so; poll only when it waits */
+        return -1;
+    }
     size_t i = find(p, fd);
     if (i == p->fds.n) {
         (void)vec_add(&p->fds);
