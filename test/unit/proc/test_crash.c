@@ -125,6 +125,7 @@ static char *report_of(struct fixture *f, const char *how, const char *reason)
     if (crash_report(&d, &path, &err) < 0)
         fail_msg("%s", err.msg);
     struct stat st;
+    assert_non_null(path);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
     struct buf text = BUF_INIT(1 << 20);
@@ -136,6 +137,7 @@ static char *report_of(struct fixture *f, const char *how, const char *reason)
 
 static void has(const char *text, const char *part)
 {
+    assert_non_null(text);
     if (!strstr(text, part))
         fail_msg("\"%s\" is not in: %s", part, text);
 }
