@@ -13,6 +13,8 @@ const char *const starttls_choices[] = {
         NULL,
 };
 
+#define TALK_MAX_BYTES 65536 /* of lines before the one waited for */
+
 struct line_step {
     const char *send;   /* NULL: only wait */
     const char *expect; /* prefix of the line that ends the step */
@@ -34,15 +36,22 @@ static bool is_refusal(struct str line)
 static int wait_line(struct stream *s, const char *prefix, int64_t deadline_ns, struct err *err)
 {
     struct buf line = BUF_INIT(4096);
+    size_t seen = 0;
     int rc;
     do {
         buf_clear(&line);
+        if (seen > TALK_MAX_BYTES) {
+            rc = err_set(err, ERR_TOO_LARGE, "no \"%s\" in the first %d bytes", prefix,
+                         TALK_MAX_BYTES);
+            break;
+        }
         rc = stream_read_line(s, &line, deadline_ns, err);
         struct str got = {line.data ? line.data : "", line.len};
         if (rc == 0 && is_refusal(got))
             rc = err_set(err, ERR_PROTOCOL, "the service declined STARTTLS: \"%.100s\"", got.p);
         if (rc == 0 && str_starts(got, str_of(prefix)))
             break;
+        seen += line.len + 1;
     } while (rc == 0);
     buf_done(&line);
     return rc;

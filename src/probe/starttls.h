@@ -7,7 +7,7 @@
 #include "base/err.h"
 #include "io/stream.h"
 
-/* X(NAME, "name"): RFC 3207, 3501, 2595, 4217, 6120; PostgreSQL protocol 55.2.10; LDAP RFC 4511 */
+/* X(NAME, "name"): RFC 3207, 3501, 2595, 4217; PostgreSQL protocol 55.2.10; LDAP RFC 4511 */
 #define STARTTLS_PROTOCOLS(X) \
     X(NONE, "none")           \
     X(SMTP, "smtp")           \

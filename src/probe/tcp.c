@@ -16,11 +16,16 @@
 #include "probe/url.h"
 
 #define LINE_MAX_BYTES 8192
+#define STEP_MAX_BYTES \
+    65536 /* of lines that do not match: a service that never stops must not hold the loop */
 
 struct tcp_step {
     const char *send;
     const char *expect;
-    struct pattern *pattern; /* compiled from expect */
+    /* compiled by tcp_validate */
+    const char *bytes; /* of send, escapes resolved */
+    size_t n_bytes;
+    struct pattern *pattern; /* of expect */
 };
 
 struct tcp_expect {
@@ -100,41 +105,38 @@ static struct node *tcp_from_url(const char *text, struct arena *a, struct err *
     return map;
 }
 
-/* Turns \r \n \t \\ \xNN into bytes, in place in a copy. NULL when an escape is not known. */
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The byte that the escape behind a backslash stands for, or -1; *s moves behind it. */
+static int take_escape(const char **s)
+{
+    static const char letters[] = "rnt0\\", bytes[] = "\r\n\t\0\\";
+    char c = *(*s)++;
+    const char *at = c ? strchr(letters, c) : NULL;
+    if (at)
+        return bytes[at - letters];
+    int hi = c == 'x' ? hex_value(**s) : -1, lo = hi >= 0 ? hex_value((*s)[1]) : -1;
+    if (lo < 0)
+        return -1;
+    *s += 2;
+    return hi << 4 | lo;
+}
+
+/* Turns \r \n \t \0 \\ \xNN into bytes, in a copy. NULL when an escape is not known. */
 static const char *unescape(const char *s, struct arena *a, size_t *len)
 {
     char *out = arena_strdup(a, s), *w = out;
-    for (const char *r = s; *r; r++) {
-        if (*r != '\\') {
-            *w++ = *r;
-            continue;
-        }
-        unsigned byte;
-        switch (*++r) {
-        case 'r':
-            *w++ = '\r';
-            break;
-        case 'n':
-            *w++ = '\n';
-            break;
-        case 't':
-            *w++ = '\t';
-            break;
-        case '0':
-            *w++ = '\0';
-            break;
-        case '\\':
-            *w++ = '\\';
-            break;
-        case 'x':
-            if (sscanf(r + 1, "%2x", &byte) != 1 || !r[1] || !r[2])
-                return NULL;
-            *w++ = (char)byte;
-            r += 2;
-            break;
-        default:
+    while (*s) {
+        int byte = (unsigned char)*s++;
+        if (byte == '\\' && (byte = take_escape(&s)) < 0)
             return NULL;
-        }
+        *w++ = (char)byte;
     }
     *len = (size_t)(w - out);
     return out;
@@ -148,8 +150,7 @@ static void tcp_validate(void *config, struct arena *a, struct problems *p, cons
         struct err err = {0};
         char field[200];
         snprintf(field, sizeof(field), "%s%ssteps[%zu]", path, *path ? "." : "", i);
-        size_t len;
-        if (steps[i].send && !unescape(steps[i].send, a, &len))
+        if (steps[i].send && !(steps[i].bytes = unescape(steps[i].send, a, &steps[i].n_bytes)))
             problem_add(p, NULL, field,
                         "unknown escape in send; want \\r \\n \\t \\0 \\\\ or \\xNN");
         if (steps[i].expect && !(steps[i].pattern = pattern_compile(steps[i].expect, a, &err)))
@@ -173,7 +174,11 @@ static int expect_line(struct probe *p, struct stream *s, const struct tcp_step 
     struct buf line = BUF_INIT(LINE_MAX_BYTES);
     char last[120] = "";
     int rc;
-    for (;;) {
+    for (size_t seen = 0;; seen += line.len + 1) {
+        if (seen > STEP_MAX_BYTES) {
+            rc = err_set(err, ERR_TOO_LARGE, "none in the first %d bytes", STEP_MAX_BYTES);
+            break;
+        }
         buf_clear(&line);
         rc = stream_read_line(s, &line, p->deadline_ns, err);
         if (rc != 0)
@@ -196,9 +201,8 @@ static int run_steps(struct probe *p, struct stream *s, const struct tcp_config 
 {
     const struct tcp_step *steps = c->steps.at;
     for (size_t i = 0; i < c->steps.n; i++) {
-        size_t len;
-        const char *bytes = steps[i].send ? unescape(steps[i].send, p->arena, &len) : NULL;
-        if (bytes && stream_write(s, bytes, len, p->deadline_ns, err) != 0)
+        if (steps[i].bytes &&
+            stream_write(s, steps[i].bytes, steps[i].n_bytes, p->deadline_ns, err) != 0)
             return -1;
         if (steps[i].pattern && expect_line(p, s, &steps[i], err) != 0)
             return -1;
@@ -225,8 +229,11 @@ static void converse(struct probe *p, struct stream *s, const struct tcp_config 
         stream_tls_info(s, p->arena, &info);
         result_add_tls(r, &info, c->tls.expiry_warning_ms);
     }
-    if (rc == 0)
+    if (rc == 0) {
         rc = run_steps(p, s, c, &err);
+        if (c->steps.n)
+            result_metric(r, "probe_failed_due_to_regex", rc != 0);
+    }
     if (rc != 0)
         result_fail_err(r, &err);
 }
