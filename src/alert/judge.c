@@ -46,13 +46,15 @@ static void deliver(const struct judge_env *env, const struct id_list *channels,
     if (channels->n == 0)
         return;
     out->deliveries = arena_array_of(a, struct delivery, channels->n);
+    const char *group =
+        arena_strdup(a, alert->group); /* the old record may go before these are used */
     for (uint32_t i = 0; i < channels->n; i++) {
         out->deliveries[out->n_deliveries++] = (struct delivery){
             .id = env->next_id(env->arg, JUDGE_DELIVERY_ID),
             .channel_id = channels->at[i],
             .alert_id = alert->id,
             .kind = kind,
-            .group = alert->group,
+            .group = group,
             .state = DELIVERY_PENDING,
             .created_ms = now_ms,
             .answer = "",
