@@ -2,6 +2,7 @@
  * explained in packaging/belfry.service.in, whose text this follows. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -61,10 +62,12 @@ static void put_word(struct buf *out, const char *s)
 
 static void put_unit(struct buf *out, const struct daemon_install *in)
 {
+    char *exe = realpath(in->exe, NULL); /* it may be /proc/self/exe */
     buf_puts(out, "# Written by `belfry install`.\n[Unit]\nDescription=Belfry monitoring\n"
                   "Wants=network-online.target\nAfter=network-online.target\n\n"
                   "[Service]\nType=simple\nExecStart=");
-    put_word(out, in->exe);
+    put_word(out, exe ? exe : in->exe);
+    free(exe);
     buf_puts(out, " run -c ");
     put_word(out, in->config_path);
     buf_puts(out, "\nExecReload=/bin/kill -HUP $MAINPID\nReadWritePaths=");

@@ -61,7 +61,7 @@ static void ask_for_watchers(const char *config, const char *run)
     cleanup(buf_done) struct buf text = BUF_INIT(4096), units = BUF_INIT(4096);
     char path[512];
     fs_read(config, &text, NULL);
-    for (int i = 0; i < atoi(text.data); i++)
+    for (int i = 0; i < (int)strtol(text.data, NULL, 10); i++)
         buf_printf(&units, "g.%d\tg/%d\n", i, i);
     snprintf(path, sizeof(path), "%s/units", run);
     fs_write_atomic(path, units.data ? units.data : "", units.len, 0600, false, NULL);
