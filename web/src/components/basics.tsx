@@ -130,6 +130,8 @@ export function Empty(props: {
   icon?: IconName;
   children?: ComponentChildren;
   small?: boolean;
+  /** It is all that the view shows: its title is the page's heading. */
+  whole?: boolean;
 }) {
   return (
     <div class={`empty${props.small ? ' small' : ''}`}>
@@ -138,7 +140,13 @@ export function Empty(props: {
           <Icon name={props.icon} />
         </span>
       )}
-      <p class="empty-title">{props.title}</p>
+      {props.whole ? (
+        <h1 class="empty-title" tabIndex={-1}>
+          {props.title}
+        </h1>
+      ) : (
+        <p class="empty-title">{props.title}</p>
+      )}
       {props.hint && <p class="empty-hint">{props.hint}</p>}
       {props.children && <div class="empty-actions">{props.children}</div>}
     </div>

@@ -75,7 +75,7 @@ export function ResultTable({ id, tick, interval }: { id: number; tick: number; 
       )}
       {list.data && onlyFailed && shown.length === 0 && <Empty small title={t('target.results.noFailed')} />}
       {shown.length > 0 && (
-        <div class="scroll-x">
+        <div class="scroll-x" tabIndex={0}>
           <table>
             <thead>
               <tr>

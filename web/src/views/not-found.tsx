@@ -5,7 +5,7 @@ import { href } from '../router';
 
 export function NotFound() {
   return (
-    <Empty icon="search" title={t('error.notFound')} hint={t('error.notFound.hint')}>
+    <Empty whole icon="search" title={t('error.notFound')} hint={t('error.notFound.hint')}>
       <LinkButton kind="primary" href={href('/')}>
         {t('error.toOverview')}
       </LinkButton>

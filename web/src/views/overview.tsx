@@ -225,7 +225,7 @@ function Nothing({ onClear }: { onClear: () => void }) {
 
 function FirstSteps() {
   return (
-    <Empty icon="tower" title={t('overview.empty')} hint={t('overview.empty.hint')}>
+    <Empty whole icon="tower" title={t('overview.empty')} hint={t('overview.empty.hint')}>
       <LinkButton kind="primary" icon="plus" href={href('/targets/new')}>
         {t('overview.add')}
       </LinkButton>

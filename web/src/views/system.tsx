@@ -101,7 +101,7 @@ const columns = ['process', 'state', 'pid', 'uptime', 'restarts', 'memory', 'cpu
 
 function Processes({ items, now }: { items: BelfryNode[]; now: number }) {
   return (
-    <div class="scroll-x">
+    <div class="scroll-x" tabIndex={0}>
       <table class="processes">
         <thead>
           <tr>
