@@ -31,7 +31,7 @@ struct core_role {
     struct timespec *changed; /* of each file of the configuration, as last seen */
     size_t n_files;
     pid_t warden;
-    bool foreground;
+    bool stopping;
 };
 
 static void on_turn(void *arg)
@@ -116,12 +116,30 @@ static void stopped(void *arg)
     loop_stop(r->loop);
 }
 
+static void stop_server(void *arg)
+{
+    struct core_role *r = arg;
+    http_server_stop(r->server);
+    r->server = NULL;
+}
+
+/* Handlers may be waiting for this loop, so the server is stopped from another thread while the loop turns. */
+static void stop_fiber(void *arg)
+{
+    struct core_role *r = arg;
+    io_blocking(stop_server, r);
+    core_stop(r->core, stopped, r);
+}
+
 static void on_stop(void *arg, int signo)
 {
     struct core_role *r = arg;
     (void)signo;
+    if (r->stopping)
+        return;
+    r->stopping = true;
     log_info("stopping: taking what the rings hold, and committing");
-    core_stop(r->core, stopped, r);
+    fiber_start(r->loop, stop_fiber, r, NULL);
 }
 
 static void units_changed(void *arg)
@@ -131,9 +149,9 @@ static void units_changed(void *arg)
         kill(r->warden, SIGUSR1);
 }
 
-static int serve(struct core_role *r, const struct config *cfg, const char *run_dir,
-                 struct err *err)
+static int serve(struct core_role *r, const char *run_dir, struct err *err)
 {
+    const struct config *cfg = core_config(r->core);
     struct api_options api = {r->core, r->events, run_dir, clock_wall_ms()};
     char *unix_path = path_join(run_dir, "belfry.sock");
     r->api = api_new(&api, err);
@@ -167,7 +185,7 @@ static int open_parts(struct core_role *r, struct config *cfg, const struct core
             .arg = r,
         };
         r->core = core_new(&core, err);
-        rc = r->core ? serve(r, cfg, run_dir, err) : -1;
+        rc = r->core ? serve(r, run_dir, err) : -1;
     }
     free(beats);
     free(beat);
@@ -176,7 +194,8 @@ static int open_parts(struct core_role *r, struct config *cfg, const struct core
 
 static void close_parts(struct core_role *r)
 {
-    http_server_stop(r->server);
+    if (r->server)
+        http_server_stop(r->server);
     api_free(r->api);
     core_free(r->core);
     sse_hub_free(r->events);
@@ -219,7 +238,6 @@ int role_core(const struct core_role_options *opt)
     r->magic = MAGIC;
     r->warden = opt->warden;
     int rc = open_parts(r, cfg, opt, run_dir, &err);
-    config_unref(&cfg);
     if (rc == 0)
         run(r);
     else

@@ -25,14 +25,23 @@ struct import_file import_read(const char *path, struct arena *a)
 
 void import_put_text(struct buf *out, struct str s)
 {
-    struct buf doubled = BUF_INIT(2 * s.n + 1);
+    struct buf clean = BUF_INIT(2 * s.n + 1);
     for (size_t i = 0; i < s.n; i++) {
         if (s.p[i] == '$')
-            buf_putc(&doubled, '$');
-        buf_putc(&doubled, s.p[i]);
+            buf_putc(&clean, '$');
+        if (s.p[i] == '\n' || ((unsigned char)s.p[i] >= 0x20 && s.p[i] != 0x7f))
+            buf_putc(&clean, s.p[i]);
     }
-    yaml_put_text(out, doubled.data != NULL ? (struct str){doubled.data, doubled.len} : STR(""));
-    buf_done(&doubled);
+    yaml_put_text(out, clean.data != NULL ? (struct str){clean.data, clean.len} : STR(""));
+    buf_done(&clean);
+}
+
+bool import_is_line(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
+            return false;
+    return s.n <= IMPORT_LINE_MAX && utf8_valid(s.p, s.n);
 }
 
 void import_put_comment(struct buf *out, struct str s)

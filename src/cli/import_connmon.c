@@ -211,7 +211,7 @@ static void put_mentions(struct str users, struct buf *yaml)
                 (part.p[i] >= '0' && part.p[i] <= '9') || part.p[i] == '+' || part.p[i] == '-';
         struct buf *list = number ? &mobiles : &ids;
         all |= same_word(part, "all");
-        if (part.n == 0 || same_word(part, "all"))
+        if (part.n == 0 || !import_is_line(part) || same_word(part, "all"))
             continue;
         buf_puts(list, list->len > 0 ? ", " : "");
         import_put_text(list, part);
@@ -230,7 +230,7 @@ static bool put_channel(ini *conf, const struct import_file *tpl, struct buf *ya
                         struct problems *p)
 {
     struct str url = ini_text(conf, "dingtalk", "sendURL");
-    if (url.n == 0 || !utf8_valid(url.p, url.n)) {
+    if (url.n == 0 || !import_is_line(url)) {
         problem_add(p, NULL, "dingtalk.sendURL", "is not given: nobody is told");
         return false;
     }
@@ -238,7 +238,7 @@ static bool put_channel(ini *conf, const struct import_file *tpl, struct buf *ya
     import_put_text(yaml, url);
     buf_puts(yaml, "  # dingtalk.sendURL\n");
     struct str secret = ini_text(conf, "dingtalk", "secret");
-    if (secret.n > 0) {
+    if (secret.n > 0 && import_is_line(secret)) {
         buf_puts(yaml, "    secret: ");
         import_put_text(yaml, secret);
         buf_putc(yaml, '\n');

@@ -10,8 +10,12 @@
 /* The file's text with broken UTF-8 repaired, in `a`; text.p NULL when it is not there. */
 struct import_file import_read(const char *path, struct arena *a);
 
-/* A text as a YAML scalar, "$" doubled so that the environment leaves it alone. */
+/* A text as a YAML scalar: "$" doubled so that the environment leaves it alone, control characters
+ * but line ends dropped. */
 void import_put_text(struct buf *out, struct str s);
+/* Whether it may be the value of an option of one line. */
+#define IMPORT_LINE_MAX 1000
+bool import_is_line(struct str s);
 /* As a comment's content: one line, no control characters. */
 void import_put_comment(struct buf *out, struct str s);
 

@@ -38,7 +38,7 @@ static struct str text_of(struct waf *w, const struct waf_settings *s, enum waf_
     if (n == NULL || n->kind == NODE_LIST || n->kind == NODE_MAP || n->kind == NODE_NULL)
         return (struct str){"", 0};
     if (n->kind == NODE_TEXT)
-        return str_trim(n->text);
+        return import_is_line(str_trim(n->text)) ? str_trim(n->text) : (struct str){"", 0};
     struct buf out = BUF_INIT(100);
     struct json j = json_start(&out);
     node_to_json(n, &j);
@@ -176,7 +176,7 @@ static void put_items(struct waf *w, struct str text, bool *first)
     while (text.n > 0 && str_next(&text, ',', &part)) {
         while (part.n > 0 && str_next(&part, ';', &item)) {
             item = str_trim(item);
-            if (item.n == 0)
+            if (item.n == 0 || !import_is_line(item))
                 continue;
             buf_puts(w->out, *first ? "" : ", ");
             import_put_text(w->out, item);
@@ -201,12 +201,30 @@ static void put_list(struct waf *w, const struct waf_settings *s, const char *ke
     put_origin(w, s, f);
 }
 
+static void put_ms(struct waf *w, const struct waf_settings *s, const char *pad, const char *key,
+                   enum waf_field f, int64_t ms)
+{
+    char text[DURATION_SIZE];
+    if (ms < 0)
+        return;
+    buf_printf(w->out, "%s%s: %s", pad, key, duration_format(ms, text));
+    put_origin(w, s, f);
+}
+
+static void put_int(struct waf *w, const struct waf_settings *s, const char *pad, const char *key,
+                    enum waf_field f, int64_t v)
+{
+    if (v < 0)
+        return;
+    buf_printf(w->out, "%s%s: %lld", pad, key, (long long)v);
+    put_origin(w, s, f);
+}
+
 static void put_email(struct waf *w, const struct waf_settings *s)
 {
     int64_t port = int_of(w, s, WAF_SMTP_PORT, 1, 65535);
     put_field(w, s, "host", WAF_SMTP_HOST);
-    if (port > 0)
-        put_field(w, s, "port", WAF_SMTP_PORT);
+    put_int(w, s, "    ", "port", WAF_SMTP_PORT, port);
     bool ssl = flag_of(w, s, WAF_SMTP_SSL, port == 465),
          tls = flag_of(w, s, WAF_SMTP_TLS, port == 587);
     buf_printf(w->out, "    security: %s\n", ssl ? "tls" : tls ? "starttls" : "none");
@@ -238,25 +256,6 @@ static void put_channels(struct waf *w)
 
 /* --- groups --------------------------------------------------------------------------------------
  */
-
-static void put_ms(struct waf *w, const struct waf_settings *s, const char *pad, const char *key,
-                   enum waf_field f, int64_t ms)
-{
-    char text[DURATION_SIZE];
-    if (ms < 0)
-        return;
-    buf_printf(w->out, "%s%s: %s", pad, key, duration_format(ms, text));
-    put_origin(w, s, f);
-}
-
-static void put_int(struct waf *w, const struct waf_settings *s, const char *pad, const char *key,
-                    enum waf_field f, int64_t v)
-{
-    if (v < 0)
-        return;
-    buf_printf(w->out, "%s%s: %lld", pad, key, (long long)v);
-    put_origin(w, s, f);
-}
 
 /* Times and counts that these settings bring themselves; the timeout is fitted into the interval in
  * force. */
@@ -347,8 +346,7 @@ static void json_targets(struct waf *w, const struct waf_settings *s, struct map
                           *name = node_get(c, "name");
         if (url != NULL && url->kind == NODE_TEXT)
             import_one(name != NULL && name->kind == NODE_TEXT && name->text.n < 250 &&
-                               memchr(name->text.p, '\n', name->text.n) == NULL &&
-                               memchr(name->text.p, '\0', name->text.n) == NULL
+                               import_is_line(name->text)
                            ? name->text
                            : (struct str){NULL, 0},
                        str_trim(url->text), url, seen, w->arena, out, w->problems);
@@ -358,11 +356,26 @@ static void json_targets(struct waf *w, const struct waf_settings *s, struct map
     }
 }
 
+/* A name that is good for a directory too (config_group.c). */
+static struct str group_name(struct waf *w, const char *name)
+{
+    struct str s = str_of(name);
+    s.n = utf8_cut(name, s.n, 60);
+    char *safe = arena_strndup(w->arena, s.p, s.n);
+    for (char *c = safe; *c != '\0'; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f || strchr(" /\\", *c) != NULL ||
+            (c == safe && *c == '.'))
+            *c = '_';
+    return str_of(streq(safe, "watchdog") || safe[0] == '\0'
+                      ? arena_printf(w->arena, "group-%s", safe)
+                      : safe);
+}
+
 static void put_group(struct waf *w, const struct import_group *g, const struct waf_settings *own,
                       const struct waf_settings *all)
 {
     buf_puts(w->out, "  - name: ");
-    import_put_text(w->out, str_of(g->name));
+    import_put_text(w->out, group_name(w, g->name));
     struct str title = text_of(w, own, WAF_NAME);
     if (title.n > 0) {
         buf_puts(w->out, "  # ");

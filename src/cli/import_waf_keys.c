@@ -78,7 +78,7 @@ static void read_key(struct reader *r, const struct node *c, const char *above, 
                     c->key.p);
     } else if (c->kind != NODE_NULL && field != WAF_NOT_NEEDED) {
         r->out->at[field].value = c;
-        r->out->at[field].origin = arena_printf(r->arena, "%s: %s", r->file, c->key.p);
+        r->out->at[field].origin = arena_printf(r->arena, "%s: %s", r->file, path);
     }
 }
 

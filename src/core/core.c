@@ -14,10 +14,40 @@
 #define EVENT_SILENCE_TICKS 15
 #define STOP_NS             (8 * NS_PER_S)
 
+/* The database was damaged and begun anew: everything that memory still knows is written again. */
+static void write_all_again(struct core *c)
+{
+    struct batch *b = core__batch(c);
+    uint64_t id;
+    void *value;
+    vec_each(&c->channel_order, it) batch_channel_put(b, (*it)->channel);
+    for (size_t i = 0; i < c->order.n; i++) {
+        const struct entry *e = c->order.at[i];
+        batch_target_put(b, e->target);
+        batch_target_state(b, e->target->id, &e->state, e->last_message);
+        if (e->state.open_alert_id && core__alert(c, e->state.open_alert_id))
+            batch_alert_put(b, core__alert(c, e->state.open_alert_id));
+    }
+    for (size_t it = 0; map_u64_next(c->deliveries, &it, &id, &value);) {
+        const struct delivery *d = value;
+        if (core__alert(c, d->alert_id))
+            batch_alert_put(b, core__alert(c, d->alert_id));
+        batch_delivery_put(b, d);
+    }
+    vec_each(&c->windows, it) batch_maintenance_put(b, *it);
+    core__commit_now(c);
+}
+
 static void on_store_health(void *arg, const struct err *err)
 {
     struct core *c = arg;
     check_magic(c, CORE_MAGIC);
+    if (err && err->code == ERR_DAMAGED) {
+        log_error("the database was damaged while running; it was set aside and begun anew", F_ERR(err));
+        write_all_again(c);
+        core__own_alert(c, &c->own_store, "Belfry: store", true, err->msg);
+        return;
+    }
     if (err) {
         c->store_err = *err;
         log_error("the store does not accept writes; ringing goes on from memory", F_ERR(err));
@@ -225,7 +255,7 @@ struct core *core_new(const struct core_options *opt, struct err *err)
     must(c);
     c->magic = CORE_MAGIC;
     c->loop = opt->loop;
-    c->config = config_ref(opt->config);
+    c->config = opt->config;
     c->config_path = strdup(opt->config_path);
     c->run_dir = path_join(opt->config->data_dir, "run");
     c->events = opt->events;

@@ -49,7 +49,7 @@ static const struct option http_options[] = {
               "代理地址:http、https、socks5 或 socks5h。"}},
     {"user_agent", OPT_STRING, offsetof(struct http_config, user_agent), .advanced = true,
      .help = {"User-Agent header.", "User-Agent 请求头。"}},
-    {"http2", OPT_BOOL, offsetof(struct http_config, http2), .def = "true", .advanced = true,
+    {"http2", OPT_BOOL, offsetof(struct http_config, http2), .def = "false", .advanced = true,
      .help = {"Offer HTTP/2 over TLS.", "在 TLS 上协商 HTTP/2。"}},
     {"compression", OPT_BOOL, offsetof(struct http_config, compression), .def = "false",
      .advanced = true,

@@ -1,0 +1,57 @@
+/* belfry import: prints a belfry.yaml made from the configuration of another program. */
+#include "cli/import.h"
+
+#include <stdio.h>
+
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+
+static const char help[] =
+    "usage: belfry import waf|connection-monitor PATH\n\n"
+    "  waf                 the directory that holds conf/global.json, conf/groupN.json\n"
+    "  connection-monitor  conf.ini, or the directory that holds it\n\n"
+    "Prints a belfry.yaml; what has no counterpart is named in comments and on stderr.\n";
+
+static const struct importer {
+    const char *name;
+    int (*run)(const char *path, struct buf *yaml, struct problems *p, struct err *err);
+} importers[] = {
+    {"waf", import_waf},
+    {"connection-monitor", import_connmon},
+};
+
+static int run(const struct importer *im, const char *path)
+{
+    struct arena *a cleanup(arena_freep) = arena_new();
+    struct problems p;
+    struct buf yaml = BUF_INIT(64 << 20);
+    struct err err = {0};
+    problems_init(&p, a);
+    int rc = im->run(path, &yaml, &p, &err);
+    for (size_t i = 0; i < p.list.n; i++)
+        fprintf(stderr, "%s%s%s\n", p.list.at[i].field ? p.list.at[i].field : "",
+                p.list.at[i].field && *p.list.at[i].field ? ": " : "", p.list.at[i].message);
+    if (rc == 0)
+        fwrite(yaml.data, 1, yaml.len, stdout);
+    else
+        fprintf(stderr, "belfry import: %s\n", err.msg);
+    problems_done(&p);
+    buf_done(&yaml);
+    return rc == 0 ? EXIT_GOOD : EXIT_BAD;
+}
+
+int cmd_import(int argc, char **argv)
+{
+    struct client_args args;
+    client_args(argc, argv, &args);
+    if (args.help) {
+        fputs(help, stdout);
+        return EXIT_GOOD;
+    }
+    for (size_t i = 0; args.argc == 3 && i < array_len(importers); i++)
+        if (streq(args.argv[1], importers[i].name))
+            return run(&importers[i], args.argv[2]);
+    fputs(help, stderr);
+    return EXIT_USAGE;
+}
