@@ -234,8 +234,9 @@ static void check_pace(struct sim *s)
             }
             last = q->at_ms;
         }
-        if (s->channels[p->channel - 1].rate > 0)
-            sim_check(s, in_minute <= REFUSE + 1, "channel %d: %d messages in a minute",
+        const struct sim_channel *c = &s->channels[p->channel - 1];
+        if (c->rate > 0)
+            sim_check(s, in_minute <= c->rate + c->burst + 1, "channel %d: %d messages in a minute",
                       (int)p->channel, in_minute);
     }
 }

@@ -34,7 +34,7 @@ static bool told(void *arg, uint64_t alert_id, struct id_list *out)
 
 static struct judge_env env_of(struct sim *s)
 {
-    return (struct judge_env){s, next_id, suppressed, told};
+    return (struct judge_env){s, next_id, suppressed, s->rewires ? told : NULL};
 }
 
 static struct op *add_op(struct sim *s, enum op_type type)

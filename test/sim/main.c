@@ -127,7 +127,7 @@ static void plan(struct sim *s)
             sim_at(s, at, EV_PAUSE, -2)->target = i;
             sim_at(s, sim_between(s, at + 1, s->horizon), EV_RESUME, -2)->target = i;
         }
-        if (sim_chance(s, 0.1))
+        if (s->rewires && sim_chance(s, 0.3))
             sim_at(s, sim_between(s, 0, s->horizon), EV_REWIRE, -1)->target = i;
     }
     if (s->clock_steps)

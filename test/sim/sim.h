@@ -163,7 +163,7 @@ struct sim {
     struct suppress_env suppress;
     bool reach[TARGETS][TARGETS]; /* depends on, transitively */
     double crash_chance;
-    bool clock_steps;
+    bool clock_steps, rewires;
 
     vec_of(struct record) ring;
     struct image image;

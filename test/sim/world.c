@@ -109,14 +109,15 @@ void world_make(struct sim *s)
     s->horizon = sim_between(s, 5, 40) * 60000;
     s->end = s->horizon + 35 * 60000;
     s->wall_offset = INT64_C(1700000000000);
+    s->rewires = sim_chance(s, 0.5);
     s->clock_steps = sim_chance(s, 0.1);
     s->crash_chance = sim_chance(s, 0.7) ? (double)sim_between(s, 1, 60) / 10000 : 0;
     s->n_targets = (int)sim_between(s, 1, TARGETS);
     s->n_channels = (int)sim_between(s, 1, CHANNELS);
     for (int c = 0; c < s->n_channels; c++) {
         struct sim_channel *ch = &s->channels[c];
-        ch->rate = sim_chance(s, 0.7) ? 15 : 0;
-        ch->burst = 5;
+        ch->rate = sim_chance(s, 0.7) ? (sim_chance(s, 0.5) ? 15 : 4) : 0;
+        ch->burst = ch->rate == 4 ? 2 : 5;
         ch->lossy = sim_chance(s, 0.2);
         ch->picky = sim_chance(s, 0.05);
         make_spans(s, &ch->outages, 4, 900000);
