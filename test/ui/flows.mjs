@@ -2,6 +2,7 @@
 // and uses only what CONTRACT.md gives, so it runs against the mock and against a real Belfry. What only the mock
 // can do (make a target fail on demand) is skipped elsewhere.
 import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
 import { Skip } from './report.mjs';
 
 const exact = (name) => ({ name, exact: true });
@@ -151,8 +152,30 @@ async function targetPage(f) {
   await f.page.locator('.chart canvas').waitFor();
 }
 
+function listen(port = 0) {
+  const server = createServer((socket) => socket.destroy());
+  return new Promise((done) => server.listen(port, '127.0.0.1', () => done(server)));
+}
+
+/** A real service that stops and starts again under Belfry's eyes. */
+async function liveChangeForReal(f) {
+  if (!['127.0.0.1', 'localhost'].includes(new URL(f.url).hostname)) throw new Skip('needs a Belfry on this machine');
+  let service = await listen();
+  const { port } = service.address();
+  const name = `${f.unique}-live`;
+  await makeTarget(f, name, { config: { host: '127.0.0.1', port }, interval_seconds: 1, timeout_seconds: 1, threshold: 2 });
+  await open(f, `/?q=${name}`);
+  const row = (state) => f.page.locator(`a.row.is-${state}`, { hasText: name }).waitFor({ timeout: 12_000 });
+  await row('up');
+  service.close();
+  await row('down');
+  service = await listen(port);
+  await row('up');
+  service.close();
+}
+
 async function liveChange(f) {
-  if (!f.mock) throw new Skip('only the mock can make a target fail on demand');
+  if (!f.mock) return liveChangeForReal(f);
   const made = await makeTarget(f, `${f.unique}-live`);
   await open(f, `/?q=${f.unique}-live`);
   const row = f.page.locator('a.row', { hasText: `${f.unique}-live` });
@@ -165,6 +188,7 @@ async function liveChange(f) {
   assert.ok(Date.now() - start < 1000, `a change took ${Date.now() - start} ms to appear`);
   f.mock.setMood(item, 'up');
   await f.page.locator('a.row.is-up', { hasText: `${f.unique}-live` }).waitFor();
+  return undefined;
 }
 
 async function channels(f) {

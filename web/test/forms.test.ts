@@ -94,3 +94,14 @@ test('complaints about a new target', () => {
   assert.equal(complaintsOf(whole, prober).size, 0);
   assert.equal(draftOf(whole, prober, null).config?.['url'], 'postgresql://x/y?z=1');
 });
+
+test('a target that was given as an address', () => {
+  const base = { id: 1, name: 'n', type: 'postgresql', group: 'g', interval_seconds: 30, timeout_seconds: 5, enabled: true, threshold: 3, source: 'api', status: 'healthy', fail_count: 0 } as const;
+  const known: Target = { ...base, config: { url: 'postgresql://h:99', tls: true } };
+  const form = formOf(known, prober);
+  assert.deepEqual([form.config['host'], form.config['port'], form.config['url']], ['h', '99', undefined]);
+  assert.deepEqual(draftOf(form, prober, known).config, { host: 'h', port: 99, tls: true });
+  const opaque: Target = { ...base, config: { url: 'postgresql://h:99/?strange=1' } };
+  assert.equal(complaintsOf(formOf(opaque, prober), prober).size, 0);
+  assert.deepEqual(draftOf(formOf(opaque, prober), prober, opaque).config, opaque.config);
+});

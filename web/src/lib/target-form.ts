@@ -1,6 +1,7 @@
 // A target as its form holds it, and back to what the API takes. Pure.
 import type { Json, JsonObject, Prober, Target, TargetDraft } from '../api/types';
 import { durationText, parseDuration } from './duration';
+import { configFromUrl } from './guess';
 import { fromForm, isObject, toForm, validate, type Complaints, type FormObject } from './form-model';
 
 export interface BurstForm {
@@ -61,13 +62,28 @@ function anyText(value: Json | undefined): string {
   return value === undefined || value === null ? '' : String(value);
 }
 
+/** A configuration may be given as an address alone. What of it the options can hold is put into them. */
+export function expandUrl(config: JsonObject, prober: Prober | undefined): JsonObject {
+  const { url, ...rest } = config;
+  if (typeof url !== 'string' || !prober || prober.options.some((o) => o.name === 'url')) return config;
+  const filled = configFromUrl(url, prober.options);
+  return filled ? { ...filled, ...rest } : config;
+}
+
+function configForm(config: JsonObject, prober: Prober | undefined): FormObject {
+  const expanded = expandUrl(config, prober);
+  const form = toForm(prober?.options ?? [], expanded);
+  if (typeof expanded['url'] === 'string') form['url'] = expanded['url'];
+  return form;
+}
+
 export function formOf(target: Target, prober: Prober | undefined): TargetForm {
   const burst = isObject(target.burst) && Number(target.burst['times'] ?? 0) > 0 ? target.burst : {};
   return {
     name: target.name,
     group: target.group,
     type: target.type,
-    config: toForm(prober?.options ?? [], target.config ?? {}),
+    config: configForm(target.config ?? {}, prober),
     interval: seconds(target.interval_seconds),
     timeout: seconds(target.timeout_seconds),
     attempts: anyText(target.attempts),
@@ -108,7 +124,7 @@ function burstOf(form: TargetForm): JsonObject | null {
 }
 
 export function configOf(form: TargetForm, prober: Prober | undefined, before: JsonObject): JsonObject {
-  const config = fromForm(prober?.options ?? [], form.config, before);
+  const config = fromForm(prober?.options ?? [], form.config, expandUrl(before, prober));
   // An address that the options could not hold goes along; the server expands it.
   const url = form.config['url'];
   if (typeof url === 'string' && url !== '' && !prober?.options.some((o) => o.name === 'url')) config['url'] = url;
