@@ -45,7 +45,7 @@
 #define HANDLE_MAGIC 0x52494e47u
 #define HEADER_SIZE  4096u
 #define MIN_SIZE     ((size_t)64 << 10)
-#define MAX_SIZE     ((size_t)256 << 20)
+#define MAX_SIZE     ((size_t)1 << 30)
 #define WRAP         UINT32_MAX
 #define BOOT_JUMP    ((uint64_t)1 << 32)
 
@@ -183,9 +183,18 @@ static int map_file(struct ring *r, struct err *err)
     return 0;
 }
 
+/* The next power of two within the bounds: offsets are taken modulo the size by masking. */
+static size_t good_size(size_t wanted)
+{
+    size_t size = MIN_SIZE;
+    while (size < wanted && size < MAX_SIZE)
+        size *= 2;
+    return size;
+}
+
 struct ring *ring_open(const char *path, size_t size, struct err *err)
 {
-    must(size >= MIN_SIZE && size <= MAX_SIZE && (size & (size - 1)) == 0);
+    size = good_size(size);
     int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0 && errno == ENOENT) {
         if (create_file(path, size, err) < 0)

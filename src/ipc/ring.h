@@ -18,7 +18,7 @@
 
 struct ring;
 
-/* Creates the file when it does not exist (size: power of two, 64 KiB … 256 MiB), with a fresh random id;
+/* Creates the file when it does not exist (size: rounded up to a power of two, 64 KiB … 1 GiB), with a fresh random id;
  * else opens it as it is. */
 struct ring *ring_open(const char *path, size_t size, struct err *err);
 void ring_close(struct ring **r);
