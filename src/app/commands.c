@@ -120,8 +120,10 @@ static int with_setting(int argc, char **argv, bool foreground,
     struct setting *s = setting_new(args.config, foreground);
     if (!s)
         return EXIT_BAD;
-    if (foreground)
+    if (foreground) {
         proctitle_set("belfry: warden");
+        setenv(FOREGROUND_ENV, "1", 1);
+    }
     status = fn(&s->warden);
     setting_free(s);
     return status;

@@ -47,7 +47,7 @@ void open_role_log(const struct config *cfg, const char *component, const char *
         .component = component,
         .file = path,
         .keep_days = (int)cfg->log.keep_days,
-        .also_stderr = isatty(STDERR_FILENO),
+        .also_stderr = getenv(FOREGROUND_ENV) != NULL,
     };
     if (fs_mkdirs(dir, 0755, &err) != 0 || log_open(&log, &err) != 0) {
         log.file = NULL;

@@ -11,6 +11,9 @@
 /* Exit status of a child that would fail the same way again: the warden does not restart it. */
 #define EXIT_CONFIG 78 /* EX_CONFIG of sysexits.h */
 
+/* Set by `belfry run` for its children: they log to stderr too, where whoever started it looks. */
+#define FOREGROUND_ENV "BELFRY_FOREGROUND"
+
 struct watcher_options {
     const char *key;     /* "payments.0": names its files in run_dir */
     const char *name;    /* "payments/0": for people */

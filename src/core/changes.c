@@ -53,7 +53,7 @@ static int refuse(const struct problems *p, struct err *err)
 }
 
 /* The whole target as it will be stored, or -1. */
-static int prepare(struct core *c, const struct target *t, const struct node *config,
+static int prepare(struct core *c, const struct target *t, const struct node **config,
                    struct arena *a, struct problems *p, struct target *out, const char **instance,
                    struct err *err)
 {
@@ -62,10 +62,12 @@ static int prepare(struct core *c, const struct target *t, const struct node *co
     size_t before = p->list.n + p->dropped;
     check_times(t, p);
     check_ids(c, t, p);
-    bool good = core__check_config(t->type, config, a, p, "config", instance);
+    bool good = core__check_config(t->type, *config, a, p, "config", instance);
     if (!good || p->list.n + p->dropped != before)
         return refuse(p, err);
-    out->config_json = normal_json(ops->options, config, a);
+    *config = probe_expand(ops, *config, a, p, "config");
+    must(*config); /* it was checked a moment ago */
+    out->config_json = normal_json(ops->options, *config, a);
     if (!out->config_json)
         return err_set(err, ERR_TOO_LARGE, "config is larger than %d bytes", LINK_MAX);
     out->updated_ms = clock_wall_ms();
@@ -108,7 +110,7 @@ int core_target_put(struct core *c, const struct target *t, const struct node *c
     struct arena *a cleanup(arena_freep) = arena_new();
     struct target whole;
     const char *instance = "";
-    if (prepare(c, t, config, a, p, &whole, &instance, err) != 0)
+    if (prepare(c, t, &config, a, p, &whole, &instance, err) != 0)
         return -1;
     if (!old) {
         whole.id = ++c->ids.target;
@@ -131,6 +133,8 @@ int core_target_enable(struct core *c, uint64_t id, bool enabled, struct waiter 
     struct arena *a cleanup(arena_freep) = arena_new();
     struct target t = *e->target;
     t.enabled = enabled;
+    if (t.source == SOURCE_FILE)
+        core__switch(c, 't', id, enabled);
     struct cur in = CUR_INIT(arena_memdup(a, e->config, e->config_n), e->config_n);
     struct node *config = node_decode(a, &in, err);
     must(config);
@@ -156,6 +160,7 @@ void core__target_remove(struct core *c, struct entry *e)
     uint64_t id = e->target->id;
     core__close_alert(c, e, TARGET_DISABLED, "the target was removed");
     batch_target_del(core__batch(c), id);
+    core__unswitch(c, 't', id);
     drop_dependency(c, id);
     if (e->watcher)
         e->watcher->dirty = true;
@@ -221,6 +226,8 @@ int core_channel_enable(struct core *c, uint64_t id, bool enabled, struct waiter
     if (!ch)
         return err_set(err, ERR_NOT_FOUND, "no channel has the id %llu", (unsigned long long)id);
     ch->channel->enabled = enabled;
+    if (ch->channel->source == SOURCE_FILE)
+        core__switch(c, 'c', id, enabled);
     ch->channel->updated_ms = clock_wall_ms();
     batch_channel_put(core__batch(c), ch->channel);
     core__channel_changed(c, ch);
@@ -234,6 +241,7 @@ void core__channel_remove(struct core *c, struct chan *ch)
     uint64_t id = ch->channel->id;
     core__channel_gone(c, id);
     batch_channel_del(core__batch(c), id);
+    core__unswitch(c, 'c', id);
     core__chan_del(c, ch);
     core__event_simple(c, "channel", id);
 }

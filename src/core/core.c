@@ -168,7 +168,7 @@ static int load_all(struct core *c, struct err *err)
         store_load_pending_deliveries(c->store, load_delivery, &l, err) != 0 ||
         store_load_maintenances(c->store, load_window, &l, err) != 0)
         return -1;
-    return load_told(c, err);
+    return core__switched_load(c, err) == 0 ? load_told(c, err) : -1;
 }
 
 static void check_own_network(struct core *c)
@@ -267,6 +267,7 @@ struct core *core_new(const struct core_options *opt, struct err *err)
     c->deliveries = map_u64_new();
     c->alerts = map_u64_new();
     c->checks = map_u64_new();
+    c->switched = map_u64_new();
     c->group_logs = map_str_new();
     c->next_request = (uint64_t)clock_wall_ms()
                       << 16; /* answers to an earlier life match nothing */
@@ -335,6 +336,7 @@ void core_free(struct core *c)
     map_u64_free(c->deliveries);
     core__alerts_free(c);
     map_u64_free(c->checks);
+    map_u64_free(c->switched);
     core__registry_free(c);
     core__logs_close(c);
     config_unref(&c->config);

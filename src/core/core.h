@@ -99,7 +99,7 @@ int core_target_put(struct core *c, const struct target *t, const struct node *c
 int core_target_del(struct core *c, uint64_t id, struct waiter *w, struct err *err);
 int core_channel_put(struct core *c, const struct channel *ch, struct problems *p, struct waiter *w,
                      uint64_t *id, struct err *err);
-/* Switching on and off is allowed for file-owned channels and targets too; it lasts until the next reload that changes them. */
+/* Switching on and off is allowed for file-owned channels and targets too; it outlives reloads until the file says the same. */
 int core_channel_enable(struct core *c, uint64_t id, bool enabled, struct waiter *w,
                         struct err *err);
 int core_target_enable(struct core *c, uint64_t id, bool enabled, struct waiter *w,

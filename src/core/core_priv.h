@@ -101,6 +101,7 @@ struct core {
     struct err store_err;         /* code OK while it works */
     struct timer flush_timer, retry_timer, dispatch_timer, tick_timer;
 
+    struct map_u64 *switched;     /* file-owned things that a person switched: switched.c */
     struct map_u64 *checks; /* request → pending_check */
     uint64_t next_request;
     uint64_t reload_generation, assign_generation;
@@ -198,6 +199,13 @@ void core__event_simple(struct core *c, const char *name, uint64_t id);
 void core__log_health(struct core *c, const struct entry *e, const char *message);
 void core__log_alert(struct core *c, const struct alert *a, const char *what);
 void core__logs_close(struct core *c);
+
+/* --- switched.c: kind 't' target, 'c' channel --- */
+int core__switched_load(struct core *c, struct err *err);
+void core__switch(struct core *c, char kind, uint64_t id, bool enabled);
+void core__unswitch(struct core *c, char kind, uint64_t id); /* it is gone */
+/* What holds for a file-owned one whose file says so. */
+bool core__switched(struct core *c, char kind, uint64_t id, bool file_says);
 
 /* --- reload.c --- */
 int core__sync_config(struct core *c, struct config *config, struct err *err);

@@ -53,6 +53,7 @@ static bool check_target(void *ctx, struct config_target *t, struct arena *a, st
     if (!c)
         return false;
     compiled_free(c);
+    t->config = probe_expand(ops, t->config, a, p, path);
     t->spec.type = ops->type;
     t->spec.config_json = json_of(options_normalize(ops->options, t->config, a), a);
     return true;

@@ -10,7 +10,7 @@
 static bool same_channel(const struct channel *a, const struct channel *b)
 {
     return strcmp(a->type, b->type) == 0 && strcmp(a->webhook_url, b->webhook_url) == 0 &&
-           strcmp(a->config_json, b->config_json) == 0 && a->mention_all == b->mention_all &&
+           strcmp(a->config_json, b->config_json) == 0 && a->mention_all == b->mention_all && a->enabled == b->enabled &&
            a->source == b->source;
 }
 
@@ -24,7 +24,7 @@ static struct chan *sync_channel(struct core *c, const struct config_channel *wa
         .type = want->type,
         .webhook_url = want->webhook_url ? want->webhook_url : "",
         .config_json = want->config_json ? want->config_json : "{}",
-        .enabled = want->enabled,
+        .enabled = have ? core__switched(c, 'c', have->channel->id, want->enabled) : want->enabled,
         .mention_all = want->mention_all,
         .source = SOURCE_FILE,
         .created_ms = have ? have->channel->created_ms : clock_wall_ms(),
@@ -85,6 +85,7 @@ static void sync_target(struct core *c, const struct config_target *want, uint64
     int64_t now = clock_wall_ms();
     t.id = id;
     t.source = SOURCE_FILE;
+    t.enabled = core__switched(c, 't', id, t.enabled);
     t.channels = channel_ids(want, channels, a);
     t.depends_on =
         (struct id_list){arena_array_of(a, uint64_t, want->n_parents + 1), want->n_parents};

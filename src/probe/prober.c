@@ -66,8 +66,7 @@ struct compiled {
 };
 #define COMPILED_MAGIC 0xc0de0001u
 
-/* {url: …} becomes the prober's own fields; fields that stand beside the url win over the url's. */
-static struct node *expand_url(const struct prober_ops *ops, const struct node *config,
+struct node *probe_expand(const struct prober_ops *ops, const struct node *config,
                                struct arena *a, struct problems *p, const char *path)
 {
     const struct node *url = node_get(config, "url");
@@ -92,7 +91,7 @@ struct compiled *probe_compile(const struct prober_ops *ops, const struct node *
                                struct problems *p, const char *path)
 {
     struct arena *scratch cleanup(arena_freep) = arena_new();
-    struct node *full = expand_url(ops, config, scratch, p, path);
+    struct node *full = probe_expand(ops, config, scratch, p, path);
     if (!full)
         return NULL;
     struct arena *a = arena_new_sized(512);

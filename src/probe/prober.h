@@ -55,6 +55,10 @@ const struct prober_ops *prober_by_url(const char *url,
 
 /* A target's probe made ready to run: bound configuration in an arena of its own. */
 struct compiled;
+/* A copy of config in which {url: …} has become the prober's own fields; fields that stand beside the url win. NULL with a
+ * problem when the url cannot be read. */
+struct node *probe_expand(const struct prober_ops *ops, const struct node *config, struct arena *a,
+                          struct problems *p, const char *path);
 /* config: map as in the API ("url" is expanded through from_url). problems get every fault; NULL then. */
 struct compiled *probe_compile(const struct prober_ops *ops, const struct node *config,
                                struct problems *p, const char *path);
