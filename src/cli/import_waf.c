@@ -336,24 +336,29 @@ static void put_target(struct waf *w, const struct waf_settings *s, const struct
 }
 
 /* "targets": ["https://…", {"name": …, "url": …}] in a group's own file. */
+static void json_target(struct waf *w, const struct node *c, const char *origin,
+                        struct map_str *seen, import_targets *out)
+{
+    const struct node *url = c->kind == NODE_MAP ? node_get(c, "url") : c,
+                      *name = node_get(c, "name");
+    if (url == NULL || url->kind != NODE_TEXT) {
+        problem_add(w->problems, c, origin, "has neither text nor a url; left out");
+        return;
+    }
+    bool named =
+        name != NULL && name->kind == NODE_TEXT && name->text.n < 250 && import_is_line(name->text);
+    import_one(named ? name->text : STR(""), str_trim(url->text), url, seen, w->arena, out,
+               w->problems);
+}
+
 static void json_targets(struct waf *w, const struct waf_settings *s, struct map_str *seen,
                          import_targets *out)
 {
     const struct node *list = s->at[WAF_TARGETS].value;
-    for (const struct node *c = list != NULL && list->kind == NODE_LIST ? list->first : NULL;
-         c != NULL; c = c->next) {
-        const struct node *url = c->kind == NODE_MAP ? node_get(c, "url") : c,
-                          *name = node_get(c, "name");
-        if (url != NULL && url->kind == NODE_TEXT)
-            import_one(name != NULL && name->kind == NODE_TEXT && name->text.n < 250 &&
-                               import_is_line(name->text)
-                           ? name->text
-                           : (struct str){NULL, 0},
-                       str_trim(url->text), url, seen, w->arena, out, w->problems);
-        else
-            problem_add(w->problems, c, s->at[WAF_TARGETS].origin,
-                        "has neither text nor a url; left out");
-    }
+    if (list == NULL || list->kind != NODE_LIST)
+        return;
+    for (const struct node *c = list->first; c != NULL; c = c->next)
+        json_target(w, c, s->at[WAF_TARGETS].origin, seen, out);
 }
 
 /* A name that is good for a directory too (config_group.c). */

@@ -73,6 +73,8 @@ void node_to_json(const struct node *n, struct json *j);
 /* YAML text for people, block style. And one text as a YAML scalar, quoted where it must be. */
 void node_to_yaml(const struct node *n, struct buf *out);
 void yaml_put_text(struct buf *out, struct str s);
+/* Whether YAML takes the character of n bytes at p as it stands, and not for the end of a line. */
+bool yaml_is_printable(const char *p, size_t n);
 
 /* Compact binary form for assignments (DESIGN.md): tag, length, content; decode checks all. */
 void node_encode(const struct node *n, struct buf *out);

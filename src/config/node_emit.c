@@ -6,7 +6,8 @@
 
 #include "config/node.h"
 
-#define FLOW_WIDTH 80
+#define FLOW_WIDTH     80
+#define SIMPLE_KEY_MAX 150 /* bytes; YAML allows 1024 characters, and escapes are longer */
 
 static bool is_parent(const struct node *n)
 {
@@ -26,7 +27,7 @@ static bool is_word(struct str s)
 static bool is_plain_char(char c)
 {
     bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    return letter || (c & 0x80) || strchr("_./+-", c) != NULL;
+    return letter || (c & 0x80) || (c != '\0' && strchr("_./+-", c) != NULL);
 }
 
 /* A text that every YAML reader takes for this very text without quotes. */
@@ -34,13 +35,57 @@ static bool is_plain(struct str s)
 {
     if (s.n == 0 || is_word(s) || strchr("+-.", s.p[0]) != NULL)
         return false;
-    bool digits = true;
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '\0' || !is_plain_char(s.p[i]))
+    bool digits = true, any = false;
+    for (size_t i = 0, n; i < s.n; i += n) {
+        n = utf8_char(s.p + i, s.n - i);
+        if (n == 0 || !is_plain_char(s.p[i]) || !yaml_is_printable(s.p + i, n))
             return false;
         digits &= strchr("0123456789._+-eE", s.p[i]) != NULL;
+        any |= s.p[i] >= '0' && s.p[i] <= '9';
     }
-    return !digits; /* else it could be a number or a date */
+    return !digits || !any; /* else it could be a number or a date */
+}
+
+bool yaml_is_printable(const char *p, size_t n)
+{
+    const unsigned char *c = (const unsigned char *)p;
+    must(n > 0);
+    if (n == 1)
+        return c[0] >= 0x20 && c[0] < 0x7f;
+    if (n == 2)
+        return c[0] != 0xc2 || c[1] >= 0xa0; /* U+0080 … U+009F, U+0085 ends a line */
+    if (n == 3 && c[0] == 0xe2 && c[1] == 0x80)
+        return c[2] != 0xa8 && c[2] != 0xa9; /* U+2028 and U+2029 end a line */
+    if (n == 3 && c[0] == 0xef)
+        return !(c[1] == 0xbb && c[2] == 0xbf) &&
+               !(c[1] == 0xbf && c[2] >= 0xbe); /* FEFF, FFFE, FFFF */
+    return true;
+}
+
+/* In double quotes. The text may hold anything; bytes that are not UTF-8 become U+FFFD. */
+static void put_quoted(struct buf *out, struct str s)
+{
+    buf_putc(out, '"');
+    for (size_t i = 0, n; i < s.n; i += n) {
+        n = utf8_char(s.p + i, s.n - i);
+        const unsigned char *c = (const unsigned char *)s.p + i;
+        if (n == 0) {
+            n = 1;
+            buf_puts(out, "\\uFFFD");
+        } else if (*c == '"' || *c == '\\') {
+            buf_printf(out, "\\%c", *c);
+        } else if (*c == '\n') {
+            buf_puts(out, "\\n");
+        } else if (yaml_is_printable(s.p + i, n)) {
+            buf_add(out, c, n);
+        } else {
+            unsigned code = n == 1   ? c[0]
+                            : n == 2 ? (c[0] & 31u) << 6 | (c[1] & 63u)
+                                     : (c[0] & 15u) << 12 | (c[1] & 63u) << 6 | (c[2] & 63u);
+            buf_printf(out, "\\u%04X", code);
+        }
+    }
+    buf_putc(out, '"');
 }
 
 void yaml_put_text(struct buf *out, struct str s)
@@ -48,7 +93,7 @@ void yaml_put_text(struct buf *out, struct str s)
     if (is_plain(s))
         buf_add(out, s.p, s.n);
     else
-        json_escape(out, s.p, s.n);
+        put_quoted(out, s);
 }
 
 static void put_scalar(struct buf *out, const struct node *n)
@@ -92,7 +137,13 @@ static void put_block(struct buf *out, const struct node *n, int depth, bool ind
 static void put_child(struct buf *out, const struct node *parent, const struct node *c, int depth)
 {
     if (parent->kind == NODE_MAP) {
+        bool simple = c->key.n <= SIMPLE_KEY_MAX;
+        buf_puts(out, simple ? "" : "? ");
         yaml_put_text(out, c->key);
+        if (!simple) {
+            buf_putc(out, '\n');
+            indent(out, depth);
+        }
         buf_putc(out, ':');
     } else {
         buf_putc(out, '-');

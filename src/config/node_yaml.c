@@ -16,6 +16,8 @@ struct frame {
     struct node *node;
     struct str key; /* of the value that comes next, in a map; p NULL: a key comes next */
     uint32_t key_line, key_column;
+    bool merge_next;    /* the key is a plain "<<" */
+    struct node *merge; /* its value */
     struct key_index keys;
 };
 
@@ -115,6 +117,9 @@ static int place(struct yaml_reader *r, struct node *n, yaml_mark_t at)
     n->key_column = f->key_column;
     key_index_added(&f->keys, n);
     f->key.p = NULL;
+    if (f->merge_next)
+        f->merge = n;
+    f->merge_next = false;
     return 0;
 }
 
@@ -156,19 +161,15 @@ static void merge_map(struct frame *f, struct node *from)
     }
 }
 
-static struct node *unlink_merge(struct node *map)
+static void unlink_merge(struct node *map, const struct node *merge)
 {
     struct node *before = NULL;
-    for (struct node *c = map->first; c != NULL; before = c, c = c->next) {
-        if (!str_eqz(c->key, "<<"))
-            continue;
-        *(before != NULL ? &before->next : &map->first) = c->next;
-        if (map->last == c)
-            map->last = before;
-        map->count--;
-        return c;
-    }
-    return NULL;
+    for (struct node *c = map->first; c != merge; c = c->next)
+        before = c;
+    *(before != NULL ? &before->next : &map->first) = merge->next;
+    if (map->last == merge)
+        map->last = before;
+    map->count--;
 }
 
 static int close_frame(struct yaml_reader *r, const yaml_event_t *e)
@@ -176,7 +177,9 @@ static int close_frame(struct yaml_reader *r, const yaml_event_t *e)
     must(r->depth > 0);
     struct frame *f = &r->frames[--r->depth];
     int rc = 0;
-    struct node *merge = f->node->kind == NODE_MAP ? unlink_merge(f->node) : NULL;
+    struct node *merge = f->merge;
+    if (merge != NULL)
+        unlink_merge(f->node, merge);
     if (merge != NULL && merge->kind == NODE_MAP) {
         merge_map(f, merge);
     } else if (merge != NULL && merge->kind == NODE_LIST) {
@@ -206,6 +209,7 @@ static int on_key(struct yaml_reader *r, struct frame *f, const yaml_event_t *e)
         return fail(r, ERR_TOO_LARGE, e->start_mark, "got more text than the memory limit");
     if (memchr(f->key.p, '\0', f->key.n) != NULL)
         return fail(r, ERR_MALFORMED, e->start_mark, "got a NUL character in a key");
+    f->merge_next = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && str_eqz(f->key, "<<");
     f->key_line = (uint32_t)e->start_mark.line + 1;
     f->key_column = (uint32_t)e->start_mark.column + 1;
     return 0;

