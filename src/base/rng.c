@@ -3,15 +3,27 @@
 #include "base/rng.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/random.h>
+#include <unistd.h>
 
+#include "base/fs.h"
 #include "base/must.h"
+
+/* Before Linux 3.17, and wherever getrandom is forbidden. 0 at the end of the file never comes. */
+static ssize_t from_device(void *p, size_t n)
+{
+    cleanup(fd_closep) int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? -1 : read(fd, p, n);
+}
 
 void rng_secure(void *p, size_t n)
 {
     char *at = p;
     while (n > 0) {
         ssize_t got = getrandom(at, n, 0);
+        if (got < 0 && errno != EINTR)
+            got = from_device(at, n);
         must(got > 0 || errno == EINTR);
         if (got > 0) {
             at += got;

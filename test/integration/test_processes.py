@@ -312,8 +312,8 @@ def test_on_an_old_kernel(tmp_path, service):
             os.kill(old, signal.SIGKILL)
             b.running(key, old)
         wait_for(b.ready)
-        wait_for(lambda: b.query("select min(n) from (select count(*) n from probe_results where success"
-                                 " group by target_id)")[0][0] or 0 > 2)
+        wait_for(lambda: (b.query("select min(n) from (select count(*) n from probe_results where success"
+                                 " group by target_id)")[0][0] or 0) > 2)
     finally:
         assert b.stop().returncode == 0
 
