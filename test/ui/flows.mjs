@@ -200,6 +200,8 @@ async function channels(f) {
   await f.page.locator('#save').click();
   await f.page.locator('#f-webhook_url-error').waitFor();
   await f.page.locator('#f-webhook_url').fill(`http://127.0.0.1:${new URL(f.url).port}/nowhere`);
+  await f.page.locator('#try').click();
+  await f.page.locator('.test-answer').waitFor({ timeout: 15_000 });
   await f.page.locator('#save').click();
   await say(f, f.t('channels.saved', { name }));
   const row = f.page.locator('.channel', { hasText: name });

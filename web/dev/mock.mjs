@@ -271,6 +271,7 @@ class Mock {
     const channel = /^channels\/(\d+)(?:\/(test))?$/.exec(path);
     if (channel) return this.channel(req, res, Number(channel[1]), channel[2]);
     if (path === 'channels') return this.channelList(req, res, query);
+    if (path === 'channels/test') return sleep(300).then(() => send(res, 200, { success: true, answer: '{"errcode":0,"errmsg":"ok"}', duration_ms: 93 }));
     if (path === 'channels/types') return send(res, 200, { items: channelTypes });
     if (path === 'probers') return send(res, 200, { items: probers });
     if (path === 'alerts') return this.alerts(res, query);

@@ -125,6 +125,7 @@ export const api = {
   updateChannel: (id: number, draft: ChannelDraft) =>
     call<Channel>('PATCH', `${root}/channels/${id}`, draft),
   deleteChannel: (id: number) => call<void>('DELETE', `${root}/channels/${id}`),
+  testDraft: (draft: ChannelDraft) => call<ChannelTest>('POST', `${root}/channels/test`, draft),
   testChannel: (id: number) => call<ChannelTest>('POST', `${root}/channels/${id}/test`, {}),
 
   alerts: (query: Query) => call<Page<Alert>>('GET', withQuery(`${root}/alerts`, query)),

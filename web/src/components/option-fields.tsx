@@ -23,6 +23,12 @@ export function optionLabel(name: string): string {
 
 const acronyms = new Set(['ca', 'dns', 'http', 'id', 'ip', 'json', 'sni', 'ssl', 'starttls', 'tcp', 'tls', 'ttl', 'udp', 'url']);
 
+/** Durations and sizes are written with their unit; plain numbers have it in the label. */
+function labelWithUnit(option: Option): string {
+  const label = optionLabel(option.name);
+  return option.unit && (option.type === 'int' || option.type === 'float') ? `${label} (${option.unit})` : label;
+}
+
 function placeholder(option: Option): string | undefined {
   if (option.default !== undefined && option.default !== null && option.default !== '') {
     return t('form.default', { v: String(option.default) });
@@ -35,7 +41,6 @@ function helpOf(option: Option): string {
   const hints: string[] = [];
   if (option.type === 'list') hints.push(t('form.list.help'));
   if (option.type === 'ranges') hints.push(t('form.ranges.help'));
-  if (option.unit) hints.push(option.unit);
   return [base, ...hints].filter(Boolean).join(' · ');
 }
 
@@ -46,7 +51,7 @@ interface OneProps extends Omit<OptionFieldsProps, 'options' | 'value' | 'onChan
 }
 
 function Leaf({ option, value, path, errorAt, onChange }: OneProps) {
-  const common = { path, label: optionLabel(option.name), help: helpOf(option), error: errorAt(path) };
+  const common = { path, label: labelWithUnit(option), help: helpOf(option), error: errorAt(path) };
   const text = typeof value === 'string' ? value : '';
   if (option.type === 'bool') return <CheckField {...common} value={value === true} onChange={onChange} />;
   if (option.type === 'map') {

@@ -297,7 +297,7 @@ export const en = {
   'channels.testing': 'Sending…',
   'channels.test.ok': 'Accepted in {ms}',
   'channels.test.failed': 'Not accepted',
-  'channels.test.first': 'Save first, then send a test from the list.',
+  'channels.test.hint': 'Sends a real message with these values, without saving.',
   'channels.delete.title': 'Delete “{name}”?',
   'channels.delete.text': 'Targets that use it will no longer tell anyone through it.',
   'channels.deleted': '“{name}” was deleted',

@@ -293,7 +293,7 @@ export const zh: Dictionary = {
   'channels.testing': '发送中…',
   'channels.test.ok': '已被接受，用时 {ms}',
   'channels.test.failed': '未被接受',
-  'channels.test.first': '请先保存，然后在列表中发送测试消息。',
+  'channels.test.hint': '用这些值发一条真实消息，不保存。',
   'channels.delete.title': '删除“{name}”？',
   'channels.delete.text': '使用它的目标将不再通过它通知。',
   'channels.deleted': '已删除“{name}”',

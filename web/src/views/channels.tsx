@@ -164,13 +164,13 @@ function ChannelForm({ before }: { before: Channel | null }) {
   const release = useLeaveGuard(dirty && !busy);
   // The server may name an option with or without the "config." before it.
   const errorAt = (path: string) => errors.errorAt(path) ?? errors.errorAt(`config.${path}`);
+  const body = () => draft(name, type, enabled, fromForm(options, values, document));
   const save = async (event: Event) => {
     event.preventDefault();
     if (!errors.attempt()) return;
     setBusy(true);
     try {
-      const body = draft(name, type, enabled, fromForm(options, values, document));
-      const saved = before ? await api.updateChannel(before.id, body) : await api.createChannel(body);
+      const saved = before ? await api.updateChannel(before.id, body()) : await api.createChannel(body());
       channels.merge(saved);
       toast(t('channels.saved', { name: saved.name }));
       release();
@@ -241,6 +241,7 @@ function ChannelForm({ before }: { before: Channel | null }) {
           }
         />
       </Card>
+      {before === null && <TestCard ready={errors.attempt} body={body} />}
       <div class="form-bar">
         {errors.summary && (
           <p class="form-summary" role="alert">
@@ -256,6 +257,34 @@ function ChannelForm({ before }: { before: Channel | null }) {
         </Button>
       </div>
     </form>
+  );
+}
+
+/** Sends a real message with what the form says, before it is saved. */
+function TestCard({ ready, body }: { ready: () => boolean; body: () => ChannelDraft }) {
+  const [busy, setBusy] = useState(false);
+  const [answer, setAnswer] = useState<ChannelTest | null>(null);
+  const run = async () => {
+    if (!ready()) return;
+    setBusy(true);
+    setAnswer(null);
+    try {
+      setAnswer(await api.testDraft(body()));
+    } catch (error) {
+      complain(error);
+    }
+    setBusy(false);
+  };
+  return (
+    <Card class="try" title={t('form.try')}>
+      <div class="try-bar">
+        <Button id="try" icon="send" busy={busy} onClick={() => void run()}>
+          {t(busy ? 'channels.testing' : 'channels.test')}
+        </Button>
+        <span class="muted small">{t('channels.test.hint')}</span>
+      </div>
+      {answer && <TestAnswer answer={answer} />}
+    </Card>
   );
 }
 
