@@ -1,6 +1,7 @@
 /* What each watcher must do: which watchers there are (one or several a group), which targets each has, and the files
  * that tell them (data/run/assign/KEY) and the warden (data/run/units). */
 #include <ctype.h>
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -39,19 +40,34 @@ struct watcher_slot *core__watcher_by_name(struct core *c, const char *key)
     return NULL;
 }
 
-static struct watcher_slot *slot_new(struct core *c, const char *group, uint32_t shard)
+/* Takes key over. */
+static struct watcher_slot *slot_new(struct core *c, char *key, const char *group, uint32_t shard)
 {
     struct watcher_slot *s = calloc(1, sizeof(*s));
     must(s);
-    *s = (struct watcher_slot){.core = c,
-                               .group = strdup(group),
-                               .shard = shard,
-                               .key = key_of(group, shard),
-                               .dirty = true};
+    *s = (struct watcher_slot){
+        .core = c, .group = strdup(group), .shard = shard, .key = key, .dirty = true};
     must(s->group && asprintf(&s->name, "%s/%u", group, shard) > 0);
     vec_push(&c->watchers, s);
     core__attach_ring(c, s);
     return s;
+}
+
+void core__adopt_rings(struct core *c)
+{
+    char *path = path_join(c->run_dir, "rings");
+    DIR *d = opendir(path);
+    for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
+        bool plain =
+            e->d_name[0] != '.' && !strstr(e->d_name, ".damaged") && !strstr(e->d_name, ".tmp");
+        if (!plain || core__watcher_by_name(c, e->d_name))
+            continue;
+        log_info("a ring of a group that is gone is taken in", F_STR("ring", e->d_name));
+        slot_new(c, strdup(e->d_name), e->d_name, UINT32_MAX)->dirty = false;
+    }
+    if (d)
+        closedir(d);
+    free(path);
 }
 
 struct group_count {
@@ -88,7 +104,7 @@ static void want_group(struct core *c, struct group_count *g)
     for (uint32_t i = 0; i < g->shards; i++) {
         struct watcher_slot *s = slot_of(c, g->group, i);
         if (!s)
-            s = slot_new(c, g->group, i);
+            s = slot_new(c, key_of(g->group, i), g->group, i);
         s->wanted = true;
     }
 }

@@ -46,6 +46,14 @@ static void check_times(const struct target *t, struct problems *p)
                     (double)burst_ms / 1000, (double)t->interval_ms / 1000);
 }
 
+/* A change that could not be made durable is not made at all. */
+static int store_refuses(const struct core *c, struct err *err)
+{
+    if (c->store_err.code == ERR_OK)
+        return 0;
+    return err_set(err, ERR_BUSY, "the store does not accept changes now: %s", c->store_err.msg);
+}
+
 static int refuse(const struct problems *p, struct err *err)
 {
     size_t n = p->list.n + p->dropped;
@@ -96,6 +104,8 @@ int core_target_put(struct core *c, const struct target *t, const struct node *c
                     struct problems *p, struct waiter *w, uint64_t *id, struct err *err)
 {
     check_magic(c, CORE_MAGIC);
+    if (store_refuses(c, err) != 0)
+        return -1;
     struct entry *old = t->id ? core__entry(c, t->id) : NULL;
     if (t->id && !old)
         return err_set(err, ERR_NOT_FOUND, "no target has the id %llu", (unsigned long long)t->id);
@@ -127,6 +137,8 @@ int core_target_put(struct core *c, const struct target *t, const struct node *c
 int core_target_enable(struct core *c, uint64_t id, bool enabled, struct waiter *w, struct err *err)
 {
     check_magic(c, CORE_MAGIC);
+    if (store_refuses(c, err) != 0)
+        return -1;
     struct entry *e = core__entry(c, id);
     if (!e)
         return err_set(err, ERR_NOT_FOUND, "no target has the id %llu", (unsigned long long)id);
@@ -145,23 +157,12 @@ int core_target_enable(struct core *c, uint64_t id, bool enabled, struct waiter 
     return 0;
 }
 
-static void drop_dependency(struct core *c, uint64_t gone)
-{
-    for (size_t i = 0; i < c->order.n; i++) {
-        struct id_list ids = c->order.at[i]->target->depends_on;
-        for (uint32_t k = 0; k < ids.n; k++)
-            if (ids.at[k] == gone)
-                ids.at[k] = 0; /* an id no target has: suppress_find passes over it */
-    }
-}
-
 void core__target_remove(struct core *c, struct entry *e)
 {
     uint64_t id = e->target->id;
     core__close_alert(c, e, TARGET_DISABLED, "the target was removed");
     batch_target_del(core__batch(c), id);
     core__unswitch(c, 't', id);
-    drop_dependency(c, id);
     if (e->watcher)
         e->watcher->dirty = true;
     core__entry_del(c, e);
@@ -171,6 +172,8 @@ void core__target_remove(struct core *c, struct entry *e)
 int core_target_del(struct core *c, uint64_t id, struct waiter *w, struct err *err)
 {
     check_magic(c, CORE_MAGIC);
+    if (store_refuses(c, err) != 0)
+        return -1;
     struct entry *e = core__entry(c, id);
     if (!e)
         return err_set(err, ERR_NOT_FOUND, "no target has the id %llu", (unsigned long long)id);
@@ -188,6 +191,8 @@ int core_channel_put(struct core *c, const struct channel *ch, struct problems *
                      uint64_t *id, struct err *err)
 {
     check_magic(c, CORE_MAGIC);
+    if (store_refuses(c, err) != 0)
+        return -1;
     struct chan *old = ch->id ? core__chan(c, ch->id) : NULL;
     if (ch->id && !old)
         return err_set(err, ERR_NOT_FOUND, "no channel has the id %llu",
@@ -222,6 +227,8 @@ int core_channel_enable(struct core *c, uint64_t id, bool enabled, struct waiter
                         struct err *err)
 {
     check_magic(c, CORE_MAGIC);
+    if (store_refuses(c, err) != 0)
+        return -1;
     struct chan *ch = core__chan(c, id);
     if (!ch)
         return err_set(err, ERR_NOT_FOUND, "no channel has the id %llu", (unsigned long long)id);
@@ -249,6 +256,8 @@ void core__channel_remove(struct core *c, struct chan *ch)
 int core_channel_del(struct core *c, uint64_t id, struct waiter *w, struct err *err)
 {
     check_magic(c, CORE_MAGIC);
+    if (store_refuses(c, err) != 0)
+        return -1;
     struct chan *ch = core__chan(c, id);
     if (!ch)
         return err_set(err, ERR_NOT_FOUND, "no channel has the id %llu", (unsigned long long)id);
@@ -273,6 +282,8 @@ int core_maintenance_put(struct core *c, const struct maintenance *m, struct wai
                          uint64_t *id, struct err *err)
 {
     check_magic(c, CORE_MAGIC);
+    if (store_refuses(c, err) != 0)
+        return -1;
     size_t at = m->id ? window_of(c, m->id) : c->windows.n;
     if (m->id && at == c->windows.n)
         return err_set(err, ERR_NOT_FOUND, "no maintenance has the id %llu",
@@ -299,6 +310,8 @@ int core_maintenance_put(struct core *c, const struct maintenance *m, struct wai
 int core_maintenance_del(struct core *c, uint64_t id, struct waiter *w, struct err *err)
 {
     check_magic(c, CORE_MAGIC);
+    if (store_refuses(c, err) != 0)
+        return -1;
     size_t at = window_of(c, id);
     if (at == c->windows.n)
         return err_set(err, ERR_NOT_FOUND, "no maintenance has the id %llu",

@@ -18,6 +18,7 @@
 
 struct ring_mark {
     struct watcher_slot *slot;
+    uint64_t ring_id; /* the slot may have got another ring meanwhile */
     uint64_t seq;
 };
 
@@ -111,9 +112,9 @@ static void release(struct commit *k)
 
 static void finish(struct commit *k)
 {
-    for (size_t i = 0; i < k->marks.n; i++)
-        if (k->marks.at[i].slot->ring)
-            ring_free_upto(k->marks.at[i].slot->ring, k->marks.at[i].seq);
+    vec_each (&k->marks, m)
+        if (m->slot->ring && ring_id(m->slot->ring) == m->ring_id)
+            ring_free_upto(m->slot->ring, m->seq);
     release(k);
     vec_each (&k->waiters, it) {
         waiter_finish(*it, NULL, NULL, 0);
@@ -245,13 +246,14 @@ void core__commit_wait(struct core *c, struct waiter *w)
 void core__commit_free_ring(struct core *c, struct watcher_slot *s, uint64_t seq)
 {
     struct commit *k = c->commit;
+    must(s->ring);
     for (size_t i = 0; i < k->marks.n; i++)
-        if (k->marks.at[i].slot == s) {
+        if (k->marks.at[i].slot == s && k->marks.at[i].ring_id == ring_id(s->ring)) {
             must(k->marks.at[i].seq <= seq);
             k->marks.at[i].seq = seq;
             return;
         }
-    vec_push(&k->marks, ((struct ring_mark){s, seq}));
+    vec_push(&k->marks, ((struct ring_mark){s, ring_id(s->ring), seq}));
 }
 
 void core__commit_release(struct core *c, uint64_t delivery_id)

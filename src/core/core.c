@@ -20,7 +20,8 @@ static void write_all_again(struct core *c)
     struct batch *b = core__batch(c);
     uint64_t id;
     void *value;
-    vec_each(&c->channel_order, it) batch_channel_put(b, (*it)->channel);
+    vec_each (&c->channel_order, it)
+        batch_channel_put(b, (*it)->channel);
     for (size_t i = 0; i < c->order.n; i++) {
         const struct entry *e = c->order.at[i];
         batch_target_put(b, e->target);
@@ -34,7 +35,8 @@ static void write_all_again(struct core *c)
             batch_alert_put(b, core__alert(c, d->alert_id));
         batch_delivery_put(b, d);
     }
-    vec_each(&c->windows, it) batch_maintenance_put(b, *it);
+    vec_each (&c->windows, it)
+        batch_maintenance_put(b, *it);
     core__commit_now(c);
 }
 
@@ -43,7 +45,8 @@ static void on_store_health(void *arg, const struct err *err)
     struct core *c = arg;
     check_magic(c, CORE_MAGIC);
     if (err && err->code == ERR_DAMAGED) {
-        log_error("the database was damaged while running; it was set aside and begun anew", F_ERR(err));
+        log_error("the database was damaged while running; it was set aside and begun anew",
+                  F_ERR(err));
         write_all_again(c);
         core__own_alert(c, &c->own_store, "Belfry: store", true, err->msg);
         return;
@@ -280,6 +283,7 @@ struct core *core_new(const struct core_options *opt, struct err *err)
     }
     core__deliver_init(c);
     core__plan_watchers(c);
+    core__adopt_rings(c);
     core__drain_all(c);
     c->ready = true;
     timer_start(c->loop, &c->tick_timer, clock_mono_ns() + TICK_NS, on_tick);

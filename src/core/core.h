@@ -66,8 +66,6 @@ void core_channels_each(struct core *c,
                         bool (*fn)(void *arg, const struct channel *ch, size_t waiting), void *arg);
 void core_maintenances_each(struct core *c, bool (*fn)(void *arg, const struct maintenance *m),
                             void *arg);
-void core_alerts_each(struct core *c, bool (*fn)(void *arg, const struct alert *a),
-                      void *arg); /* open ones */
 
 struct core_watcher_info {
     const char *name, *group;

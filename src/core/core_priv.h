@@ -54,7 +54,6 @@ struct watcher_slot {
     uint32_t targets;
     bool dirty;  /* its assignment must be written */
     bool wanted; /* the configuration still has it */
-    bool damaged;
     struct timer drain;
     struct core *core;
 };
@@ -101,8 +100,8 @@ struct core {
     struct err store_err;         /* code OK while it works */
     struct timer flush_timer, retry_timer, dispatch_timer, tick_timer;
 
-    struct map_u64 *switched;     /* file-owned things that a person switched: switched.c */
-    struct map_u64 *checks; /* request → pending_check */
+    struct map_u64 *switched; /* file-owned things that a person switched: switched.c */
+    struct map_u64 *checks;   /* request → pending_check */
     uint64_t next_request;
     uint64_t reload_generation, assign_generation;
     struct map_str *group_logs; /* group → struct group_log */
@@ -182,6 +181,8 @@ void core__plan_watchers(
 void core__write_assignments(struct core *c); /* the dirty ones, and tells their watchers */
 struct watcher_slot *core__watcher_by_name(struct core *c, const char *key);
 
+/* Rings left by groups that vanished while no core ran: their results are taken, then they are retired. */
+void core__adopt_rings(struct core *c);
 void core__retire_unwanted(struct core *c); /* drained watchers of groups that are gone */
 void core__watchers_free(struct core *c);
 

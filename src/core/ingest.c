@@ -53,13 +53,20 @@ static void take_record(struct core *c, struct watcher_slot *s, const void *reco
     core__judge(c, e, r);
 }
 
+static void on_drain(struct timer *t);
+static char *slot_path(struct core *c, const char *kind, const struct watcher_slot *s);
+static void set_aside(const char *path);
+
+/* The watcher sees within a second that its file was replaced, and goes over to the new one. */
 static void damaged(struct core *c, struct watcher_slot *s, const struct err *err)
 {
-    log_error("a ring is damaged; the watcher gets a new one when it restarts",
+    log_error("a ring is damaged; it is set aside, what it held unread is lost",
               F_STR("watcher", s->name), F_ERR(err));
-    s->damaged = true;
-    timer_stop(&s->drain);
-    (void)c;
+    char *path = slot_path(c, "rings", s);
+    set_aside(path);
+    free(path);
+    core__attach_ring(c, s);
+    timer_start(c->loop, &s->drain, clock_mono_ns() + NS_PER_S, on_drain);
 }
 
 /* Takes up to RECORDS_A_TURN records; returns how many, or -1 when the ring is damaged. */
@@ -93,13 +100,11 @@ static int take_some(struct core *c, struct watcher_slot *s)
     return -1;
 }
 
-static void on_drain(struct timer *t);
-
 static void drain(struct watcher_slot *s)
 {
     struct core *c = s->core;
     check_magic(c, CORE_MAGIC);
-    if (!s->ring || s->damaged)
+    if (!s->ring)
         return;
     int taken = take_some(c, s);
     int64_t again = core__commits_crowded(c) ? CROWDED_NS : taken > 0 ? BUSY_NS : 0;
@@ -129,8 +134,6 @@ void core__on_link(void *arg, const char *peer, const struct link_message *m)
     struct watcher_slot *s = core__watcher_by_name(c, peer);
     if (!s)
         return;
-    if (m->type == LINK_HELLO && s->damaged)
-        core__attach_ring(c, s);
     if (m->type == LINK_HELLO || m->type == LINK_WAKE)
         drain(s);
 }
@@ -165,7 +168,6 @@ void core__attach_ring(struct core *c, struct watcher_slot *s)
     if (!s->ring)
         log_error("cannot open a watcher's ring; its results are not seen",
                   F_STR("watcher", s->name), F_ERR(&err));
-    s->damaged = false;
     if (s->ring) {
         ring_rewind(s->ring);
         if (store_load_cursor(c->store, ring_id(s->ring), &s->cursor, &err) != 0)

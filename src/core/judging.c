@@ -159,24 +159,37 @@ void core__close_alert(struct core *c, struct entry *e, enum target_status statu
     arena_free(a);
 }
 
+static void recheck(struct core *c, struct entry *e)
+{
+    struct arena *a = arena_new();
+    struct judging j = {c, e};
+    struct judge_env env = judge_env(&j);
+    struct judge_case cs = {e->target, &e->state, core__alert(c, e->state.open_alert_id),
+                            e->instance};
+    struct judge_actions act = {0};
+    judge_recheck(&env, &cs, clock_wall_ms(), a, &act);
+    execute(c, e, &act);
+    if (act.alert || act.n_deliveries)
+        batch_target_state(core__batch(c), e->target->id, &e->state, e->last_message);
+    arena_free(a);
+}
+
 void core__recheck_waiting(struct core *c)
 {
-    for (size_t i = 0; i < c->order.n; i++) {
-        struct entry *e = c->order.at[i];
-        if (!e->state.open_alert_id || !judge_waiting(&e->state))
-            continue;
-        struct arena *a = arena_new();
-        struct judging j = {c, e};
-        struct judge_env env = judge_env(&j);
-        struct judge_case cs = {e->target, &e->state, core__alert(c, e->state.open_alert_id),
-                                e->instance};
-        struct judge_actions act = {0};
-        judge_recheck(&env, &cs, clock_wall_ms(), a, &act);
-        execute(c, e, &act);
-        if (act.alert || act.n_deliveries)
-            batch_target_state(core__batch(c), e->target->id, &e->state, e->last_message);
-        arena_free(a);
+    size_t n = 0, room = map_u64_count(c->alerts);
+    uint64_t *ids = malloc((room + 1) * sizeof(*ids)), id;
+    void *value;
+    must(ids);
+    /* Collected first: a recheck may add and forget alerts. */
+    for (size_t it = 0; map_u64_next(c->alerts, &it, &id, &value);)
+        ids[n++] = core__alert(c, id)->target_id;
+    must(n == room);
+    for (size_t i = 0; i < n; i++) {
+        struct entry *e = ids[i] ? core__entry(c, ids[i]) : NULL;
+        if (e && e->state.open_alert_id && judge_waiting(&e->state))
+            recheck(c, e);
     }
+    free(ids);
 }
 
 /* Belfry's own troubles are told to every enabled channel. */

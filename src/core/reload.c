@@ -10,8 +10,8 @@
 static bool same_channel(const struct channel *a, const struct channel *b)
 {
     return strcmp(a->type, b->type) == 0 && strcmp(a->webhook_url, b->webhook_url) == 0 &&
-           strcmp(a->config_json, b->config_json) == 0 && a->mention_all == b->mention_all && a->enabled == b->enabled &&
-           a->source == b->source;
+           strcmp(a->config_json, b->config_json) == 0 && a->mention_all == b->mention_all &&
+           a->enabled == b->enabled && a->source == b->source;
 }
 
 static struct chan *sync_channel(struct core *c, const struct config_channel *want,

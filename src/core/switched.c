@@ -67,7 +67,8 @@ int core__switched_load(struct core *c, struct err *err)
         struct str id, on;
         uint64_t n;
         if (word.n > 3 && str_cut(word, '=', &id, &on) &&
-            str_to_u64((struct str){id.p + 1, id.n - 1}, &n, NULL) == 0 && (*id.p == 't' || *id.p == 'c'))
+            str_to_u64((struct str){id.p + 1, id.n - 1}, &n, NULL) == 0 &&
+            (*id.p == 't' || *id.p == 'c'))
             map_u64_put(c->switched, key_of(*id.p, n), value_of(str_eqz(on, "1")));
     }
     store_reader_close(&r);

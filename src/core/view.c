@@ -97,19 +97,6 @@ void core_maintenances_each(struct core *c, bool (*fn)(void *arg, const struct m
             return;
 }
 
-void core_alerts_each(struct core *c, bool (*fn)(void *arg, const struct alert *a), void *arg)
-{
-    const uint64_t own[] = {c->own_network, c->own_store};
-    for (size_t i = 0; i < array_len(own); i++)
-        if (core__alert(c, own[i]) && !fn(arg, core__alert(c, own[i])))
-            return;
-    for (size_t i = 0; i < c->order.n; i++) {
-        const struct alert *a = core__alert(c, c->order.at[i]->state.open_alert_id);
-        if (a && !fn(arg, a))
-            return;
-    }
-}
-
 void core_watchers_each(struct core *c, bool (*fn)(void *arg, const struct core_watcher_info *w),
                         void *arg)
 {
