@@ -378,8 +378,10 @@ static void icmp_run(struct probe *p, struct result *r)
         return;
     int64_t start = clock_mono_ns();
     make_packet(e);
-    if (open_any(e, &to, r) != 0)
+    if (open_any(e, &to, r) != 0) {
+        add_statistics(e, r);
         return;
+    }
     int64_t ready = clock_mono_ns();
     echo_all(e);
     icmp_close(&e->s);

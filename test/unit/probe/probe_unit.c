@@ -126,8 +126,9 @@ static void *serve(void *arg)
     return NULL;
 }
 
-void udp_server_start(struct udp_server *s, void (*answer)(struct udp_server *, const uint8_t *,
-                                                           size_t, const struct addr *),
+void udp_server_start(struct udp_server *s,
+                      void (*answer)(struct udp_server *, const uint8_t *, size_t,
+                                     const struct addr *),
                       void *arg, uint16_t port)
 {
     struct addr a = local(port);

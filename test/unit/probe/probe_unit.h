@@ -39,8 +39,9 @@ struct udp_server {
     atomic_int received;
     atomic_bool stop;
 };
-void udp_server_start(struct udp_server *s, void (*answer)(struct udp_server *, const uint8_t *,
-                                                           size_t, const struct addr *),
+void udp_server_start(struct udp_server *s,
+                      void (*answer)(struct udp_server *, const uint8_t *, size_t,
+                                     const struct addr *),
                       void *arg, uint16_t port);
 void udp_server_send(struct udp_server *s, const void *p, size_t n, const struct addr *to);
 void udp_server_stop(struct udp_server *s);

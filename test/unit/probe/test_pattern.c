@@ -9,10 +9,17 @@ static void test_table(void **state)
         const char *re, *subject;
         int want;
     } cases[] = {
-        {"ok", "it is ok", 1},        {"^ok$", "ok\n", 1},       {"^ok$", "oks", 0},
-        {"(?i)OK", "ok", 1},          {"", "", 1},               {"a", "", 0},
-        {"\\d{3}", "x123", 1},        {"中.", "中文", 1},        {"^.$", "中", 1},
-        {"x", "\xff\xfex", 1},        {"[[:alpha:]]+", "12", 0},
+        {"ok", "it is ok", 1},
+        {"^ok$", "ok\n", 1},
+        {"^ok$", "oks", 0},
+        {"(?i)OK", "ok", 1},
+        {"", "", 1},
+        {"a", "", 0},
+        {"\\d{3}", "x123", 1},
+        {"中.", "中文", 1},
+        {"^.$", "中", 1},
+        {"x", "\xff\xfex", 1},
+        {"[[:alpha:]]+", "12", 0},
     };
     struct arena *a = arena_new();
     for (size_t i = 0; i < array_len(cases); i++) {

@@ -179,9 +179,8 @@ static void test_schemes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parts),   cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_query),   cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_schemes),
+        cmocka_unit_test(test_parts), cmocka_unit_test(test_refused), cmocka_unit_test(test_query),
+        cmocka_unit_test(test_forms), cmocka_unit_test(test_schemes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
