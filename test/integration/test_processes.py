@@ -197,7 +197,7 @@ def test_random_kills_lose_and_double_nothing(tmp_path, service):
         if rng.random() < 0.08:
             os.kill(b.pid(), signal.SIGKILL)
             wardens += 1
-            b.start()
+            wait_for(lambda: b.run("start").returncode == 0)  # its death takes a moment
             continue
         child = rng.choice(list(b.children().values()))
         if child["pid"] > 0:
@@ -342,5 +342,22 @@ def test_root_runs_its_children_as_the_user(tmp_path, service):
         os.kill(watcher, signal.SIGKILL)
         b.running("g.0", watcher)
         wait_for(lambda: b.query("select count(*) from probe_results where success")[0][0] > 5)
+    finally:
+        assert b.stop().returncode == 0
+
+
+def test_a_damaged_ring_is_replaced(tmp_path, service):
+    b = Belfry(tmp_path, [("a", url(service))]).start()
+    try:
+        watcher = b.running("g.0")
+        wait_for(lambda: b.query("select count(*) from probe_results")[0][0] > 3)
+        path = f"{b.dir}/data/run/rings/g.0"
+        with open(path, "r+b") as f:
+            f.seek(64)
+            f.write(struct.pack("<Q", 3))  # a head that cannot be
+        wait_for(lambda: os.path.exists(path + ".damaged"))
+        before = b.query("select count(*) from probe_results")[0][0]
+        wait_for(lambda: b.query("select count(*) from probe_results")[0][0] > before + 5)
+        assert b.running("g.0") == watcher
     finally:
         assert b.stop().returncode == 0
