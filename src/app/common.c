@@ -1,6 +1,7 @@
 /* What several roles and commands do at their start. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "app/roles.h"
@@ -66,4 +67,14 @@ void install_crash_handlers(const char *run_dir)
     if (crash_install(dir, &err) != 0)
         log_warn("crashes will leave no backtrace", F_ERR(&err));
     free(dir);
+}
+
+void raise_open_files(void)
+{
+    struct rlimit l;
+    if (getrlimit(RLIMIT_NOFILE, &l) != 0)
+        return;
+    l.rlim_cur = l.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &l) != 0)
+        log_warn("cannot raise the limit of open files; fewer probes run at once");
 }

@@ -233,6 +233,7 @@ int role_core(const struct core_role_options *opt)
     open_role_log(cfg, "core", "core", "core.log");
     char *run_dir = path_join(cfg->data_dir, "run");
     install_crash_handlers(run_dir);
+    raise_open_files();
     struct core_role *r = calloc(1, sizeof(*r));
     must(r);
     r->magic = MAGIC;

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "io/fiber.h"
 
+#define OWN_FIBERS    8 /* loading an assignment, and room to spare */
 #define STOP_GRACE_NS (10 * NS_PER_S)
 
 static void on_turn(void *arg)
@@ -25,12 +26,40 @@ static bool nothing_under_way(const struct watcher *w)
     return loop_fibers(w->loop) == 0;
 }
 
+static struct ring *open_ring(struct watcher *w, struct err *err)
+{
+    struct ring *r = ring_open(w->ring_path, w->ring_size, err);
+    if (r && ring_claim(r, err) < 0)
+        ring_close(&r);
+    return r;
+}
+
+/* The core sets a damaged ring aside and begins a new file; results must not go on into the old one. */
+static void look_at_ring(struct watcher *w, int64_t now)
+{
+    struct err err = {0};
+    if (now < w->ring_look_ns)
+        return;
+    w->ring_look_ns = now + NS_PER_S;
+    if (!ring_stale(w->ring))
+        return;
+    struct ring *fresh = open_ring(w, &err);
+    if (!fresh) {
+        log_error("cannot open the new ring; results are lost until that works", F_ERR(&err));
+        return;
+    }
+    ring_close(&w->ring);
+    w->ring = fresh;
+    log_warn("the core replaced the ring; results go into the new one");
+}
+
 /* Four times a second: gauges, and the end of a graceful stop. */
 static void on_stats(struct timer *timer)
 {
     struct watcher *w = container_of(timer, struct watcher, stats_timer);
     int64_t now = clock_mono_ns();
     struct beat_page *b = w->beat;
+    look_at_ring(w, now);
     b->loop_lag_ns = loop_lag_ns(w->loop);
     b->in_flight = (int64_t)loop_fibers(w->loop);
     b->probes = w->probes;
@@ -73,18 +102,19 @@ static char *run_path(const struct watcher_options *opt, const char *kind)
 
 static int open_parts(struct watcher *w, const struct watcher_options *opt, struct err *err)
 {
-    char *ring = run_path(opt, "rings"), *beat = run_path(opt, "beat");
+    char *beat = run_path(opt, "beat");
+    w->ring_path = run_path(opt, "rings");
+    w->ring_size = (size_t)opt->ring_size;
     char *link = path_join(opt->run_dir, "link.sock");
     w->assign_path = run_path(opt, "assign");
     int rc = -1;
-    if ((w->ring = ring_open(ring, (size_t)opt->ring_size, err)) != NULL &&
-        (w->beat = beat_map(beat, err)) != NULL && (w->loop = loop_new(err)) != NULL &&
+    if ((w->ring = open_ring(w, err)) != NULL && (w->beat = beat_map(beat, err)) != NULL &&
+        (w->loop = loop_new(err)) != NULL &&
         (w->env.resolver = resolver_new(w->loop, err)) != NULL &&
         (w->env.http = http_client_new(w->loop, w->env.resolver, err)) != NULL &&
         (w->link = link_connect(w->loop, link, opt->key, watcher_on_message, w, err)) != NULL)
         rc = 0;
     w->env.loop = w->loop;
-    free(ring);
     free(beat);
     free(link);
     return rc;
@@ -112,7 +142,8 @@ int role_watcher(const struct watcher_options *opt)
         log_error("watcher cannot start", F_ERR(&err));
         return 1;
     }
-    loop_set_max_fibers(w->loop, (size_t)opt->max_in_flight);
+    raise_open_files();
+    loop_set_max_fibers(w->loop, (size_t)opt->max_in_flight + OWN_FIBERS);
     beat_reset(w->beat);
     loop_on_turn(w->loop, on_turn, w);
     struct signal_watch *term = signal_open(w->loop, SIGTERM, on_stop, w, &err);

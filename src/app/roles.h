@@ -35,6 +35,8 @@ int role_core(const struct core_role_options *opt);
 struct config *load_config(const char *path);
 /* So that a crash of this process leaves a backtrace for the warden (proc/crash.h). */
 void install_crash_handlers(const char *run_dir);
+/* Probes and connections each take a descriptor: the soft limit becomes the hard one. */
+void raise_open_files(void);
 /* logs/FOLDER/FILE as the configuration says, also on stderr when it is a terminal. */
 void open_role_log(const struct config *cfg, const char *component, const char *folder,
                    const char *file);
