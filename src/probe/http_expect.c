@@ -173,6 +173,8 @@ static const char *node_as_text(const struct node *n, struct arena *a)
 static bool compare(const struct json_check *c, const char *got)
 {
     double x, y;
+    if (c->op == JSON_OP_EXISTS) /* may have no value */
+        return true;
     bool numbers =
         str_to_f64(str_of(got), &x, NULL) == 0 && str_to_f64(str_of(c->value), &y, NULL) == 0;
     int order = numbers ? (x > y) - (x < y) : strcmp(got, c->value);
@@ -194,7 +196,7 @@ static bool compare(const struct json_check *c, const char *got)
     case JSON_OP_MATCHES:
         return pattern_match(c->pattern, got, strlen(got), NULL) > 0;
     case JSON_OP_EXISTS:
-        return true;
+        break;
     }
     return false;
 }
