@@ -10,20 +10,15 @@
 static const char help[] =
     "usage: belfry config check|show|doc [-c FILE]\n\n"
     "  check  everything that is wrong with it, as file:line:column: what\n"
-    "  show   the whole with defaults filled in and secrets masked, as JSON\n"
+    "  show   the whole with defaults filled in and secrets masked, as YAML\n"
     "  doc    the documentation of every option, as Markdown\n";
 
-static int print_problems(const struct problems *p)
+static int print_problems(struct problems *p)
 {
-    for (size_t i = 0; i < p->list.n; i++) {
-        const struct problem *at = &p->list.at[i];
-        if (at->file && at->line)
-            fprintf(stderr, "%s:%u:%u: ", at->file, at->line, at->column);
-        fprintf(stderr, "%s%s%s\n", at->field ? at->field : "", at->field && *at->field ? ": " : "",
-                at->message);
-    }
-    if (p->dropped)
-        fprintf(stderr, "… and %zu more\n", p->dropped);
+    struct buf out = BUF_INIT(16 << 20);
+    problems_text(p, &out);
+    fputs(out.data != NULL ? out.data : "", stderr);
+    buf_done(&out);
     return EXIT_BAD;
 }
 
@@ -49,7 +44,7 @@ static int show(const struct client_args *args, struct problems *p)
     if (config_show(&in, core_config_hooks(), p, &out) != 0)
         status = print_problems(p);
     else
-        printf("%.*s\n", (int)out.len, out.data);
+        fwrite(out.data, 1, out.len, stdout);
     buf_done(&out);
     return status;
 }

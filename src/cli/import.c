@@ -29,13 +29,14 @@ static int run(const struct importer *im, const char *path)
     struct err err = {0};
     problems_init(&p, a);
     int rc = im->run(path, &yaml, &p, &err);
-    for (size_t i = 0; i < p.list.n; i++)
-        fprintf(stderr, "%s%s%s\n", p.list.at[i].field ? p.list.at[i].field : "",
-                p.list.at[i].field && *p.list.at[i].field ? ": " : "", p.list.at[i].message);
+    struct buf told = BUF_INIT(16 << 20);
+    problems_text(&p, &told);
+    fputs(told.data != NULL ? told.data : "", stderr);
+    buf_done(&told);
     if (rc == 0)
         fwrite(yaml.data, 1, yaml.len, stdout);
     else
-        fprintf(stderr, "belfry import: %s\n", err.msg);
+        fprintf(stderr, "belfry import: %s\n", err_text(&err, (char[600]){0}, 600));
     problems_done(&p);
     buf_done(&yaml);
     return rc == 0 ? EXIT_GOOD : EXIT_BAD;

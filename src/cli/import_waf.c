@@ -5,6 +5,8 @@
  *
  * Its check was: GET without looking at the certificate, good when the status is 200 within the
  * timeout. */
+#include "cli/import_waf.h"
+
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +14,6 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "cli/import_priv.h"
-#include "cli/import_waf.h"
 
 struct waf_channel {
     const char *name, *type, *key; /* key: what makes two the same */

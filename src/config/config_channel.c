@@ -122,10 +122,13 @@ static void load_channel(struct loader *l, const struct node *node, size_t index
                                  .mention_all = raw.mention_all,
                                  .webhook_url = raw.webhook_url,
                                  .options = options,
-                                 .at = options};
+                                 .at = node_copy(l->arena, node)};
     c->config_json = config_json(l, options, raw.type);
-    if (l->hooks->check_channel != NULL)
-        l->hooks->check_channel(l->hooks->ctx, c, l->arena, l->problems, path);
+    if (l->hooks->check_channel == NULL)
+        return;
+    size_t before = l->problems->list.n;
+    l->hooks->check_channel(l->hooks->ctx, c, l->arena, l->problems, path);
+    place_problems(l->problems, before, options, c->at, path);
 }
 
 void loader_channels(struct loader *l)

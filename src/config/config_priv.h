@@ -129,6 +129,11 @@ void loader_target_line(struct loader *l, struct group_work *g, struct str url, 
 /* config_parents.c: depends_on and own_network, once all targets are known. */
 void loader_parents(struct loader *l, struct group_work *groups);
 
+/* config_place.c: problems from `from` on that have no place get that of their field in doc (whose
+ * own path is `path`), or that of `at`. */
+void place_problems(struct problems *p, size_t from, const struct node *doc, const struct node *at,
+                    const char *path);
+
 /* config_table.c */
 const struct option *config_burst_options(void);
 

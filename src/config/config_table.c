@@ -71,7 +71,8 @@ static const struct option results_options[] = {
     (offsetof(struct config_limits, watcher.field) - offsetof(struct config_limits, watcher))
 static const struct option watcher_options[] = {
     {"max_in_flight", OPT_INT, IN_WATCHER(max_in_flight), .def = "5000", .min = 1, .max = 100000,
-     .advanced = true, .help = TEXT("Probes at once in one watcher; further rounds are missed and counted.")},
+     .advanced = true,
+     .help = TEXT("Probes at once in one watcher; further rounds are missed and counted.")},
     {"memory_limit", OPT_SIZE, IN_WATCHER(memory_limit), .def = "512MiB", .min = 16 * MIB,
      .max = 1024 * GIB, .advanced = true,
      .help = TEXT("A watcher that grows over this is replaced.")},

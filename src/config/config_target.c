@@ -128,7 +128,10 @@ static void check_target(struct loader *l, struct config_target *t, const char *
         return;
     }
     snprintf(config_path, sizeof(config_path), "%s%sconfig", path, path[0] != '\0' ? "." : "");
+    size_t before = l->problems->list.n;
+    const struct node *doc = t->config;
     bool good = l->hooks->check_target(l->hooks->ctx, t, l->tree, l->problems, config_path);
+    place_problems(l->problems, before, doc, t->at, config_path);
     must(!good || t->spec.type != NULL);
 }
 

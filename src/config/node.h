@@ -25,10 +25,12 @@
 enum node_kind { NODE_NULL, NODE_TEXT, NODE_INT, NODE_F64, NODE_BOOL, NODE_LIST, NODE_MAP };
 
 struct node {
-    enum node_kind kind;
-    bool quoted;      /* NODE_TEXT: was quoted in YAML, or a JSON string */
-    uint32_t line;    /* 1-based; 0: not from a text */
-    uint32_t column;  /* 1-based, characters */
+    enum node_kind kind : 8;
+    bool quoted : 1; /* NODE_TEXT: was quoted in YAML, or a JSON string */
+    uint32_t line;   /* 1-based; 0: not from a text */
+    uint32_t column; /* 1-based, characters */
+    uint32_t count;  /* children */
+    uint32_t key_line, key_column;
     const char *file; /* of the text, for includes; NULL for JSON */
     union {
         struct str text;
@@ -40,10 +42,7 @@ struct node {
     /* Children of a list or map, in order. */
     struct node *first;
     struct node *next; /* sibling */
-    uint32_t count;
-    /* When the parent is a map: */
-    struct str key;
-    uint32_t key_line, key_column;
+    struct str key;    /* when the parent is a map */
 };
 
 /* Parses a whole text. err names file:line:column. A duplicate key is an error. */

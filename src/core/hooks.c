@@ -26,27 +26,60 @@ static const char *json_of(const struct node *n, struct arena *a)
     return text;
 }
 
-static const struct prober_ops *prober_of(const struct config_target *t, struct problems *p)
+/* "…; did you mean \"http\"?" or nothing. */
+static const char *hint(const char *nearest, struct arena *a)
+{
+    return nearest ? arena_printf(a, "; did you mean \"%s\"?", nearest) : "";
+}
+
+static const char *nearest_prober(const char *type)
+{
+    const char *names[128];
+    size_t n = 0;
+    for (; prober_table()[n] && n < array_len(names); n++)
+        names[n] = prober_table()[n]->type;
+    return str_nearest(type, names, n);
+}
+
+static const char *nearest_channel(const char *type)
+{
+    const char *names[128];
+    size_t n = 0;
+    for (; channel_table()[n] && n < array_len(names); n++)
+        names[n] = channel_table()[n]->type;
+    return str_nearest(type, names, n);
+}
+
+/* path is the configuration's, "groups[0].targets[3].config"; type and url stand beside that. */
+static const struct prober_ops *prober_of(const struct config_target *t, struct arena *a,
+                                          struct problems *p, const char *path)
 {
     struct err err = {0};
-    const struct prober_ops *ops =
-        t->spec.type && *t->spec.type ? prober_by_type(t->spec.type) : NULL;
-    if (!ops && t->spec.type && *t->spec.type)
-        err_set(&err, ERR_INVALID, "no prober of type \"%.40s\"", t->spec.type);
+    bool typed = t->spec.type && *t->spec.type;
+    const char *key = typed ? "type" : "url";
+    const struct prober_ops *ops = typed ? prober_by_type(t->spec.type) : NULL;
+    if (typed && !ops)
+        err_set(&err, ERR_INVALID, "no prober of type \"%.40s\"%s", t->spec.type,
+                hint(nearest_prober(t->spec.type), a));
     else if (!ops && t->url)
         ops = prober_by_url(t->url, &err);
     else if (!ops)
         err_set(&err, ERR_INVALID, "neither url nor type given; want one of them");
-    if (!ops)
-        problem_add(p, t->at, t->spec.type && *t->spec.type ? "type" : "url", "%s", err.msg);
-    return ops;
+    if (ops)
+        return ops;
+    const struct node *at = node_get(t->at, key);
+    struct str base = str_of(path);
+    base.n -= str_ends(base, STR("config")) ? strlen("config") : 0;
+    problem_add(p, at ? at : t->at, arena_printf(a, "%.*s%s", (int)base.n, base.p, key), "%s",
+                err.msg);
+    return NULL;
 }
 
 static bool check_target(void *ctx, struct config_target *t, struct arena *a, struct problems *p,
                          const char *path)
 {
     (void)ctx;
-    const struct prober_ops *ops = prober_of(t, p);
+    const struct prober_ops *ops = prober_of(t, a, p, path);
     if (!ops)
         return false;
     struct compiled *c = probe_compile(ops, t->config, p, path);
@@ -65,7 +98,9 @@ static bool check_channel(void *ctx, const struct config_channel *c, struct aren
     (void)ctx;
     const struct channel_ops *ops = channel_by_type(c->type);
     if (!ops) {
-        problem_add(p, c->at, path, "no channel of type \"%.40s\"", c->type);
+        const struct node *at = node_get(c->at, "type");
+        problem_add(p, at ? at : c->at, path, "no channel of type \"%.40s\"%s", c->type,
+                    hint(nearest_channel(c->type), a));
         return false;
     }
     void *out = arena_alloc(a, ops->config_size);

@@ -1,5 +1,5 @@
-/* Golden texts: every test/config/bad/NN-name.yaml is refused with exactly what NN-name.err says, every
- * test/config/good/name.yaml and the examples load. BELFRY_GOLDEN=write writes the .err files anew. */
+/* test/config/bad is refused with its golden texts, test/config/good loads (golden.h). What probers
+ * and channels say is test_probers.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,96 +7,20 @@
 
 #include <cmocka.h>
 
-#include <glob.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "base/fs.h"
-#include "config/config.h"
-
-static bool writing(void)
-{
-    const char *golden = getenv("BELFRY_GOLDEN");
-    return golden != NULL && streq(golden, "write");
-}
-
-/* BELFRY_TEST_DATA names test/unit/data; the files lie in test/config. */
-static void enter(const char *dir)
-{
-    const char *data = getenv("BELFRY_TEST_DATA");
-    struct str root = data != NULL ? str_of(data) : STR("test/unit/data");
-    if (str_ends(root, STR("unit/data")))
-        root.n -= strlen("unit/data");
-    char path[4096];
-    snprintf(path, sizeof(path), "%.*sconfig/%s", (int)root.n, root.p, dir);
-    if (chdir(path) != 0)
-        fail_msg("cannot enter %s", path);
-}
-
-/* What loading the file tells; "" when it is good. */
-static void load(const char *path, struct buf *out)
-{
-    struct arena *a = arena_new();
-    struct problems p;
-    problems_init(&p, a);
-    struct config *c = config_load(&(struct config_input){.path = path}, NULL, &p);
-    assert_int_equal(c == NULL, p.list.n > 0);
-    problems_text(&p, out);
-    config_unref(&c);
-    problems_done(&p);
-    arena_free(a);
-}
-
-static int check_bad(const char *path)
-{
-    struct buf got = BUF_INIT(1 << 16), want = BUF_INIT(1 << 16);
-    char golden[256];
-    snprintf(golden, sizeof(golden), "%.*s.err", (int)(strlen(path) - 5), path);
-    load(path, &got);
-    assert_true(got.len > 0);
-    if (writing())
-        assert_int_equal(fs_write_atomic(golden, got.data, got.len, 0644, false, NULL), 0);
-    fs_read(golden, &want, NULL);
-    bool same = want.data != NULL && streq(got.data, want.data);
-    if (!same)
-        print_error("%s: got\n%swant\n%s", path, got.data,
-                    want.data != NULL ? want.data : "(no file)\n");
-    buf_done(&got);
-    buf_done(&want);
-    return same ? 0 : 1;
-}
+#include "golden.h"
 
 static void test_bad(void **state)
 {
-    enter("bad");
-    glob_t found = {0};
-    assert_int_equal(glob("*.yaml", 0, NULL, &found), 0);
-    assert_true(found.gl_pathc >= 50);
-    int wrong = 0;
-    for (size_t i = 0; i < found.gl_pathc; i++)
-        wrong += check_bad(found.gl_pathv[i]);
-    globfree(&found);
-    assert_int_equal(wrong, 0);
+    golden_enter("bad");
+    assert_true(golden_bad("*.yaml", NULL) >= 50);
 }
 
 static void test_good(void **state)
 {
-    enter("good");
-    glob_t found = {0};
-    assert_int_equal(glob("*.yaml", 0, NULL, &found), 0);
-    glob("../../../examples/*/belfry.yaml", GLOB_APPEND, NULL, &found);
-    int wrong = 0;
-    for (size_t i = 0; i < found.gl_pathc; i++) {
-        struct buf got = BUF_INIT(1 << 16);
-        load(found.gl_pathv[i], &got);
-        if (got.len > 0)
-            print_error("%s", got.data);
-        wrong += got.len > 0;
-        buf_done(&got);
-    }
-    globfree(&found);
-    assert_int_equal(wrong, 0);
+    golden_enter("good");
+    assert_true(golden_good("*.yaml", NULL) >= 4);
 }
 
 int main(void)

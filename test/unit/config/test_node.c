@@ -1,4 +1,5 @@
-/* The tree: what YAML and JSON become, what is refused and where, the binary form there and back. */
+/* The tree: what YAML and JSON become, what is refused and where, the binary form there and back.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
