@@ -394,4 +394,5 @@ void sim_done(struct sim *s)
     vec_done(&s->posts);
     arena_free(s->arena);
     heap_done(&s->events);
+    sched_done(&s->sched);
 }

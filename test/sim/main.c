@@ -57,21 +57,6 @@ bool sim_chance(struct sim *s, double p)
     return rng_unit(&s->rng) < p;
 }
 
-static void probe(struct sim *s, struct event *e)
-{
-    const struct sim_target *t = &s->targets[e->target];
-    bool up = world_is_up(s, e->target, s->now);
-    int64_t took = up ? sim_between(s, 1, 300) : sim_between(s, 1, t->spec.timeout_ms);
-    struct event *r = sim_at(s, s->now + took, EV_RESULT, -1);
-    r->record = (struct record){0};
-    r->record.target = e->target;
-    r->record.success = up;
-    r->record.degraded = up && t->degraded;
-    r->record.checked_ms = sim_wall(s);
-    if (s->now + t->spec.interval_ms < s->end)
-        sim_at(s, s->now + t->spec.interval_ms, EV_PROBE, -1)->target = e->target;
-}
-
 /* The target gets other channels (a reload). */
 static void rewire(struct sim *s, struct event *e)
 {
@@ -87,12 +72,18 @@ static void world_event(struct sim *s, struct event *e)
 {
     switch (e->type) {
     case EV_PROBE:
-        probe(s, e);
+        if (e->life == s->watcher_life)
+            watcher_wake(s);
         break;
     case EV_RESULT:
-        vec_push(&s->ring, e->record);
-        if (s->alive)
-            sim_at(s, s->now, EV_CONSUME, s->life);
+        if (e->life == s->watcher_life) /* else it died with its watcher */
+            watcher_publish(s, e);
+        break;
+    case EV_WATCHER:
+        if (e->life == s->watcher_life)
+            watcher_start(s);
+        else
+            watcher_crash(s);
         break;
     case EV_ARRIVE:
         vendor_arrive(s, e);
@@ -115,13 +106,12 @@ static void world_event(struct sim *s, struct event *e)
 static bool is_worlds(enum event_type t)
 {
     return t == EV_PROBE || t == EV_RESULT || t == EV_ARRIVE || t == EV_RESTART || t == EV_REWIRE ||
-           t == EV_CLOCK;
+           t == EV_CLOCK || t == EV_WATCHER;
 }
 
 static void plan(struct sim *s)
 {
     for (int i = 0; i < s->n_targets; i++) {
-        sim_at(s, s->targets[i].phase, EV_PROBE, -1)->target = i;
         if (sim_chance(s, 0.1)) {
             int64_t at = sim_between(s, 0, s->horizon - 1);
             sim_at(s, at, EV_PAUSE, -2)->target = i;
@@ -130,6 +120,8 @@ static void plan(struct sim *s)
         if (s->rewires && sim_chance(s, 0.3))
             sim_at(s, sim_between(s, 0, s->horizon), EV_REWIRE, -1)->target = i;
     }
+    for (int i = 0; s->watcher_crashes && i < 10; i++)
+        sim_at(s, sim_between(s, 1, s->horizon), EV_WATCHER, -1);
     if (s->clock_steps)
         sim_at(s, sim_between(s, 0, s->horizon), EV_CLOCK, -1);
 }
@@ -156,6 +148,7 @@ void sim_run(struct sim *s, uint64_t seed, bool verbose)
     world_make(s);
     plan(s);
     core_start(s);
+    watcher_start(s);
     while (heap_min(&s->events) != NULL) {
         struct event *e = container_of(heap_min(&s->events), struct event, node);
         int64_t at = e->node.key >> 20;

@@ -1,6 +1,7 @@
 /* Deterministic simulation of judging and ringing: virtual time, one seed a run, milliseconds each.
  *
  *   world.c   targets, outages, windows, channels: what happens, drawn from the seed
+ *   watcher.c the real scheduler, probing; it crashes too
  *   core.c    a model of the core around the real judge, suppression and dispatch: ring, batches, commits, deliveries, crashes
  *   vendor.c  what receives the messages, with outages, lost answers and a rate limit
  *   check.c   what must hold: an independent reading of the committed log, the vendors' logs and each decision
@@ -20,6 +21,7 @@
 #include "base/heap.h"
 #include "base/rng.h"
 #include "base/vec.h"
+#include "sched/sched.h"
 
 #define TARGETS  12
 #define CHANNELS 4
@@ -40,7 +42,6 @@ struct sim_target {
     struct target spec;
     uint64_t deps[3], channels[CHANNELS];
     struct spans outages;
-    int64_t phase;
     bool degraded;
     char name[16];
 };
@@ -71,7 +72,8 @@ enum event_type {
     EV_PAUSE,
     EV_RESUME,
     EV_REWIRE,
-    EV_CLOCK
+    EV_CLOCK,
+    EV_WATCHER
 };
 
 struct sending {
@@ -165,6 +167,12 @@ struct sim {
     double crash_chance;
     bool clock_steps, rewires;
 
+    struct sched sched; /* the watcher's */
+    struct sched_item items[TARGETS];
+    int64_t probed_ms[TARGETS]; /* last round; -1 after a start */
+    int watcher_life;
+    bool watcher_crashes;
+
     vec_of(struct record) ring;
     struct image image;
     struct memory core;
@@ -194,6 +202,11 @@ void world_make(struct sim *s);
 const char *world_group(const char *name); /* the same text, for ever */
 bool world_is_up(const struct sim *s, int target, int64_t at);
 const struct target *world_find(void *arg, uint64_t id, const struct target_state **st);
+
+void watcher_start(struct sim *s);
+void watcher_crash(struct sim *s);
+void watcher_wake(struct sim *s);
+void watcher_publish(struct sim *s, const struct event *e);
 
 void core_start(struct sim *s);
 void core_crash(struct sim *s);

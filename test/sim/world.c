@@ -50,7 +50,6 @@ static void make_target(struct sim *s, int i)
         .resend_interval_ms = sim_chance(s, 0.3) ? sim_between(s, 30, 600) * 1000 : 0,
         .enabled = true,
     };
-    t->phase = sim_between(s, 0, t->spec.interval_ms - 1);
     t->degraded = sim_chance(s, 0.1);
     make_spans(s, &t->outages, 6, 600000);
     for (int c = 0; c < s->n_channels; c++)
@@ -109,6 +108,7 @@ void world_make(struct sim *s)
     s->horizon = sim_between(s, 5, 40) * 60000;
     s->end = s->horizon + 35 * 60000;
     s->wall_offset = INT64_C(1700000000000);
+    s->watcher_crashes = sim_chance(s, 0.3);
     s->rewires = sim_chance(s, 0.5);
     s->clock_steps = sim_chance(s, 0.1);
     s->crash_chance = sim_chance(s, 0.7) ? (double)sim_between(s, 1, 60) / 10000 : 0;

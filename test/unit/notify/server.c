@@ -42,7 +42,7 @@ static void serve_http(struct server *s, struct link *l)
         const char *head = s->got.data + from, *end = strstr(head, "\r\n\r\n");
         const char *length = end != NULL ? strcasestr(head, "Content-Length:") : NULL;
         if (length != NULL &&
-            s->got.len - (size_t)(end + 4 - s->got.data) >= (size_t)atol(length + 15))
+            s->got.len - (size_t)(end + 4 - s->got.data) >= (size_t)strtoul(length + 15, NULL, 10))
             break;
     }
     if (s->reply != NULL && strcmp(s->reply, "hang") == 0)
