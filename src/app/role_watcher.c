@@ -3,6 +3,7 @@
  * stealing and may be killed at any moment; the ring keeps what it published. */
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "app/roles.h"
@@ -14,6 +15,7 @@
 
 #define OWN_FIBERS    8 /* loading an assignment, and room to spare */
 #define STOP_GRACE_NS (10 * NS_PER_S)
+#define GRID_NS       (5 * NS_PER_MS)
 
 static void on_turn(void *arg)
 {
@@ -138,6 +140,9 @@ int role_watcher(const struct watcher_options *opt)
     must(w);
     w->magic = WATCHER_MAGIC;
     w->targets = map_u64_new();
+    w->sched.grid_ns = GRID_NS;
+    w->sched.grid_phase_ns =
+        (int64_t)(hash_bytes(opt->key, strlen(opt->key), 0) % (uint64_t)GRID_NS);
     if (open_parts(w, opt, &err) != 0) {
         log_error("watcher cannot start", F_ERR(&err));
         return 1;

@@ -30,6 +30,9 @@ struct watcher {
     struct loop *loop;
     struct probe_env env;
     struct ring *ring;
+    char *ring_path;
+    size_t ring_size;
+    int64_t ring_look_ns; /* when to look next whether the core replaced it */
     struct link_client *link;
     struct beat_page *beat;
     struct sched sched;

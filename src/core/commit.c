@@ -236,6 +236,13 @@ void core__commit_soon(struct core *c)
         timer_start(c->loop, &c->flush_timer, clock_mono_ns() + FLUSH_NS, on_flush);
 }
 
+/* Not here and now: what is being put together (result, state, alert and the ring's cursor) is one transaction. */
+void core__commit_next(struct core *c)
+{
+    c->commit->urgent = true;
+    timer_start(c->loop, &c->flush_timer, clock_mono_ns(), on_flush);
+}
+
 void core__commit_wait(struct core *c, struct waiter *w)
 {
     if (w)

@@ -135,6 +135,7 @@ bool core__check_config(const char *type, const struct node *config, struct aren
 struct batch *core__batch(struct core *c); /* the one being filled */
 void core__commit_soon(struct core *c);    /* within 100 ms */
 void core__commit_now(struct core *c);     /* in this turn, after the one under way */
+void core__commit_next(struct core *c); /* as commit_now, after the callback that runs now */
 void core__commit_wait(struct core *c,
                        struct waiter *w); /* finished when the present batch is durable */
 void core__commit_free_ring(struct core *c, struct watcher_slot *s, uint64_t seq);

@@ -224,6 +224,9 @@ def test_random_kills_lose_and_double_nothing(tmp_path, service):
     doubled = b.query("select count(*) from (select 1 from probe_results"
                       " group by target_id, checked_at having count(*) > 1)")[0][0]
     assert doubled == 0
+    twice = b.query("select count(*) from (select 1 from alert_records"
+                    " group by target_id, fired_at having count(*) > 1)")[0][0]
+    assert twice == 0
     alerts = b.query("select id, target_name, status from alert_records")
     assert alerts and all(status == "resolved" for _, _, status in alerts)
     assert b.query("select count(*) from deliveries where state='pending'")[0][0] == 0
@@ -352,9 +355,15 @@ def test_a_damaged_ring_is_replaced(tmp_path, service):
         watcher = b.running("g.0")
         wait_for(lambda: b.query("select count(*) from probe_results")[0][0] > 3)
         path = f"{b.dir}/data/run/rings/g.0"
+        core = b.running("core")
+        os.kill(core, signal.SIGSTOP)  # so that records wait
+        wait_for(lambda: next(iter(b.published().values()))[1] > 300)
         with open(path, "r+b") as f:
             f.seek(64)
-            f.write(struct.pack("<Q", 3))  # a head that cannot be
+            head, = struct.unpack("<Q", f.read(8))
+            f.seek(4096 + head - 40)  # inside the last record
+            f.write(b"garbage")
+        os.kill(core, signal.SIGCONT)
         wait_for(lambda: os.path.exists(path + ".damaged"))
         before = b.query("select count(*) from probe_results")[0][0]
         wait_for(lambda: b.query("select count(*) from probe_results")[0][0] > before + 5)
