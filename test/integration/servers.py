@@ -22,7 +22,7 @@ def reset(conn):
 
 
 class Target:
-    """A TCP or HTTP service. Modes: ok, accept (takes and closes: the cheapest), hang, reset, garbage, endless_body,
+    """A TCP or HTTP service. Modes: ok, late (50 ms), accept (takes and closes: the cheapest), hang, reset, garbage, endless_body,
     endless_header, drip (one byte a second), bomb (gzip of zeros), status (self.status), body (self.body).
     down() closes the port, up() opens the same one again."""
 
@@ -103,6 +103,10 @@ class Target:
 
     def do_ok(self, conn):
         self.reply(conn, 200, b"ok")
+
+    def do_late(self, conn):
+        time.sleep(0.05)
+        self.do_ok(conn)
 
     def do_status(self, conn):
         self.reply(conn, self.status, b"as told", self.headers)

@@ -203,13 +203,19 @@ def test_dead_channel_is_retried_and_delays_no_other(belfry, hook, target, mode)
 
 
 def test_degraded_is_not_down(belfry, hook, target):
-    t = target()
-    b = belfry({"channels": [hook.channel()]})
+    b, t = belfry({"channels": [hook.channel()]}), target("late")
     made = b.post("targets", {"name": "slow", "url": t.http, **FAST, "notify_channel_ids": list(ids(b).values()),
-                              "config": {"expect": {"max_latency": "1ms"}}})
-    wait_until(lambda: b.target(made["id"])["last_checked_at"])
-    time.sleep(1)
+                              "config": {"expect": {"max_latency": "10ms"}}})
+    wait_until(lambda: b.target(made["id"])["degraded"])
+    time.sleep(0.7)
     assert b.target(made["id"])["status"] == "healthy" and not hook.of("webhook")
+    t.mode = "ok"
+    b.api("PATCH", f"targets/{made['id']}", {"config": {"expect": {"max_latency": "2s"}}})
+    wait_until(lambda: not b.target(made["id"])["degraded"])
+    b.api("PATCH", f"targets/{made['id']}", {"config": {"expect": {"max_latency": "10ms",
+                                                                   "max_latency_action": "fail"}}})
+    t.mode = "late"
+    wait_until(lambda: hook.of("webhook"))
 
 
 def test_resend(belfry, hook, target):
