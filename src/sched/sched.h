@@ -4,6 +4,8 @@
  * over the interval, a slot never drifts, clock steps do not matter, and a watcher that was restarted keeps every
  * target's slot. A round that is later than its grace (half the interval, at most 1 s) is skipped and counted,
  * never bunched with the next; a target whose probe is still running skips its round too.
+ * With a grid, slots of targets with an interval of a second or more are rounded up to its lines, so that one wake-up
+ * of the process starts several probes; a lone wake-up costs as much as a probe.
  * Adding, removing and taking are O(log n). */
 #ifndef SCHED_SCHED_H
 #define SCHED_SCHED_H
@@ -23,6 +25,8 @@ struct sched_item {
 
 struct sched {
     struct heap due;
+    int64_t grid_ns;         /* the owner's, before the first sched_add; 0: none */
+    int64_t grid_phase_ns;   /* where its lines are, so that not all processes wake at once */
     uint64_t missed_late;    /* rounds skipped because the loop came too late */
     uint64_t missed_running; /* rounds skipped because the last probe was still running */
     uint32_t soon;           /* how many fresh targets were given an early first round */

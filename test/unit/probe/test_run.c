@@ -69,7 +69,7 @@ static void test_total(void **state)
     int64_t start = clock_mono_ns();
     struct result *r =
         probed_run(&p, "tcp", "{'host': '127.0.0.1', 'port': %u, 'steps': [{'expect': '^never'}]}",
-                   free_port());
+                   s.port);
     assert_false(r->success);
     assert_true(clock_mono_ns() - start < MS(600));
     assert_contains(r->message, "(after 2 attempts)");
