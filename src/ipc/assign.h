@@ -35,15 +35,16 @@ struct node *assign_config(const struct assign_entry *e, struct arena *a, struct
 
 struct assign_writer;
 struct assign_writer *assign_writer_new(uint64_t generation);
-void assign_write(struct assign_writer *w, const struct target *t, struct str config, uint64_t spec_hash,
-                  bool fresh);
+void assign_write(struct assign_writer *w, const struct target *t, struct str config,
+                  uint64_t spec_hash, bool fresh);
 int assign_writer_commit(struct assign_writer **w, const char *path, struct err *err); /* frees w */
 
 struct assign_file;
 struct assign_file *assign_open(const char *path, struct err *err); /* checks header and crc */
 uint64_t assign_generation(const struct assign_file *f);
 uint32_t assign_count(const struct assign_file *f);
-bool assign_next(struct assign_file *f, struct assign_entry *out, struct err *err); /* false at the end or on error (err->code) */
+bool assign_next(struct assign_file *f, struct assign_entry *out,
+                 struct err *err); /* false at the end or on error (err->code) */
 void assign_close(struct assign_file **f);
 
 #endif

@@ -9,16 +9,16 @@
 #include "base/err.h"
 
 /* X(field, "metric name", "help"): gauges and counters a child shows. */
-#define BEAT_FIELDS(X)                                                                        \
-    X(loop_lag_ns, "lateness of the loop's last timer")                                       \
-    X(targets, "targets assigned")                                                            \
-    X(in_flight, "probes running now")                                                        \
-    X(probes, "probes finished since the start")                                              \
-    X(missed_rounds, "rounds skipped because the target's last probe or the loop was late")   \
-    X(late_max_ns, "greatest lateness of a round in the last minute")                         \
-    X(late_p99_ns, "99th percentile of the lateness of rounds in the last minute")            \
-    X(ring_dropped, "results dropped because the ring was full")                              \
-    X(assignment, "generation of the assignment that is loaded")                              \
+#define BEAT_FIELDS(X)                                                                      \
+    X(loop_lag_ns, "lateness of the loop's last timer")                                     \
+    X(targets, "targets assigned")                                                          \
+    X(in_flight, "probes running now")                                                      \
+    X(probes, "probes finished since the start")                                            \
+    X(missed_rounds, "rounds skipped because the target's last probe or the loop was late") \
+    X(late_max_ns, "greatest lateness of a round in the last minute")                       \
+    X(late_p99_ns, "99th percentile of the lateness of rounds in the last minute")          \
+    X(ring_dropped, "results dropped because the ring was full")                            \
+    X(assignment, "generation of the assignment that is loaded")                            \
     X(assignment_errors, "assignments that could not be loaded")
 
 struct beat_page {

@@ -13,11 +13,11 @@
 #include "io/loop.h"
 
 /* X(NAME): direction in the comment */
-#define LINK_MESSAGES(X)                                                                     \
-    X(HELLO)  /* watcher→core: payload is its name; always first */                          \
-    X(WAKE)   /* watcher→core: the ring has records and you asked to be woken */             \
-    X(RELOAD) /* core→watcher: your assignment file changed */                               \
-    X(CHECK)  /* core→watcher: id = request, payload u64 target id: probe it now */          \
+#define LINK_MESSAGES(X)                                                                           \
+    X(HELLO)  /* watcher→core: payload is its name; always first */                              \
+    X(WAKE)   /* watcher→core: the ring has records and you asked to be woken */                 \
+    X(RELOAD) /* core→watcher: your assignment file changed */                                   \
+    X(CHECK)  /* core→watcher: id = request, payload u64 target id: probe it now */              \
     X(TRY)    /* core→watcher: id = request, payload: one encoded assignment entry (assign.h) */ \
     X(GONE)   /* local: the other side closed (never sent) */
 enum link_type {
@@ -42,8 +42,8 @@ struct link_server *link_listen(struct loop *l, const char *path,
                                 void *arg, struct err *err);
 void link_server_close(struct link_server **s);
 /* BUSY when the peer is not connected or its socket is full. */
-int link_send(struct link_server *s, const char *peer, enum link_type type, uint64_t id, const void *p,
-              size_t n, struct err *err);
+int link_send(struct link_server *s, const char *peer, enum link_type type, uint64_t id,
+              const void *p, size_t n, struct err *err);
 bool link_connected(const struct link_server *s, const char *peer);
 
 /* Watcher side. */
@@ -52,6 +52,7 @@ struct link_client *link_connect(struct loop *l, const char *path, const char *n
                                  void (*on_message)(void *arg, const struct link_message *m),
                                  void *arg, struct err *err);
 void link_client_close(struct link_client **c);
-void link_wake(struct link_client *c); /* best effort: the core also polls the ring when it starts */
+void link_wake(
+    struct link_client *c); /* best effort: the core also polls the ring when it starts */
 
 #endif
