@@ -22,15 +22,12 @@ static bool writing(void)
     return golden != NULL && streq(golden, "write");
 }
 
-/* BELFRY_TEST_DATA names test/unit/data; the files lie in test/config. */
+/* BELFRY_TEST_DATA names test/; the files lie in test/config. */
 void golden_enter(const char *dir)
 {
     const char *data = getenv("BELFRY_TEST_DATA");
-    struct str root = data != NULL ? str_of(data) : STR("test/unit/data");
-    if (str_ends(root, STR("unit/data")))
-        root.n -= strlen("unit/data");
     char path[4096];
-    snprintf(path, sizeof(path), "%.*sconfig/%s", (int)root.n, root.p, dir);
+    snprintf(path, sizeof(path), "%s/config/%s", data != NULL ? data : "test", dir);
     if (chdir(path) != 0)
         fail_msg("cannot enter %s", path);
 }

@@ -42,7 +42,8 @@ static void compare(const char *name, const struct buf *got)
 {
     const char *data = getenv("BELFRY_TEST_DATA");
     char path[1024];
-    snprintf(path, sizeof(path), "%s/../notify/golden/%s.txt", data != NULL ? data : ".", name);
+    snprintf(path, sizeof(path), "%s/unit/notify/golden/%s.txt", data != NULL ? data : "test",
+             name);
     struct buf text = BUF_INIT(1 << 20), want = BUF_INIT(1 << 20);
     for (size_t i = 0; i < got->len; i++)
         if (got->data[i] != '\r')
