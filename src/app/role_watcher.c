@@ -55,6 +55,19 @@ static void look_at_ring(struct watcher *w, int64_t now)
     log_warn("the core replaced the ring; results go into the new one");
 }
 
+/* Rounds missed since the last word about it, at most once a minute. */
+static void tell_missed(struct watcher *w, int64_t missed, int64_t now)
+{
+    if (missed == w->missed_told || now < w->missed_told_ns + 60 * NS_PER_S)
+        return;
+    log_warn(
+        "rounds were missed; the watcher is too busy, or probes take longer than their interval",
+        F_INT("rounds", missed - w->missed_told), F_INT("late", w->sched.missed_late),
+        F_INT("still_running", w->sched.missed_running), F_INT("no_room", w->missed_no_room));
+    w->missed_told = missed;
+    w->missed_told_ns = now;
+}
+
 /* Four times a second: gauges, and the end of a graceful stop. */
 static void on_stats(struct timer *timer)
 {
@@ -67,6 +80,7 @@ static void on_stats(struct timer *timer)
     b->probes = w->probes;
     b->missed_rounds =
         (int64_t)(w->sched.missed_late + w->sched.missed_running) + w->missed_no_room;
+    tell_missed(w, b->missed_rounds, now);
     b->late_max_ns = lateness_max(&w->lateness);
     b->late_p99_ns = lateness_quantile(&w->lateness, 0.99);
     if (w->stopping && (nothing_under_way(w) || now > w->stop_deadline_ns)) {

@@ -46,7 +46,9 @@ struct watcher {
     bool stopping;
     uint64_t generation;
     int64_t probes, missed_no_room;
+    int64_t missed_told, missed_told_ns; /* what the log said last, and when */
     int64_t stop_deadline_ns;
+    int64_t next_urgent_ns; /* when the core may be woken for a failure again */
 };
 #define WATCHER_MAGIC 0xbe1f0a7cu
 
