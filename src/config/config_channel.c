@@ -113,6 +113,7 @@ static void load_channel(struct loader *l, const struct node *node, size_t index
                     first->at->line);
         return;
     }
+    must(l->cfg->channels != NULL);
     struct config_channel *c = &l->cfg->channels[l->cfg->n_channels++];
     map_str_put(l->channel_names, raw.name, strlen(raw.name),
                 (void *)(uintptr_t)l->cfg->n_channels);
@@ -187,6 +188,7 @@ bool loader_channel_names(struct loader *l, const struct str_list *names, const 
             continue;
         }
         uint32_t index = (uint32_t)(uintptr_t)found - 1;
+        must(index < l->cfg->n_channels);
         bool twice = false;
         for (uint32_t k = 0; k < count; k++)
             twice |= indices[k] == index;

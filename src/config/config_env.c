@@ -53,6 +53,7 @@ static bool put_variable(const struct node *n, struct str expr, struct buf *out,
 
 static bool expand(const struct node *n, struct buf *out, struct problems *p)
 {
+    must(n->kind == NODE_TEXT);
     const char *s = n->text.p, *end = s + n->text.n;
     while (s < end) {
         const char *dollar = memchr(s, '$', (size_t)(end - s));

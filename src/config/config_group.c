@@ -175,6 +175,7 @@ static void load_group(struct loader *l, const struct group_input *in, size_t in
         loader_target(l, work, c, i++);
     for (size_t f = 0; f < in->n_files; f++)
         load_lines(l, work, &in->files[f]);
+    must(l->cfg->n_targets >= g->first_target);
     g->n_targets = l->cfg->n_targets - g->first_target;
     /* The targets share these until they are dropped; the group keeps copies. */
     struct label *labels = arena_array_of(l->arena, struct label, work->base.n_labels + 1);

@@ -13,6 +13,7 @@ static bool find_in(const struct group_work *g, const char *name, uint32_t *inde
     if (found == NULL)
         return false;
     *index = (uint32_t)(uintptr_t)found - 1;
+    must(g->names != NULL);
     return true;
 }
 
@@ -67,6 +68,8 @@ static int64_t find_circle(const struct config *cfg, uint32_t start, uint8_t *st
     next[start] = 0;
     while (depth > 0) {
         uint32_t t = stack[depth - 1];
+        must(t < cfg->n_targets && depth <= cfg->n_targets);
+        must(state[t] == 1);
         if (next[t] == cfg->targets[t].n_parents) {
             state[t] = 2;
             depth--;

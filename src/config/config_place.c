@@ -41,6 +41,7 @@ static const struct node *descend(const struct node *n, const char *path)
 void place_problems(struct problems *p, size_t from, const struct node *doc, const struct node *at,
                     const char *path)
 {
+    must(from <= p->list.n && at != NULL);
     for (size_t i = from; i < p->list.n; i++) {
         struct problem *one = &p->list.at[i];
         size_t n = strlen(path);

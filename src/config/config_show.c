@@ -23,6 +23,7 @@ static struct str_list channel_list(const struct config *c, const uint32_t *indi
                                     struct arena *a)
 {
     struct str_list list = {arena_array_of(a, const char *, n + 1), n};
+    must(n <= c->n_channels);
     for (uint32_t i = 0; i < n; i++)
         list.at[i] = c->channels[indices[i]].name;
     return list;

@@ -145,6 +145,8 @@ static void keep(struct loader *l, struct group_work *g, struct config_target *t
         return;
     if (good)
         check_target(l, t, path);
+    must(l->cfg->n_targets < TARGETS_MAX);
+    must(t->spec.interval_ms > 0 && t->spec.threshold > 0 && t->spec.attempts > 0);
     t->spec.group = l->cfg->groups[g->index].name;
     t->spec.source = SOURCE_FILE;
     l->cfg->targets[l->cfg->n_targets++] = *t;

@@ -65,6 +65,7 @@ static bool apply_labels(struct loader *l, const struct raw_timing *given, const
         good &= check_label(l, p->key, node_get(map, "labels"), field);
         put_label(merged, &n, p->key, p->value);
     }
+    must(n <= io->n_labels + given->labels.n);
     io->labels = merged;
     io->n_labels = n;
     return good;
@@ -103,6 +104,7 @@ bool timing_apply(struct loader *l, const struct raw_timing *given, const struct
     over(&t->threshold, given->threshold);
     if (given->resend_ms != RESEND_INHERITED)
         t->resend_ms = given->resend_ms;
+    must(t->interval_ms > 0 && t->timeout_ms > 0 && t->connect_timeout_ms > 0);
     bool good = fit(l, map, field, "timeout", "interval", &t->timeout_ms, given->timeout_ms,
                     t->interval_ms);
     good &= fit(l, map, field, "connect_timeout", "timeout", &t->connect_timeout_ms,

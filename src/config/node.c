@@ -144,8 +144,10 @@ void node_insert(struct node *map, struct str key, struct node *value)
 static void replace_child(struct node *map, struct node *old, struct node *value)
 {
     struct node **at = &map->first;
-    while (*at != old)
+    while (*at != old) {
+        must(*at != NULL);
         at = &(*at)->next;
+    }
     value->key = old->key;
     value->key_line = old->key_line;
     value->key_column = old->key_column;

@@ -168,6 +168,7 @@ static void put_child(struct buf *out, const struct node *parent, const struct n
 
 static void put_block(struct buf *out, const struct node *n, int depth, bool indented)
 {
+    must(is_parent(n) && depth <= NODE_DEPTH_MAX + 8);
     for (const struct node *c = n->first; c != NULL && !out->failed; c = c->next) {
         if (!indented || c != n->first)
             indent(out, depth);

@@ -102,6 +102,7 @@ static int place(struct yaml_reader *r, struct node *n, yaml_mark_t at)
         r->root = n;
         return 0;
     }
+    must(r->depth <= NODE_DEPTH_MAX);
     struct frame *f = &r->frames[r->depth - 1];
     if (f->node->kind == NODE_LIST) {
         node_append(f->node, n);

@@ -26,6 +26,7 @@ void problems_done(struct problems *p)
 static void add_problem(struct problems *p, const struct node *at, const char *field,
                         const char *fmt, va_list ap)
 {
+    must(p->arena != NULL);
     size_t limit = p->limit != 0 ? p->limit : PROBLEMS_LIMIT;
     if (p->list.n >= limit) {
         p->dropped++;
@@ -189,6 +190,7 @@ static const struct node *flow_node(struct bind *b, struct str def)
 
 void option_default(struct bind *b, const struct option *o, void *at)
 {
+    must(at != NULL);
     struct bind ours = {.arena = b->arena, .in_place = true}; /* tables are constants */
     if (o->type == OPT_SECTION) {
         option_bind_map(&ours, o->sub, NULL, at, NULL, false);

@@ -28,6 +28,7 @@ static struct node *shell(const struct node *n, struct arena *a)
 static void add_child(struct node *parent, const struct node *from, struct node *child,
                       struct arena *a)
 {
+    must(parent != child);
     if (child == NULL)
         return;
     child->key_line = from->key_line;
