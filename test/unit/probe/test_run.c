@@ -67,9 +67,8 @@ static void test_total(void **state)
     struct test_server s;
     server_start(&s, silent, NULL);
     int64_t start = clock_mono_ns();
-    struct result *r =
-        probed_run(&p, "tcp", "{'host': '127.0.0.1', 'port': %u, 'steps': [{'expect': '^never'}]}",
-                   s.port);
+    struct result *r = probed_run(
+        &p, "tcp", "{'host': '127.0.0.1', 'port': %u, 'steps': [{'expect': '^never'}]}", s.port);
     assert_false(r->success);
     assert_true(clock_mono_ns() - start < MS(600));
     assert_contains(r->message, "(after 2 attempts)");
