@@ -224,6 +224,14 @@ static void run(struct core_role *r)
     signal_close(&hup);
 }
 
+/* `belfry start` shows what its child wrote to stderr; on a terminal the log is there already. */
+static void cannot_start(const struct err *err)
+{
+    log_error("the core cannot start", F_ERR(err));
+    if (!isatty(STDERR_FILENO))
+        fprintf(stderr, "belfry: %s\n", err->msg);
+}
+
 int role_core(const struct core_role_options *opt)
 {
     struct err err = {0};
@@ -242,7 +250,7 @@ int role_core(const struct core_role_options *opt)
     if (rc == 0)
         run(r);
     else
-        log_error("the core cannot start", F_ERR(&err));
+        cannot_start(&err);
     close_parts(r);
     log_info("the core stopped");
     free(run_dir);

@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "app/roles.h"
 #include "app/warden.h"
@@ -242,6 +245,9 @@ int role_warden(const struct warden_config *cfg)
 {
     struct warden w = {.magic = WARDEN_MAGIC, .cfg = cfg, .signals = -1, .lock = -1};
     struct err err = {0};
+#ifdef __GLIBC__
+    malloc_trim(0); /* what reading a large configuration left behind */
+#endif
     w.started_ms = clock_wall_ms();
     w.run_dir = path_join(cfg->data_dir, "run");
     w.crash_dir = path_join(cfg->data_dir, "crash");

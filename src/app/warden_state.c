@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/roles.h"
 #include "app/warden.h"
 #include "base/clock.h"
 #include "base/fs.h"
@@ -95,9 +96,12 @@ void warden_write_state(struct warden *w)
 
 /* --- crash reports -------------------------------------------------------------------------- */
 
-/* Ends that need no report: by our own request, and not by a crash on the way. */
+/* Ends that need no report: a refused configuration, which it explained; by our own request, and not by a crash on
+ * the way. */
 static bool is_plain(const struct unit_death *d)
 {
+    if (WIFEXITED(d->status) && WEXITSTATUS(d->status) == EXIT_CONFIG)
+        return true;
     if (d->cause != CAUSE_ASKED)
         return false;
     return WIFEXITED(d->status) || WTERMSIG(d->status) == SIGTERM || WTERMSIG(d->status) == SIGKILL;
