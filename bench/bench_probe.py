@@ -28,10 +28,9 @@ def target(kind, n, nginx, dns):
     url = {"http": f"http://127.0.0.1:{nginx.http}/", "https": f"https://127.0.0.1:{nginx.https}/",
            "tcp": f"tcp://127.0.0.1:{nginx.http}", "icmp": "icmp://127.0.0.1",
            "dns": f"dns://127.0.0.1:{dns.port}/bench.test?type=A"}[kind]
-    t = {"name": name, "url": url}
     if kind == "https":
-        t["tls"] = {"verify": False}
-    return t
+        return {"name": name, "type": "http", "config": {"url": url, "tls": {"verify": False}}}
+    return {"name": name, "url": url}
 
 
 def measure_belfry(kind, a, nginx, dns):

@@ -1,4 +1,4 @@
-/* Intrusive binary min-heap on int64 keys: timers and schedules. The node knows its slot, so removal
+/* Intrusive min-heap on int64 keys: timers and schedules. The node knows its slot, so removal
  * and re-keying are O(log n). Not thread-safe. */
 #ifndef BASE_HEAP_H
 #define BASE_HEAP_H
@@ -12,8 +12,13 @@ struct heap_node {
     size_t slot; /* 1-based place in the heap; 0 when not in one */
 };
 
+struct heap_entry {
+    int64_t key; /* the node's */
+    struct heap_node *node;
+};
+
 struct heap {
-    struct heap_node **at;
+    struct heap_entry *at;
     size_t n;
     size_t cap;
 };

@@ -1,5 +1,5 @@
-/* From the rings to the judge. A watcher wakes us when its ring was empty; while records keep coming we look every
- * few milliseconds instead of being woken for each. Records that an earlier life of the core already stored (the
+/* From the rings to the judge. A watcher wakes us when its ring was empty, and for failures; while records keep coming
+ * we look every few milliseconds instead of being woken for each. Records that an earlier life of the core already stored (the
  * ring's cursor) are skipped, so a crash replays nothing twice. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "core/core_priv.h"
 
 #define RECORDS_A_TURN 2000
-#define BUSY_NS        (5 * NS_PER_MS)
+#define BUSY_NS        (20 * NS_PER_MS)
 #define CROWDED_NS     (50 * NS_PER_MS)
 
 static void answer_check(struct core *c, const struct result *r, const void *record, size_t n)
