@@ -96,6 +96,17 @@ class Hook:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 
+STARTED = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_running():
+    """Also after a failed test."""
+    yield
+    while STARTED:
+        STARTED.pop().stop()
+
+
 class Belfry:
     def __init__(self, folder, targets, channels="[]", wrap=(), groups=("g",)):
         self.dir, self.wrap, self.port = str(folder), list(wrap), free_port()
@@ -116,6 +127,7 @@ class Belfry:
                               text=True, timeout=120, check=False)
 
     def start(self):
+        STARTED.append(self)
         done = self.run("start")
         assert done.returncode == 0, done.stderr
         return self
