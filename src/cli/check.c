@@ -35,7 +35,7 @@ struct check {
     char address[64]; /* of this host */
     char host[256];
     const char *target;
-    bool is_http;
+    bool is_http, done;
 };
 
 static void check_fiber(void *arg)
@@ -45,6 +45,7 @@ static void check_fiber(void *arg)
         probe_burst(&k->env, k->compiled, &k->limits, k->arena, &k->burst, &k->result);
     else
         probe_run(&k->env, k->compiled, &k->limits, k->arena, &k->result);
+    k->done = true;
     loop_stop(k->env.loop);
 }
 
@@ -200,7 +201,7 @@ static int run(struct check *k, struct err *err)
         return -1;
     if (fiber_start(k->env.loop, check_fiber, k, err) != 0)
         return -1;
-    if (!k->result.message)
+    if (!k->done) /* else it never had to wait */
         loop_run(k->env.loop);
     return 0;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fs.h"
@@ -93,6 +94,28 @@ int client_args(int argc, char **argv, struct client_args *out)
 
 /* --- calls --- */
 
+/* Where the socket of a Belfry is whose configuration cannot be loaded any more: its data_dir as far as that can be
+ * read, else the default. It is just then that one wants to ask it, and `belfry reload` to tell all that is wrong. */
+static char *guess_socket(const char *config_path, struct arena *a)
+{
+    cleanup(buf_done) struct buf text = BUF_INIT(NODE_TEXT_MAX);
+    const struct node *doc = NULL, *dir;
+    if (fs_read(config_path, &text, NULL) == 0 && text.data)
+        doc = node_from_yaml(a, text.data, text.len, config_path, NULL);
+    dir = doc ? node_get(doc, "data_dir") : NULL;
+    const char *name = dir && dir->kind == NODE_TEXT ? dir->text.p : "data";
+    const char *slash = strrchr(config_path, '/');
+    const char *base = *name == '/' || !slash
+                           ? ""
+                           : arena_strndup(a, config_path, (size_t)(slash - config_path) + 1);
+    char *path;
+    must(asprintf(&path, "%s%s/run/belfry.sock", base, name) > 0);
+    if (access(path, F_OK) == 0)
+        return path;
+    free(path);
+    return NULL;
+}
+
 static int find_socket(struct client *c, const char *config_path, struct err *err)
 {
     struct arena *a cleanup(arena_freep) = arena_new();
@@ -100,7 +123,9 @@ static int find_socket(struct client *c, const char *config_path, struct err *er
     problems_init(&p, a);
     struct config_input in = {.path = config_path};
     struct config *cfg = config_load(&in, core_config_hooks(), &p);
-    if (!cfg) {
+    if (!cfg && (c->unix_socket = guess_socket(config_path, a)) != NULL) {
+        c->base = strdup("http://belfry");
+    } else if (!cfg) {
         err_set(err, ERR_INVALID, "cannot read %s: %s (use -c FILE or --server URL)", config_path,
                 p.list.n ? p.list.at[0].message : "invalid");
     } else {
@@ -160,29 +185,31 @@ static void call_fiber(void *arg)
     loop_stop(k->client->loop);
 }
 
-/* "title: detail; field: message; …" of RFC 9457. */
+/* One of a problem's errors as a compiler would say it: "FILE:LINE:COLUMN: FIELD: MESSAGE". */
+static void print_error(const struct node *e, struct arena *a)
+{
+    const char *file = field_text(e, "file", a), *field = field_text(e, "field", a);
+    if (*file)
+        fprintf(stderr, "%s:%s:%s: ", file, field_text(e, "line", a), field_text(e, "column", a));
+    fprintf(stderr, "%s%s%s\n", field, *field ? ": " : "", field_text(e, "message", a));
+}
+
+/* RFC 9457. There may be hundreds of errors: they are printed here, and err gets the summary. */
 static int problem_of(const struct http_response *resp, struct arena *a, struct err *err)
 {
     struct node *n =
         node_from_json(a, resp->body.data ? resp->body.data : "", resp->body.len, NULL);
-    struct buf text = BUF_INIT(380);
-    const char *detail = n ? field_text(n, "detail", a) : "";
-    buf_printf(&text, "%s", *detail ? detail : n ? field_text(n, "title", a) : "");
     const struct node *errors = n ? node_get(n, "errors") : NULL;
-    for (const struct node *e = errors ? errors->first : NULL; e; e = e->next) {
-        const char *line = field_text(e, "line", a), *file = field_text(e, "file", a);
-        buf_printf(&text, "\n  %s%s%s%s%s%s", *file ? file : "", *file ? ":" : "",
-                   *line ? line : "", *line ? ": " : "", field_text(e, "field", a),
-                   *field_text(e, "field", a) ? ": " : "");
-        buf_printf(&text, "%s", field_text(e, "message", a));
-    }
+    for (const struct node *e = errors ? errors->first : NULL; e; e = e->next)
+        print_error(e, a);
+    const char *text = n ? field_text(n, "detail", a) : "";
+    if (n && !*text)
+        text = field_text(n, "title", a);
     enum err_code code = resp->status == 404   ? ERR_NOT_FOUND
                          : resp->status == 409 ? ERR_CONFLICT
                          : resp->status == 400 ? ERR_MALFORMED
                                                : ERR_INVALID;
-    err_set(err, code, "%s", text.len ? text.data : "the server answered an error");
-    buf_done(&text);
-    return -1;
+    return err_set(err, code, "%s", *text ? text : "the server answered an error");
 }
 
 static int read_answer(const struct http_response *resp, struct arena *a, struct node **answer,
