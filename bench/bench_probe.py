@@ -2,6 +2,9 @@
 
 Beside it in the same run: prometheus-blackbox-exporter under wrk (the exporter's CPU alone, without the Prometheus
 that must scrape it), a bare OpenSSL handshake and bare sockets (bench/micro/floor.c).
+
+http and https against nginx, dns against dnsmasq, tcp against a listener that looks every 2 ms (bench/micro/sink.c):
+on loopback waking a sleeping server is charged to who connects. --tcp-nginx has tcp against nginx, too.
 """
 import argparse
 import os
@@ -10,7 +13,7 @@ import subprocess
 import tempfile
 import time
 
-from benchlib import (Belfry, Dnsmasq, Nginx, Proc, Table, cpu_s, free_port, load, machine, median, tool)
+from benchlib import (Belfry, Dnsmasq, Nginx, Proc, Sink, Table, cpu_s, free_port, load, machine, median, tool)
 
 AIMS = {"http": 65, "tcp": 25, "icmp": 20, "dns": 30}
 MODULES = """
@@ -23,23 +26,40 @@ modules:
 """
 
 
-def target(kind, n, nginx, dns):
+class Servers:
+    """What is probed, together; a `with` block of their lives."""
+
+    def __init__(self, tcp_nginx):
+        self.nginx, self.dns, self.sink = Nginx(), Dnsmasq(), Sink(2)
+        self.http, self.https = self.nginx.http, self.nginx.https
+        self.tcp = self.http if tcp_nginx else self.sink.port
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *a):
+        for s in (self.nginx, self.dns, self.sink):
+            s.__exit__(*a)
+
+
+def target(kind, n, s):
     name = f"{kind}-{n}"
-    url = {"http": f"http://127.0.0.1:{nginx.http}/", "https": f"https://127.0.0.1:{nginx.https}/",
-           "tcp": f"tcp://127.0.0.1:{nginx.http}", "icmp": "icmp://127.0.0.1",
-           "dns": f"dns://127.0.0.1:{dns.port}/bench.test?type=A"}[kind]
+    url = {"http": f"http://127.0.0.1:{s.http}/", "https": f"https://127.0.0.1:{s.https}/",
+           "tcp": f"tcp://127.0.0.1:{s.tcp}", "icmp": "icmp://127.0.0.1",
+           "dns": f"dns://127.0.0.1:{s.dns.port}/bench.test?type=A"}[kind]
     if kind == "https":
         return {"name": name, "type": "http", "config": {"url": url, "tls": {"verify": False}}}
     return {"name": name, "url": url}
 
 
-def measure_belfry(kind, a, nginx, dns):
+def measure_belfry(kind, a, servers):
     """CPU per probe of all of Belfry's processes, by role, from the counters at both ends of a window."""
-    targets = [target(kind, i, nginx, dns) for i in range(a.targets)]
+    n_targets = a.targets // 4 if kind == "https" else a.targets
+    targets = [target(kind, i, servers) for i in range(n_targets)]
     with Belfry({"bench": {"interval": a.interval, "timeout": min(a.interval, 5), "targets": targets}},
                 extra={"defaults": {"connect_timeout": min(a.interval, 3)}}) as b:
         b.wait_ready()
-        b.wait_assigned(a.targets)
+        b.wait_assigned(n_targets)
         time.sleep(a.warm)
         runs = []
         for _ in range(a.runs):
@@ -58,9 +78,9 @@ def measure_belfry(kind, a, nginx, dns):
     return total, us, rate, missed
 
 
-def measure_exporter(kind, a, exporter, port, nginx, dns):
-    where = {"http": f"http://127.0.0.1:{nginx.http}/", "https": f"https://127.0.0.1:{nginx.https}/",
-             "tcp": f"127.0.0.1:{nginx.http}", "icmp": "127.0.0.1", "dns": f"127.0.0.1:{dns.port}"}[kind]
+def measure_exporter(kind, a, exporter, port, s):
+    where = {"http": f"http://127.0.0.1:{s.http}/", "https": f"https://127.0.0.1:{s.https}/",
+             "tcp": f"127.0.0.1:{s.tcp}", "icmp": "127.0.0.1", "dns": f"127.0.0.1:{s.dns.port}"}[kind]
     url = f"http://127.0.0.1:{port}/probe?module={kind}&target={where}"
     runs = []
     for _ in range(a.runs):
@@ -72,12 +92,12 @@ def measure_exporter(kind, a, exporter, port, nginx, dns):
     return median(runs)
 
 
-def measure_floor(kind, a, nginx):
+def measure_floor(kind, a, s):
     if kind in ("icmp", "dns"):
         return None
-    port = nginx.https if kind == "https" else nginx.http
+    port = {"http": s.http, "https": s.https, "tcp": s.tcp}[kind]
     exe = tool("floor", ["ssl", "crypto"])
-    count = {"http": 20000, "tcp": 40000, "https": 3000}[kind]
+    count = {"http": 20000, "tcp": 10000, "https": 3000}[kind]
     return median([float(subprocess.run([exe, kind, "127.0.0.1", str(port), str(count)], check=True,
                                         capture_output=True, text=True).stdout) for _ in range(a.runs)])
 
@@ -89,18 +109,18 @@ def exporter_config():
     return d
 
 
-def one_kind(kind, a, table, nginx, dns, peer):
-    total, us, rate, missed = measure_belfry(kind, a, nginx, dns)
+def one_kind(kind, a, table, servers, peer):
+    total, us, rate, missed = measure_belfry(kind, a, servers)
     roles = ", ".join(f"{r} {v:.1f}" for r, v in us.items() if v >= 0.05)
     note = f"{roles}; {rate:.0f}/s; missed {missed}; load {load()}"
-    floor = measure_floor(kind, a, nginx)
+    floor = measure_floor(kind, a, servers)
     table.add(f"{kind}: belfry", total, "µs", AIMS.get(kind), note)
     if floor:
         table.add(f"{kind}: bare " + ("OpenSSL handshake" if kind == "https" else "sockets"), floor, "µs")
     if floor and kind == "https":
         table.add("https: belfry / bare handshake", total / floor, "×", 1.25)
     if peer:
-        them = measure_exporter(kind, a, *peer, nginx, dns)
+        them = measure_exporter(kind, a, *peer, servers)
         table.add(f"{kind}: blackbox_exporter", them, "µs")
         table.add(f"{kind}: belfry / blackbox_exporter", total / them, "×", 0.65 if kind == "https" else 1)
 
@@ -108,24 +128,25 @@ def one_kind(kind, a, table, nginx, dns, peer):
 def main(argv):
     p = argparse.ArgumentParser(prog="bench probe", description=__doc__)
     p.add_argument("--kinds", default="tcp,http,icmp,dns,https")
-    p.add_argument("--targets", type=int, default=2000)
+    p.add_argument("--targets", type=int, default=2000, help="a quarter of it for https")
     p.add_argument("--interval", type=int, default=1)
     p.add_argument("--seconds", type=int, default=10, help="length of a run")
     p.add_argument("--warm", type=float, default=4, help="seconds before the first run")
     p.add_argument("--runs", type=int, default=3)
+    p.add_argument("--tcp-nginx", action="store_true", help="tcp against nginx")
     p.add_argument("--no-peer", action="store_true")
     a = p.parse_args(argv)
     print("  " + machine())
     table = Table()
-    with Nginx() as nginx, Dnsmasq() as dns:
+    with Servers(a.tcp_nginx) as servers:
         if a.no_peer or not shutil.which("prometheus-blackbox-exporter"):
             for kind in a.kinds.split(","):
-                one_kind(kind, a, table, nginx, dns, None)
+                one_kind(kind, a, table, servers, None)
             return table.misses
         d, port = exporter_config(), free_port()
         with Proc(["prometheus-blackbox-exporter", "--config.file=" + d + "/bb.yml",
                    f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"], port) as bb:
             for kind in a.kinds.split(","):
-                one_kind(kind, a, table, nginx, dns, (bb, port))
+                one_kind(kind, a, table, servers, (bb, port))
         shutil.rmtree(d)
     return table.misses

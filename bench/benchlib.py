@@ -307,6 +307,14 @@ class Nginx(Proc):
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
+class Sink(Proc):
+    """bench/micro/sink.c: answers 200; with sweep_ms it is never woken by a connection."""
+
+    def __init__(self, sweep_ms=None):
+        self.port = free_port()
+        super().__init__([tool("sink"), str(self.port)] + ([str(sweep_ms)] if sweep_ms else []), self.port)
+
+
 class Dnsmasq(Proc):
     def __init__(self):
         self.port = free_port()

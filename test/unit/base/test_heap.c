@@ -10,9 +10,10 @@ static void x_check(const struct heap *h)
 {
     assert_true(h->n <= h->cap);
     for (size_t i = 0; i < h->n; i++) {
-        assert_int_equal(h->at[i]->slot, i + 1);
+        assert_int_equal(h->at[i].node->slot, i + 1);
+        assert_true(h->at[i].key == h->at[i].node->key);
         if (i > 0)
-            assert_true(h->at[(i - 1) / 2]->key <= h->at[i]->key);
+            assert_true(h->at[(i - 1) / 4].key <= h->at[i].key);
     }
 }
 
