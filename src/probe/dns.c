@@ -387,8 +387,10 @@ static void add_metrics(const struct asked *a, struct result *r)
 static void add_each(const struct asked *at, int n, struct result *r)
 {
     for (int i = 0; i < n; i++) {
-        result_metric_label(r, "probe_dns_server_success", "server", at[i].server, at[i].good);
-        result_metric_label(r, "probe_dns_server_duration_seconds", "server", at[i].server,
+        const char *server =
+            arena_strdup(r->arena, at[i].server); /* may outlive the configuration */
+        result_metric_label(r, "probe_dns_server_success", "server", server, at[i].good);
+        result_metric_label(r, "probe_dns_server_duration_seconds", "server", server,
                             (double)at[i].total_ns / 1e9);
     }
 }
