@@ -58,7 +58,7 @@ int err_set_at(struct err *err, enum err_code code, int sys_errno, const char *f
     return -1;
 }
 
-int err_prefix(struct err *err, const char *fmt, ...)
+int err_prefix_at(struct err *err, const char *fmt, ...)
 {
     if (!err)
         return -1;
@@ -74,7 +74,7 @@ int err_prefix(struct err *err, const char *fmt, ...)
     return -1;
 }
 
-int err_where(struct err *err, const char *where, int line, int column)
+int err_where_at(struct err *err, const char *where, int line, int column)
 {
     must(line >= 0 && column >= 0);
     if (!err)

@@ -73,10 +73,13 @@ int err_set_at(struct err *err, enum err_code code, int sys_errno, const char *f
                const char *fmt, ...) printf_like(6, 7);
 
 /* Puts "text: " before the message, for a caller that knows more of the story. Returns -1. */
-int err_prefix(struct err *err, const char *fmt, ...) printf_like(2, 3);
+#define err_prefix(err, ...) err_failed(err_prefix_at((err), __VA_ARGS__))
+int err_prefix_at(struct err *err, const char *fmt, ...) printf_like(2, 3);
 
 /* Sets the place in the user's text. Returns -1. */
-int err_where(struct err *err, const char *where, int line, int column);
+#define err_where(err, where, line, column) \
+    err_failed(err_where_at((err), (where), (line), (column)))
+int err_where_at(struct err *err, const char *where, int line, int column);
 
 /* Makes *err "no error". */
 void err_clear(struct err *err);
