@@ -40,7 +40,7 @@ step_tidy()
 {
     sed -n 's,.*"file": "\.\./\(src/.*\.c\)".*,\1,p' build-lint-clang/compile_commands.json | sort -u | tr '\n' '\0' |
         xargs -0 -n 4 -P "$jobs" clang-tidy -p build-lint-clang --quiet --warnings-as-errors='*' \
-            2>&1 | grep -v -E '^[0-9]+ warnings? generated|^$|^Suppressed|^Use -header-filter'
+            2>&1 | sed -n 's,^.*build-lint-clang/\.\./,,; / error: /p' | sort -u
     return "${PIPESTATUS[3]}"
 }
 
