@@ -159,6 +159,8 @@ int role_watcher(const struct watcher_options *opt)
         (int64_t)(hash_bytes(opt->key, strlen(opt->key), 0) % (uint64_t)GRID_NS);
     if (open_parts(w, opt, &err) != 0) {
         log_error("watcher cannot start", F_ERR(&err));
+        map_u64_free(w->targets);
+        free(w);
         return 1;
     }
     raise_open_files();
@@ -175,6 +177,8 @@ int role_watcher(const struct watcher_options *opt)
     signal_close(&term);
     signal_close(&intr);
     signal_close(&hup);
-    close_parts(w);
+    if (nothing_under_way(
+            w)) /* else probes still use what would be closed; the process ends anyway */
+        close_parts(w);
     return 0;
 }
