@@ -23,7 +23,7 @@ def reset(conn):
 
 class Target:
     """A TCP or HTTP service. Modes: ok, late (50 ms), accept (takes and closes: the cheapest), hang, reset, garbage, endless_body,
-    endless_header, drip (one byte a second), bomb (gzip of zeros), status (self.status), body (self.body).
+    endless_header, much, drip (one byte a second), bomb (gzip of zeros), status (self.status), body (self.body).
     down() closes the port, up() opens the same one again."""
 
     def __init__(self, mode="ok", tls=None):
@@ -129,6 +129,12 @@ class Target:
         conn.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
         while not self.stopping.is_set():
             conn.sendall(b"x" * 65536)
+
+    def do_much(self, conn):
+        """20 MiB, and never the end."""
+        self.request(conn)
+        conn.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"x" * (20 << 20))
+        self.stopping.wait(30)
 
     def do_endless_header(self, conn):
         self.request(conn)
