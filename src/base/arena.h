@@ -38,7 +38,7 @@ void *arena_memdup(struct arena *a, const void *p, size_t n);
 char *arena_printf(struct arena *a, const char *fmt, ...) printf_like(2, 3);
 char *arena_vprintf(struct arena *a, const char *fmt, va_list ap) printf_like(2, 0);
 
-#define arena_new_of(a, type) ((type *)arena_alloc((a), sizeof(type)))
+#define arena_new_of(a, type)      ((type *)arena_alloc((a), sizeof(type)))
 #define arena_array_of(a, type, n) ((type *)arena_alloc((a), sizeof(type) * (size_t)(n)))
 
 #endif

@@ -24,7 +24,8 @@ struct buf {
 
 #define BUF_INIT(maximum) ((struct buf){.max = (maximum)})
 /* Over an array of the caller: never grows, never freed. Not for buf_done or buf_take. */
-#define BUF_FIXED(array) ((struct buf){.data = (array), .cap = sizeof(array), .max = sizeof(array) - 1})
+#define BUF_FIXED(array) \
+    ((struct buf){.data = (array), .cap = sizeof(array), .max = sizeof(array) - 1})
 
 void buf_init(struct buf *b, size_t max);
 void buf_done(struct buf *b);  /* frees the memory; b may be used again after buf_init */
@@ -66,10 +67,10 @@ static inline void buf_putc(struct buf *b, char c)
 
 void buf_printf(struct buf *b, const char *fmt, ...) printf_like(2, 3);
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap) printf_like(2, 0);
-void buf_add_u64(struct buf *b, uint64_t v);   /* decimal */
-void buf_add_i64(struct buf *b, int64_t v);    /* decimal */
-void buf_add_f64(struct buf *b, double v);     /* shortest text that reads back the same */
-void buf_drop_front(struct buf *b, size_t n);  /* removes the first n bytes */
+void buf_add_u64(struct buf *b, uint64_t v);  /* decimal */
+void buf_add_i64(struct buf *b, int64_t v);   /* decimal */
+void buf_add_f64(struct buf *b, double v);    /* shortest text that reads back the same */
+void buf_drop_front(struct buf *b, size_t n); /* removes the first n bytes */
 
 /* Binary, little endian, for our own file and ring formats. */
 void buf_put_u8(struct buf *b, uint8_t v);
@@ -85,8 +86,8 @@ struct cur {
     bool failed;
 };
 /* ptr may be NULL when n is 0; both are evaluated twice. */
-#define CUR_INIT(ptr, n)                                                                           \
-    ((struct cur){.p = (const uint8_t *)(ptr),                                                     \
+#define CUR_INIT(ptr, n)                       \
+    ((struct cur){.p = (const uint8_t *)(ptr), \
                   .end = (n) > 0 ? (const uint8_t *)(ptr) + (n) : (const uint8_t *)(ptr)})
 
 uint8_t cur_u8(struct cur *c);

@@ -10,7 +10,7 @@
 #include "base/str.h"
 
 #define NS_PER_MS INT64_C(1000000)
-#define NS_PER_S INT64_C(1000000000)
+#define NS_PER_S  INT64_C(1000000000)
 
 int64_t clock_mono_ns(void); /* CLOCK_MONOTONIC: schedules, deadlines, durations */
 int64_t clock_wall_ms(void); /* Unix time in ms: stamps on results and alerts */

@@ -18,8 +18,8 @@ struct log_config {
     enum log_level level;
     enum log_format format;
     const char *component; /* "core", "watcher:payments" … copied */
-    const char *file;      /* NULL: stderr. Otherwise path; renamed to FILE.YYYY-MM-DD at midnight */
-    int keep_days;         /* rotated files older than this are removed; 0 keeps all */
+    const char *file; /* NULL: stderr. Otherwise path; renamed to FILE.YYYY-MM-DD at midnight */
+    int keep_days;    /* rotated files older than this are removed; 0 keeps all */
     bool also_stderr;
 };
 
@@ -37,18 +37,18 @@ struct log_field {
     long long num;
     double f64;
 };
-#define F_STR(k, v) ((struct log_field){.key = (k), .kind = LOG_F_STR, .str = (v)})
-#define F_INT(k, v) ((struct log_field){.key = (k), .kind = LOG_F_INT, .num = (long long)(v)})
-#define F_F64(k, v) ((struct log_field){.key = (k), .kind = LOG_F_F64, .f64 = (v)})
+#define F_STR(k, v)  ((struct log_field){.key = (k), .kind = LOG_F_STR, .str = (v)})
+#define F_INT(k, v)  ((struct log_field){.key = (k), .kind = LOG_F_INT, .num = (long long)(v)})
+#define F_F64(k, v)  ((struct log_field){.key = (k), .kind = LOG_F_F64, .f64 = (v)})
 #define F_BOOL(k, v) ((struct log_field){.key = (k), .kind = LOG_F_BOOL, .num = (v)})
-#define F_ERR(e) F_STR("error", (e)->msg)
+#define F_ERR(e)     F_STR("error", (e)->msg)
 
 void log_write(enum log_level level, const char *message, const struct log_field *fields);
 #define log_at(level, message, ...) \
     log_write((level), (message), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}})
 #define log_debug(m, ...) log_at(LOG_DEBUG, m, ##__VA_ARGS__)
-#define log_info(m, ...) log_at(LOG_INFO, m, ##__VA_ARGS__)
-#define log_warn(m, ...) log_at(LOG_WARN, m, ##__VA_ARGS__)
+#define log_info(m, ...)  log_at(LOG_INFO, m, ##__VA_ARGS__)
+#define log_warn(m, ...)  log_at(LOG_WARN, m, ##__VA_ARGS__)
 #define log_error(m, ...) log_at(LOG_ERROR, m, ##__VA_ARGS__)
 
 /* A further rotated file with the same format, e.g. logs/<group>/health.log. NULL is a no-op sink. */

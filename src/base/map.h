@@ -13,9 +13,9 @@
 struct map_u64;
 struct map_u64 *map_u64_new(void);
 void map_u64_free(struct map_u64 *m);
-void *map_u64_get(const struct map_u64 *m, uint64_t key); /* NULL when absent */
+void *map_u64_get(const struct map_u64 *m, uint64_t key);        /* NULL when absent */
 void *map_u64_put(struct map_u64 *m, uint64_t key, void *value); /* returns the old value or NULL */
-void *map_u64_del(struct map_u64 *m, uint64_t key);              /* returns the removed value or NULL */
+void *map_u64_del(struct map_u64 *m, uint64_t key); /* returns the removed value or NULL */
 size_t map_u64_count(const struct map_u64 *m);
 /* for (size_t it = 0; map_u64_next(m, &it, &key, &value);) */
 bool map_u64_next(const struct map_u64 *m, size_t *it, uint64_t *key, void **value);

@@ -19,9 +19,9 @@ const char *must_message(void);
  * its own beside the struct. check_magic() is the first line of functions that receive one. */
 #define check_magic(p, number) must((p) != NULL && (p)->magic == (number))
 
-#define array_len(a) (sizeof(a) / sizeof((a)[0]))
+#define array_len(a)                    (sizeof(a) / sizeof((a)[0]))
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
-#define cleanup(fn) __attribute__((cleanup(fn)))
-#define printf_like(fmt, args) __attribute__((format(printf, fmt, args)))
+#define cleanup(fn)                     __attribute__((cleanup(fn)))
+#define printf_like(fmt, args)          __attribute__((format(printf, fmt, args)))
 
 #endif

@@ -23,7 +23,7 @@ bool str_eq(struct str a, struct str b);
 bool str_eqz(struct str a, const char *z);
 bool str_starts(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
-struct str str_trim(struct str s);                        /* ASCII white space */
+struct str str_trim(struct str s);                                           /* ASCII white space */
 bool str_cut(struct str s, char sep, struct str *before, struct str *after); /* at the first sep */
 /* Iterates over `sep`-separated parts: while (str_next(&rest, ',', &part)). "" has one, empty part. */
 bool str_next(struct str *rest, char sep, struct str *part);

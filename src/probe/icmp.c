@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "io/fiber.h"
 #include "probe/common.h"
+#include "probe/icmp_idle.h"
 #include "probe/icmp_socket.h"
 #include "probe/probers.h"
 #include "probe/url.h"
@@ -354,14 +355,19 @@ static void make_packet(struct echoes *e)
         e->packet[i] = (uint8_t)i;
 }
 
+static struct icmp_settings settings_of(const struct icmp_config *c)
+{
+    return (struct icmp_settings){(int)c->ttl, c->dont_fragment};
+}
+
 /* The first address to which this host has a way at all: it may have no IPv6. */
 static int open_any(struct echoes *e, const struct resolved *to, struct result *r)
 {
-    struct icmp_settings set = {(int)e->c->ttl, e->c->dont_fragment};
+    struct icmp_settings set = settings_of(e->c);
     int rc = -1, i = 0;
     must(to->n >= 1);
     for (; i < to->n && rc != 0; i++)
-        rc = icmp_open(&e->s, &to->at[i], &set, &e->err);
+        rc = icmp_idle_open(e->p->env->icmp, &e->s, &to->at[i], &set, &e->err);
     result_set_address(r, &to->at[i - 1]);
     if (rc != 0)
         result_fail_err(r, &e->err);
@@ -384,7 +390,8 @@ static void icmp_run(struct probe *p, struct result *r)
     }
     int64_t ready = clock_mono_ns();
     echo_all(e);
-    icmp_close(&e->s);
+    struct icmp_settings set = settings_of(e->c);
+    icmp_idle_close(p->env->icmp, &e->s, &set, !e->fatal && e->answered == e->sent);
     int64_t rtt = e->answered > 0 ? e->sum_ns / e->answered : 0;
     r->latency_us = rtt / 1000;
     result_metric_label(r, "probe_icmp_duration_seconds", "phase", "resolve",

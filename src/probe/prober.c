@@ -66,8 +66,8 @@ struct compiled {
 };
 #define COMPILED_MAGIC 0xc0de0001u
 
-struct node *probe_expand(const struct prober_ops *ops, const struct node *config,
-                               struct arena *a, struct problems *p, const char *path)
+struct node *probe_expand(const struct prober_ops *ops, const struct node *config, struct arena *a,
+                          struct problems *p, const char *path)
 {
     const struct node *url = node_get(config, "url");
     if (!url || !ops->from_url)
