@@ -12,7 +12,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "io/fiber.h"
-#include "probe/icmp_idle.h"
+#include "probe/icmp_hub.h"
 
 #define OWN_FIBERS    8 /* loading an assignment, and room to spare */
 #define STOP_GRACE_NS (10 * NS_PER_S)
@@ -132,7 +132,8 @@ static int open_parts(struct watcher *w, const struct watcher_options *opt, stru
         (w->link = link_connect(w->loop, link, opt->key, watcher_on_message, w, err)) != NULL)
         rc = 0;
     w->env.loop = w->loop;
-    w->env.icmp = icmp_idle_new();
+    if (w->loop)
+        w->env.icmp = icmp_hub_new(w->loop);
     free(beat);
     free(link);
     return rc;
@@ -141,7 +142,7 @@ static int open_parts(struct watcher *w, const struct watcher_options *opt, stru
 static void close_parts(struct watcher *w)
 {
     link_client_close(&w->link);
-    icmp_idle_free(w->env.icmp);
+    icmp_hub_free(&w->env.icmp);
     http_client_free(w->env.http);
     resolver_free(w->env.resolver);
     loop_free(w->loop);

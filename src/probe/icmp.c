@@ -1,32 +1,20 @@
 /* icmp: does the host answer echo requests (RFC 792, RFC 4443), how fast, and how many are lost?
  *
- *   resolve → open a socket (icmp_socket.h) → echo … echo, spaced → wait for the missing → statistics
+ *   resolve → echo … echo, spaced → wait for the missing → statistics
  *
- *   byte  0     1     2-3       4-5  6-7   8-15   16…
- *         type  code  checksum  id   seq   token  filler
- *
- * A reply counts when its sequence number and token are ours (and, on a raw socket, its identifier): the kernel
- * may have given the identifier of a datagram socket that is gone to the next one. Runs in watchers. */
+ * The packets are icmp_hub.c's. Runs in watchers. */
 #include "base/clock.h"
 
-#include <errno.h>
-#include <inttypes.h>
-#include <math.h>
-#include <stdio.h>
-
-#include "base/rng.h"
 #include "base/str.h"
 #include "io/fiber.h"
 #include "probe/common.h"
-#include "probe/icmp_idle.h"
+#include "probe/icmp_hub.h"
 #include "probe/icmp_socket.h"
 #include "probe/probers.h"
 #include "probe/url.h"
 
 #define COUNT_MAX  100
 #define SIZE_MAX_V 65400
-#define TOKEN      8
-#define IP_ROOM    60 /* IPv4's longest header, which raw sockets hand over */
 
 struct icmp_expect {
     double max_loss; /* percent */
@@ -142,141 +130,42 @@ const char *icmp_reason(bool v6, unsigned type, unsigned code)
 struct echoes {
     struct probe *p;
     const struct icmp_config *c;
-    struct icmp_socket s;
-    uint8_t token[TOKEN];
-    uint8_t *packet, *room; /* what is sent; where replies are read */
-    size_t packet_n, room_n;
-    int64_t sent_ns[COUNT_MAX];
-    bool settled[COUNT_MAX]; /* answered or reported undeliverable */
-    int sent, answered, refused;
+    struct icmp_hub *hub;
+    struct icmp_send what;
+    struct icmp_echo *at; /* count of them */
+    int sent, answered;
     int64_t min_ns, max_ns, sum_ns, last_ns, jitter_ns; /* jitter: sum of differences */
     int hop_limit;
-    bool fatal; /* nothing more will come */
-    struct err err;
+    struct err err; /* why an echo could not be sent or delivered */
 };
-
-/* RFC 1071 */
-static uint16_t checksum(const uint8_t *p, size_t n)
-{
-    uint32_t sum = 0;
-    for (size_t i = 0; i + 1 < n; i += 2)
-        sum += (uint32_t)p[i] << 8 | p[i + 1];
-    if (n & 1)
-        sum += (uint32_t)p[n - 1] << 8;
-    while (sum >> 16)
-        sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)~sum;
-}
-
-static void write_packet(struct echoes *e, int seq)
-{
-    uint8_t *p = e->packet;
-    memset(p, 0, ICMP_HEADER);
-    p[0] = e->s.v6 ? 128 : 8;
-    memcpy(p + 4, &e->s.id, 2);
-    p[6] = (uint8_t)(seq >> 8);
-    p[7] = (uint8_t)seq;
-    if (e->packet_n >= ICMP_HEADER + TOKEN)
-        memcpy(p + ICMP_HEADER, e->token, TOKEN);
-    if (!e->s.v6) { /* the kernel does it for ICMPv6 */
-        uint16_t sum = checksum(p, e->packet_n);
-        p[2] = (uint8_t)(sum >> 8);
-        p[3] = (uint8_t)sum;
-    }
-}
 
 static void send_one(struct echoes *e)
 {
-    must(e->sent < COUNT_MAX);
-    write_packet(e, e->sent);
-    e->sent_ns[e->sent] = clock_mono_ns();
-    ssize_t n = send(e->s.fd, e->packet, e->packet_n, MSG_NOSIGNAL);
-    if (n < 0 && errno == EAGAIN) /* the socket's own queue is full: lost, as any other */
-        n = (ssize_t)e->packet_n;
+    struct icmp_echo *echo = &e->at[e->sent];
+    struct err err = {0};
+    must(e->sent < e->c->count);
+    echo->err = &e->err;
+    if (icmp_hub_send(e->hub, &e->what, echo, &err) != 0)
+        e->err = err;
     e->sent++;
-    if (n >= 0)
-        return;
-    e->fatal = true;
-    if (errno == EMSGSIZE)
-        err_set(&e->err, ERR_REFUSED, "an echo of %zu bytes is too big for the path", e->packet_n);
-    else if (errno == EPERM)
-        err_set(&e->err, ERR_DENIED, "a filter of this host forbids sending the echo");
-    else
-        err_sys(&e->err, ERR_REFUSED, "cannot send an echo");
 }
 
-static bool is_ours(const struct echoes *e, const struct icmp_seen *seen, int *seq)
+static bool all_settled(const struct echoes *e)
 {
-    const uint8_t *p = seen->data;
-    if (seen->n < ICMP_HEADER || p[0] != (e->s.v6 ? 129 : 0) || p[1] != 0)
-        return false;
-    if (e->s.raw && memcmp(p + 4, &e->s.id, 2) != 0)
-        return false;
-    *seq = p[6] << 8 | p[7];
-    if (*seq >= e->sent || e->settled[*seq])
-        return false;
-    if (e->packet_n < ICMP_HEADER + TOKEN)
-        return true;
-    return seen->n >= ICMP_HEADER + TOKEN && memcmp(p + ICMP_HEADER, e->token, TOKEN) == 0;
-}
-
-static void count_reply(struct echoes *e, int seq, int hop_limit)
-{
-    int64_t rtt = clock_mono_ns() - e->sent_ns[seq];
-    must(rtt >= 0 && !e->settled[seq]);
-    e->settled[seq] = true;
-    if (e->answered == 0 || rtt < e->min_ns)
-        e->min_ns = rtt;
-    if (rtt > e->max_ns)
-        e->max_ns = rtt;
-    if (e->answered > 0)
-        e->jitter_ns += rtt > e->last_ns ? rtt - e->last_ns : e->last_ns - rtt;
-    e->last_ns = rtt;
-    e->sum_ns += rtt;
-    e->answered++;
-    if (hop_limit)
-        e->hop_limit = hop_limit;
-}
-
-/* Takes what has arrived; returns false when nothing is there. */
-static bool take_one(struct echoes *e, bool look_for_errors)
-{
-    struct icmp_seen seen;
-    int seq;
-    int rc = icmp_take(&e->s, e->room, e->room_n, look_for_errors, &seen, &seq, &e->err);
-    if (rc == 0)
-        return false;
-    if (rc > 0) {
-        if (is_ours(e, &seen, &seq))
-            count_reply(e, seq, seen.hop_limit);
-        return true;
-    }
-    if (seq < 0) { /* about none in particular: all that are open */
-        e->fatal = true;
-    } else if (seq < e->sent && !e->settled[seq]) {
-        e->settled[seq] = true;
-        e->refused++;
-    }
+    for (int i = 0; i < e->sent; i++)
+        if (e->at[i].state == ECHO_OPEN)
+            return false;
     return true;
 }
 
-/* Takes what comes until the deadline, or until all that were sent are settled. */
-static void receive(struct echoes *e, int64_t deadline_ns)
+/* Until the deadline or, when it is the last, until all are settled. -1: cancelled. */
+static int wait_for(struct echoes *e, int64_t deadline_ns, bool last)
 {
-    bool look = false;
-    while (!e->fatal && e->answered + e->refused < e->sent) {
-        if (take_one(e, look))
-            continue;
-        struct err err = {0};
-        look = true;
-        if (io_wait(e->s.fd, IO_READ, deadline_ns, &err) >= 0)
-            continue;
-        if (err.code != ERR_TIMEOUT) {
-            e->err = err;
-            e->fatal = true;
-        }
-        return;
-    }
+    struct err err = {0};
+    while (!last || !all_settled(e))
+        if (fiber_park(deadline_ns, &err) != 0)
+            return err.code == ERR_TIMEOUT ? 0 : -1;
+    return 0;
 }
 
 static void echo_all(struct echoes *e)
@@ -286,14 +175,29 @@ static void echo_all(struct echoes *e)
     int64_t most = (e->p->deadline_ns - start) / (count + 1); /* leave time for the last reply */
     if (spacing > most)
         spacing = most > 0 ? most : 0;
-    for (int i = 0; i < count && !e->fatal; i++) {
-        int64_t next = start + (i + 1) * spacing;
+    for (int i = 0; i < count; i++) {
         bool last = i + 1 == count;
         send_one(e);
-        receive(e, last ? e->p->deadline_ns : next);
-        if (!last && !e->fatal && fiber_sleep(next, &e->err) != 0)
-            e->fatal = true;
+        if (wait_for(e, last ? e->p->deadline_ns : start + (i + 1) * spacing, last) != 0)
+            break;
     }
+}
+
+static void count_one(struct echoes *e, const struct icmp_echo *echo)
+{
+    if (echo->state != ECHO_ANSWERED)
+        return;
+    int64_t rtt = echo->rtt_ns;
+    if (e->answered == 0 || rtt < e->min_ns)
+        e->min_ns = rtt;
+    if (rtt > e->max_ns)
+        e->max_ns = rtt;
+    if (e->answered > 0)
+        e->jitter_ns += rtt > e->last_ns ? rtt - e->last_ns : e->last_ns - rtt;
+    e->last_ns = rtt;
+    e->sum_ns += rtt;
+    e->answered++;
+    e->hop_limit = echo->hop_limit;
 }
 
 /* --- result --- */
@@ -303,12 +207,16 @@ static double loss_of(const struct echoes *e)
     return e->sent > 0 ? (double)(e->sent - e->answered) / e->sent : 1;
 }
 
-static void add_statistics(struct echoes *e, struct result *r)
+static void add_metrics(struct echoes *e, int64_t resolve_ns, int64_t setup_ns, struct result *r)
 {
+    int64_t rtt = e->answered > 0 ? e->sum_ns / e->answered : 0;
+    r->latency_us = rtt / 1000;
+    result_metric_label(r, "probe_icmp_duration_seconds", "phase", "resolve",
+                        (double)resolve_ns / 1e9);
+    result_metric_label(r, "probe_icmp_duration_seconds", "phase", "setup", (double)setup_ns / 1e9);
+    result_metric_label(r, "probe_icmp_duration_seconds", "phase", "rtt", (double)rtt / 1e9);
     result_metric(r, "probe_icmp_packet_loss_ratio", loss_of(e));
-    if (e->answered == 0)
-        return;
-    if (e->hop_limit)
+    if (e->answered > 0 && e->hop_limit)
         result_metric(r, "probe_icmp_reply_hop_limit", e->hop_limit);
     if (e->answered < 2)
         return;
@@ -346,60 +254,51 @@ static void judge(const struct echoes *e, struct result *r)
 static void make_packet(struct echoes *e)
 {
     struct arena *a = e->p->arena;
-    e->packet_n = ICMP_HEADER + (size_t)e->c->size;
-    e->packet = arena_alloc(a, e->packet_n);
-    e->room_n = e->packet_n + IP_ROOM;
-    e->room = arena_alloc(a, e->room_n);
-    rng_secure(e->token, sizeof(e->token));
-    for (size_t i = ICMP_HEADER + TOKEN; i < e->packet_n; i++)
-        e->packet[i] = (uint8_t)i;
-}
-
-static struct icmp_settings settings_of(const struct icmp_config *c)
-{
-    return (struct icmp_settings){(int)c->ttl, c->dont_fragment};
+    e->what.n = ICMP_HEADER + (size_t)e->c->size;
+    e->what.packet = arena_alloc(a, e->what.n);
+    for (size_t i = ICMP_HEADER; i < e->what.n; i++)
+        e->what.packet[i] = (uint8_t)i;
+    e->what.ttl = (int)e->c->ttl;
+    e->what.dont_fragment = e->c->dont_fragment;
+    e->at = arena_array_of(a, struct icmp_echo, e->c->count);
 }
 
 /* The first address to which this host has a way at all: it may have no IPv6. */
-static int open_any(struct echoes *e, const struct resolved *to, struct result *r)
+static void echo_any(struct echoes *e, const struct resolved *to)
 {
-    struct icmp_settings set = settings_of(e->c);
-    int rc = -1, i = 0;
     must(to->n >= 1);
-    for (; i < to->n && rc != 0; i++)
-        rc = icmp_idle_open(e->p->env->icmp, &e->s, &to->at[i], &set, &e->err);
-    result_set_address(r, &to->at[i - 1]);
-    if (rc != 0)
-        result_fail_err(r, &e->err);
-    return rc;
+    for (int i = 0; i < to->n; i++) {
+        e->what.to = to->at[i];
+        e->sent = 0;
+        err_clear(&e->err);
+        echo_all(e);
+        bool no_way = e->err.code && e->at[0].state == ECHO_IDLE;
+        if (!no_way || clock_mono_ns() >= e->p->deadline_ns)
+            return;
+    }
 }
 
 static void icmp_run(struct probe *p, struct result *r)
 {
+    struct icmp_hub *own = NULL;
     struct echoes *e = arena_new_of(p->arena, struct echoes);
     struct resolved to;
     e->p = p;
     e->c = p->config;
     if (probe_resolve(p, e->c->host, 0, (enum ip_version)e->c->ip_version, r, &to) != 0)
         return;
+    e->hub = p->env->icmp ? p->env->icmp : (own = icmp_hub_new(p->env->loop));
     int64_t start = clock_mono_ns();
     make_packet(e);
-    if (open_any(e, &to, r) != 0) {
-        add_statistics(e, r);
-        return;
-    }
     int64_t ready = clock_mono_ns();
-    echo_all(e);
-    struct icmp_settings set = settings_of(e->c);
-    icmp_idle_close(p->env->icmp, &e->s, &set, !e->fatal && e->answered == e->sent);
-    int64_t rtt = e->answered > 0 ? e->sum_ns / e->answered : 0;
-    r->latency_us = rtt / 1000;
-    result_metric_label(r, "probe_icmp_duration_seconds", "phase", "resolve",
-                        (double)to.took_ns / 1e9);
-    result_metric_label(r, "probe_icmp_duration_seconds", "phase", "setup",
-                        (double)(ready - start) / 1e9);
-    result_metric_label(r, "probe_icmp_duration_seconds", "phase", "rtt", (double)rtt / 1e9);
-    add_statistics(e, r);
+    echo_any(e, &to);
+    for (int i = 0; i < e->sent; i++) {
+        icmp_hub_forget(&e->at[i]);
+        count_one(e, &e->at[i]);
+    }
+    icmp_hub_free(&own);
+    result_set_address(r, &e->what.to);
+    add_metrics(e, to.took_ns, ready - start, r);
     judge(e, r);
 }
 

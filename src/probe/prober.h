@@ -14,14 +14,14 @@
 #include "model/result.h"
 #include "model/target.h"
 
-struct icmp_idle;
+struct icmp_hub;
 
 /* What a probe may use; one per watcher. */
 struct probe_env {
     struct loop *loop;
     struct resolver *resolver;
     struct http_client *http;
-    struct icmp_idle *icmp; /* NULL: each echo has a socket of its own */
+    struct icmp_hub *icmp; /* NULL: each ICMP probe makes one of its own */
 };
 
 /* One attempt of one probe. */
