@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "io/fiber.h"
+#include "probe/icmp_hub.h"
 #include "probe/prober.h"
 
 struct bench {
@@ -113,6 +114,7 @@ int main(int argc, char **argv)
     b.env.loop = loop_new(NULL);
     b.env.resolver = resolver_new(b.env.loop, NULL);
     b.env.http = http_client_new(b.env.loop, b.env.resolver, NULL);
+    b.env.icmp = icmp_hub_new(b.env.loop);
     struct rusage r0, r1;
     getrusage(RUSAGE_SELF, &r0);
     int64_t start = clock_mono_ns();
@@ -120,6 +122,7 @@ int main(int argc, char **argv)
     loop_run(b.env.loop);
     getrusage(RUSAGE_SELF, &r1);
     report(&b, n, &r0, &r1, clock_mono_ns() - start);
+    icmp_hub_free(&b.env.icmp);
     http_client_free(b.env.http);
     resolver_free(b.env.resolver);
     loop_free(b.env.loop);
