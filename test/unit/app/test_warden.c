@@ -106,6 +106,7 @@ static int child_main(const char *key, const char *config)
         if (grow) {
             char *p = malloc(8 << 20);
             memset(p, 1, 8 << 20);
+            __asm__ volatile("" ::"r"(p) : "memory"); /* or clang leaves both out */
         }
         usleep(10000);
     }

@@ -45,6 +45,7 @@ static int unit_main(const char *how, const char *file)
         if (strcmp(how, "grow") == 0) {
             char *p = malloc(4 << 20);
             memset(p, 1, 4 << 20);
+            __asm__ volatile("" ::"r"(p) : "memory"); /* or clang leaves both out */
         }
         usleep(5000);
     }
