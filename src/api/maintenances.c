@@ -19,9 +19,9 @@ const struct option maintenance_doc_options[] = {
     {"groups", OPT_LIST, offsetof(struct maintenance_doc, groups), .max = 1000,
      .help = {"Whole groups.", "涉及的分组。"}},
     {"starts_at", OPT_STRING, offsetof(struct maintenance_doc, starts_at),
-     .help = {"RFC 3339; now when absent.", "开始时间(RFC 3339),缺省为现在。"}},
+     .help = {"RFC 3339; now when absent.", "开始时间（RFC 3339），缺省为现在。"}},
     {"ends_at", OPT_STRING, offsetof(struct maintenance_doc, ends_at),
-     .help = {"RFC 3339; until it is ended by hand when absent.", "结束时间,缺省为手动结束。"}},
+     .help = {"RFC 3339; until it is ended by hand when absent.", "结束时间，缺省为手动结束。"}},
     OPTION_END,
 };
 

@@ -28,7 +28,7 @@ struct exec_config {
 
 static const struct option options[] = {
     {"command", OPT_LIST, offsetof(struct exec_config, command), .required = true, .min = 1,
-     .max = 100, .help = {"program and its arguments", "程序及参数"},
+     .max = 100, .help = {"Program and its arguments.", "程序及其参数。"},
      .example = "[/usr/local/bin/page-me, --urgent]"},
     MESSAGE_OPTION_ROWS(struct exec_config, "en"),
     OPTION_END,
@@ -276,8 +276,8 @@ static void validate(void *config, struct arena *a, struct problems *p, const ch
 const struct channel_ops channel_exec = {
     .type = "exec",
     .title = {"Program", "执行程序"},
-    .help = {"runs a program with the alerts as JSON on its standard input",
-             "执行程序, 告警 JSON 由标准输入传入"},
+    .help = {"Runs a program with the alerts as JSON on its standard input.",
+             "执行程序，告警以 JSON 由标准输入传入。"},
     .options = options,
     .config_size = sizeof(struct exec_config),
     .burst = 10,

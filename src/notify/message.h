@@ -29,29 +29,29 @@ extern const char *const message_languages[];
      offsetof(type, message.language),                                                         \
      .def = (default_language),                                                                \
      .choices = message_languages,                                                             \
-     .help = {"language of the default texts", "默认文本的语言"}},                             \
+     .help = {"Language of the default texts.", "默认文本的语言。"}},                          \
         {"title",                                                                              \
          OPT_STRING,                                                                           \
          offsetof(type, message.title),                                                        \
          .advanced = true,                                                                     \
          .max = 4096,                                                                          \
-         .help = {"template of the title (docs/templates.md); empty: the default",             \
-                  "标题模板(docs/templates.md),留空用默认"},                                   \
+         .help = {"Template of the title (docs/templates.md); empty: the default.",            \
+                  "标题模板（docs/templates.md）；留空用默认标题。"},                          \
          .example = "{{ .Symbol }} {{ .Name }}"},                                              \
         {"template",                                                                           \
          OPT_TEXT,                                                                             \
          offsetof(type, message.template),                                                     \
          .advanced = true,                                                                     \
          .max = TEMPLATE_SOURCE_MAX,                                                           \
-         .help = {"template of the text (docs/templates.md); empty: the default",              \
-                  "正文模板(docs/templates.md),留空用默认"}},                                  \
+         .help = {"Template of the text (docs/templates.md); empty: the default.",             \
+                  "正文模板（docs/templates.md）；留空用默认正文。"}},                         \
         {"time_zone",                                                                          \
          OPT_STRING,                                                                           \
          offsetof(type, message.time_zone),                                                    \
          .def = "local",                                                                       \
          .advanced = true,                                                                     \
-         .help = {"time zone of times in messages: local, UTC, +08:00, Asia/Shanghai",         \
-                  "消息中时间的时区: local, UTC, +08:00, Asia/Shanghai"}},                     \
+         .help = {"Time zone of times in messages: local, UTC, +08:00, Asia/Shanghai.",        \
+                  "消息中时间的时区：local、UTC、+08:00、Asia/Shanghai。"}},                   \
         {"list",                                                                               \
          OPT_INT,                                                                              \
          offsetof(type, message.list),                                                         \
@@ -59,13 +59,13 @@ extern const char *const message_languages[];
          .min = 1,                                                                             \
          .max = 100,                                                                           \
          .advanced = true,                                                                     \
-         .help = {"how many alerts one message names before \"… and 42 more\"",                \
-                  "一条消息最多列出多少个告警"}},                                              \
+         .help = {"How many alerts one message names before \"… and 42 more\".",               \
+                  "一条消息最多列出多少个告警。"}},                                            \
     {                                                                                          \
         "timeout", OPT_DURATION, offsetof(type, message.timeout_ms),                           \
             .def = "10s", .min = 100, .max = 120000, .unit = "ms", .advanced = true, .help = { \
-                "for one attempt to deliver",                                                  \
-                "单次发送的超时"                                                        \
+                "Limit for one attempt to deliver.",                                           \
+                "单次发送的时间限制。"                                               \
             }                                                                                  \
     }
 

@@ -23,25 +23,25 @@ struct post_options {
      .secret = true,                                                                     \
      .min = 8,                                                                           \
      .max = 4000,                                                                        \
-     .help = {"address to post to", "Webhook 地址"},                                     \
+     .help = {"Address to post to.", "接收消息的 Webhook 地址。"},                       \
      .example = (url_example)},                                                          \
         {"proxy",                                                                        \
          OPT_STRING,                                                                     \
          offsetof(type, post.proxy),                                                     \
          .advanced = true,                                                               \
          .secret = true,                                                                 \
-         .help = {"proxy to go through", "代理"},                                        \
+         .help = {"Proxy to go through.", "所用的代理地址。"},                           \
          .example = "http://10.0.0.9:3128"},                                             \
         {"verify",                                                                       \
          OPT_BOOL,                                                                       \
          offsetof(type, post.verify),                                                    \
          .def = "true",                                                                  \
          .advanced = true,                                                               \
-         .help = {"check the server's certificate", "校验服务器证书"}},                  \
+         .help = {"Check the server's certificate.", "校验服务器证书。"}},               \
     {                                                                                    \
         "ca_file", OPT_STRING, offsetof(type, post.ca_file), .advanced = true, .help = { \
-            "certificates to trust instead of the system's (PEM)",                       \
-            "自定义 CA 证书 (PEM)"                                                  \
+            "PEM file of trusted authorities instead of the system's.",                  \
+            "受信任 CA 的 PEM 文件，代替系统自带的。"                     \
         }                                                                                \
     }
 

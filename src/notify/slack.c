@@ -18,12 +18,14 @@ struct slack_config {
 static const struct option options[] = {
     POST_OPTION_ROWS(struct slack_config, "https://hooks.slack.com/services/T…/B…/…"),
     {"mention_all", OPT_BOOL, offsetof(struct slack_config, mention_all), .def = "false",
-     .help = {"mention the whole channel", "@channel"}},
+     .help = {"Mention the whole channel.", "@channel，提醒频道所有人。"}},
     {"channel", OPT_STRING, offsetof(struct slack_config, channel), .advanced = true,
-     .help = {"channel to post to (only what imitates Slack obeys)", "目标频道"},
+     .help = {"Channel to post to; only what imitates Slack obeys.",
+              "目标频道；仅 Slack 的兼容软件支持。"},
      .example = "#ops"},
     {"username", OPT_STRING, offsetof(struct slack_config, username), .advanced = true,
-     .help = {"name to post under (only what imitates Slack obeys)", "显示名称"}},
+     .help = {"Name to post under; only what imitates Slack obeys.",
+              "显示名称；仅 Slack 的兼容软件支持。"}},
     MESSAGE_OPTION_ROWS(struct slack_config, "en"),
     OPTION_END,
 };
@@ -135,7 +137,8 @@ static void validate(void *config, struct arena *a, struct problems *p, const ch
 const struct channel_ops channel_slack = {
     .type = "slack",
     .title = {"Slack", "Slack"},
-    .help = {"posts to a channel through an incoming webhook", "通过 Incoming Webhook 发送"},
+    .help = {"Posts to a channel through an incoming webhook.",
+             "通过 Incoming Webhook 发送到频道。"},
     .options = options,
     .config_size = sizeof(struct slack_config),
     .rate_per_minute = 55,

@@ -17,11 +17,11 @@ static const struct option options[] = {
     POST_OPTION_ROWS(struct wecom_config,
                      "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=693a91f6-…"),
     {"mention_all", OPT_BOOL, offsetof(struct wecom_config, mention_all), .def = "false",
-     .help = {"mention everybody", "@所有人"}},
+     .help = {"Mention everybody in the chat.", "@所有人。"}},
     {"mentioned_users", OPT_LIST, offsetof(struct wecom_config, mentioned_users), .max = 100,
-     .advanced = true, .help = {"user ids to mention", "要 @ 的成员 userid"}},
+     .advanced = true, .help = {"User ids of people to mention.", "要 @ 的成员 userid。"}},
     {"mentioned_mobiles", OPT_LIST, offsetof(struct wecom_config, mentioned_mobiles), .max = 100,
-     .advanced = true, .help = {"mobile numbers of people to mention", "要 @ 的手机号"}},
+     .advanced = true, .help = {"Mobile numbers of people to mention.", "要 @ 的成员手机号。"}},
     MESSAGE_OPTION_ROWS(struct wecom_config, "zh"),
     OPTION_END,
 };
@@ -101,7 +101,7 @@ static void validate(void *config, struct arena *a, struct problems *p, const ch
 const struct channel_ops channel_wecom = {
     .type = "wecom",
     .title = {"WeCom robot", "企业微信机器人"},
-    .help = {"posts to a group through its robot", "通过群机器人发送到企业微信群"},
+    .help = {"Posts to a group through its robot.", "通过群机器人发送到企业微信群。"},
     .options = options,
     .config_size = sizeof(struct wecom_config),
     .rate_per_minute = 15,

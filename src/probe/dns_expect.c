@@ -14,7 +14,7 @@ const struct option dns_expect_options[] = {
     {"rcode", OPT_LIST, offsetof(struct dns_expect, rcode), .max = 11, .choices = dns_rcode_names,
      .example = "[NOERROR, NXDOMAIN]",
      .help = {"Response codes that are good; NOERROR when a name is asked for, else any.",
-              "正常的应答码;查询域名时默认为 NOERROR,否则不限。"}},
+              "正常的应答码；查询域名时默认为 NOERROR，否则不限。"}},
     {"min_answers", OPT_INT, offsetof(struct dns_expect, min_answers), .def = "1", .min = 0,
      .max = 1000,
      .help = {"Fewer records of the type asked for than this is a failure.",
@@ -23,12 +23,12 @@ const struct option dns_expect_options[] = {
      .example = "[93.184.216.34]",
      .help =
          {"Records that must be among the answers, such as 10.0.0.1 or \"10 mail.example.com\".",
-          "应答中必须有的记录,如 10.0.0.1 或 \"10 mail.example.com\"。"}},
+          "应答中必须有的记录，如 10.0.0.1 或 \"10 mail.example.com\"。"}},
     {"records_match", OPT_LIST, offsetof(struct dns_expect, records_match), .max = 32,
      .advanced = true,
      .help = {"Regular expressions each of which some record must match; a record reads "
               "\"name TTL IN type value\", with tabs.",
-              "每个正则都必须有记录匹配;记录的文本为以制表符分隔的“名称 TTL IN 类型 值”。"}},
+              "每个正则都必须有记录匹配；记录的文本为以制表符分隔的“名称 TTL IN 类型 值”。"}},
     {"records_not_match", OPT_LIST, offsetof(struct dns_expect, records_not_match), .max = 32,
      .advanced = true,
      .help = {"Regular expressions that no record may match.", "任何记录都不得匹配的正则。"}},
@@ -37,10 +37,10 @@ const struct option dns_expect_options[] = {
      .help =
          {"Whether all of several servers must answer well, or any one (the others' failures are "
           "then warnings).",
-          "多台服务器时:全部正常才算正常,还是任意一台即可(其余失败为警告)。"}},
+          "多台服务器时：全部正常才算正常，还是任意一台即可（其余失败为警告）。"}},
     {"max_latency", OPT_DURATION, offsetof(struct dns_expect, max_latency_ms), .example = "200ms",
      .help = {"Slower than this is degraded (or down, see max_latency_action).",
-              "超过此时间视为降级(或故障,见 max_latency_action)。"}},
+              "超过此时间视为降级（或故障，见 max_latency_action）。"}},
     {"max_latency_action", OPT_ENUM, offsetof(struct dns_expect, max_latency_action), .def = "warn",
      .choices = latency_action_choices, .advanced = true,
      .help = {"What slowness means.", "过慢意味着什么。"}},
