@@ -174,7 +174,7 @@ static void test_judged(void **state)
         {"/echo", "'bearer': 't0k', 'expect': {'body_contains': 'Bearer t0k'}", "", true},
         {"/echo", "'username': 'u', 'password': 'p', 'expect': {'body_contains': 'Basic dTpw'}", "",
          true},
-        {"/slow", "'expect': {'max_latency': '50ms', 'max_latency_action': 'fail'}", "slow: took 1",
+        {"/slow", "'expect': {'max_latency': '50ms', 'max_latency_action': 'fail'}", "slow: took ",
          false},
     };
     for (size_t i = 0; i < array_len(cases); i++) {
@@ -192,7 +192,7 @@ static void test_degraded(void **state)
     struct probed p = {0};
     struct result *r = get(&p, "/slow", "'expect': {'max_latency': '50ms'}");
     assert_true(r->success && result_degraded(r));
-    assert_contains(r->warnings[0], "slow: took 1");
+    assert_contains(r->warnings[0], "slow: took ");
     assert_true(metric_of(r, "probe_http_duration_seconds", "processing") > 0.1);
     probed_done(&p);
 }
