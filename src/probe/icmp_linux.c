@@ -3,25 +3,46 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* The kernel's errqueue.h wants struct timespec first. */
 #include <time.h>
 
 #include <linux/errqueue.h>
+#include <linux/filter.h>
 #include <linux/icmp.h>
 #include <netinet/icmp6.h>
 
+#include "base/clock.h"
 #include "base/rng.h"
+
+#define QUEUE_BYTES (1 << 20) /* of replies; the kernel gives less when net.core.rmem_max is less */
 
 static int set_int(int fd, int level, int name, int value)
 {
     return setsockopt(fd, level, name, &value, sizeof(value));
 }
 
-/* Only echo replies: a raw socket would otherwise be handed every ICMP message of the host. */
+/* Only echo replies that bear our identifier: a raw socket would otherwise be handed every ICMP message of the host,
+ * those of other watchers too. */
 static void filter_raw(const struct icmp_socket *s)
 {
+    uint32_t id = (uint32_t)s->id[0] << 8 | s->id[1];
+    struct sock_filter v4[] = {
+        BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0), /* behind the IP header */
+        BPF_STMT(BPF_LD | BPF_H | BPF_IND, 4),  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, id, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0xffffffff),  BPF_STMT(BPF_RET | BPF_K, 0),
+    };
+    struct sock_filter v6[] = {
+        BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 4),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, id, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+    };
+    struct sock_fprog program = {.len = s->v6 ? array_len(v6) : array_len(v4),
+                                 .filter = s->v6 ? v6 : v4};
+    setsockopt(s->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
     if (s->v6) {
         struct icmp6_filter only;
         ICMP6_FILTER_SETBLOCKALL(&only);
@@ -43,7 +64,7 @@ static int open_socket(struct icmp_socket *s, struct err *err)
     s->fd = socket(family, SOCK_RAW | flags, protocol);
     s->raw = true;
     if (s->fd >= 0) {
-        rng_secure(&s->id, sizeof(s->id));
+        rng_secure(s->id, sizeof(s->id));
         filter_raw(s);
         return 0;
     }
@@ -55,43 +76,33 @@ static int open_socket(struct icmp_socket *s, struct err *err)
     return err_sys(err, ERR_IO, "cannot open an ICMP socket");
 }
 
-static int apply(const struct icmp_socket *s, const struct icmp_settings *set)
+static int set_up(const struct icmp_socket *s, bool dont_fragment)
 {
-    int rc = 0;
+    int rc = set_int(s->fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
+    set_int(s->fd, SOL_SOCKET, SO_RCVBUF, QUEUE_BYTES);
     if (s->v6) {
         rc |= set_int(s->fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
         rc |= set_int(s->fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
-        if (set->ttl)
-            rc |= set_int(s->fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, set->ttl);
-        if (set->dont_fragment)
+        if (dont_fragment)
             rc |= set_int(s->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO);
         return rc;
     }
     rc |= set_int(s->fd, IPPROTO_IP, IP_RECVERR, 1);
     if (!s->raw) /* a raw socket hands the whole IP header over */
         rc |= set_int(s->fd, IPPROTO_IP, IP_RECVTTL, 1);
-    if (set->ttl)
-        rc |= set_int(s->fd, IPPROTO_IP, IP_TTL, set->ttl);
-    if (set->dont_fragment)
+    if (dont_fragment)
         rc |= set_int(s->fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);
     return rc;
 }
 
-int icmp_open(struct icmp_socket *s, const struct addr *to, const struct icmp_settings *set,
-              struct err *err)
+int icmp_open(struct icmp_socket *s, bool v6, bool dont_fragment, struct err *err)
 {
-    char name[ADDR_TEXT];
-    struct addr port_less = *to;
-    addr_set_port(&port_less, 0);
-    *s = (struct icmp_socket){.fd = -1, .v6 = to->sa.sa_family == AF_INET6};
+    *s = (struct icmp_socket){.fd = -1, .v6 = v6};
     if (open_socket(s, err) != 0)
         return -1;
-    if (apply(s, set) != 0)
-        err_sys(err, ERR_IO, "cannot set up an ICMP socket");
-    else if (connect(s->fd, &port_less.sa, addr_len(to)) != 0)
-        err_sys(err, ERR_REFUSED, "cannot reach %s", addr_ip(to, name));
-    else
+    if (set_up(s, dont_fragment) == 0)
         return 0;
+    err_sys(err, ERR_IO, "cannot set up an ICMP socket");
     icmp_close(s);
     return -1;
 }
@@ -103,18 +114,49 @@ void icmp_close(struct icmp_socket *s)
     s->fd = -1;
 }
 
-/* data: the echo request that the error is about, as much of it as came back. */
-static int tell(const struct icmp_socket *s, const struct sock_extended_err *ee,
-                const uint8_t *data, size_t n, int *seq, struct err *err)
+static int send_failed(size_t n, struct err *err)
 {
-    if (s->raw && n >= ICMP_HEADER && memcmp(data + 4, &s->id, 2) != 0)
-        return 0; /* somebody else's */
-    if (n >= ICMP_HEADER)
-        *seq = data[6] << 8 | data[7];
-    if (ee->ee_origin != SO_EE_ORIGIN_ICMP && ee->ee_origin != SO_EE_ORIGIN_ICMP6) {
-        errno = (int)ee->ee_errno;
-        return err_sys(err, ERR_REFUSED, "cannot send");
+    if (errno == EMSGSIZE)
+        return err_set(err, ERR_REFUSED, "an echo of %zu bytes is too big for the path", n);
+    if (errno == EPERM)
+        return err_set(err, ERR_DENIED, "a filter of this host forbids sending the echo");
+    return err_sys(err, ERR_REFUSED, "cannot send");
+}
+
+int icmp_send(const struct icmp_socket *s, const struct addr *to, const void *packet, size_t n,
+              int ttl, struct err *err)
+{
+    _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int))] = {0};
+    struct addr dest = *to;
+    struct iovec io = {(void *)(uintptr_t)packet, n};
+    struct msghdr m = {
+        .msg_name = &dest, .msg_namelen = addr_len(to), .msg_iov = &io, .msg_iovlen = 1};
+    addr_set_port(&dest, 0);
+    if (ttl) {
+        m.msg_control = control;
+        m.msg_controllen = sizeof(control);
+        struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+        c->cmsg_level = s->v6 ? IPPROTO_IPV6 : IPPROTO_IP;
+        c->cmsg_type = s->v6 ? IPV6_HOPLIMIT : IP_TTL;
+        c->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(c), &ttl, sizeof(ttl));
     }
+    /* The first failure may be an old one of another target, left in the socket. */
+    for (int i = 0; i < 2; i++)
+        if (sendmsg(s->fd, &m, MSG_NOSIGNAL) >= 0 || errno == EAGAIN || errno == ENOBUFS)
+            return 0;
+    return send_failed(n, err);
+}
+
+/* data: the echo request that the error is about, as much of it as came back. */
+static void tell(const struct icmp_socket *s, const struct sock_extended_err *ee,
+                 const uint8_t *data, size_t n, int *seq, struct err *err)
+{
+    if (n < ICMP_HEADER || (s->raw && memcmp(data + 4, s->id, 2) != 0))
+        return; /* somebody else's */
+    if (ee->ee_origin != SO_EE_ORIGIN_ICMP && ee->ee_origin != SO_EE_ORIGIN_ICMP6)
+        return; /* our own kernel's: the sender was told */
+    *seq = data[6] << 8 | data[7];
     const struct sockaddr *from = SO_EE_OFFENDER(ee);
     struct addr offender = {0};
     char name[ADDR_TEXT];
@@ -123,72 +165,74 @@ static int tell(const struct icmp_socket *s, const struct sock_extended_err *ee,
     else if (from->sa_family == AF_INET6)
         memcpy(&offender, from, sizeof(struct sockaddr_in6));
     addr_ip(&offender, name);
-    return err_set(err, ERR_REFUSED, "%s%s%s", icmp_reason(s->v6, ee->ee_type, ee->ee_code),
-                   name[0] ? ", says " : "", name);
+    err_set(err, ERR_REFUSED, "%s%s%s", icmp_reason(s->v6, ee->ee_type, ee->ee_code),
+            name[0] ? ", says " : "", name);
 }
 
-static int take_error(struct icmp_socket *s, int *seq, struct err *err)
+bool icmp_take_error(const struct icmp_socket *s, int *seq, struct err *err)
 {
     uint8_t data[64];
     _Alignas(struct cmsghdr) uint8_t control[512];
     struct iovec io = {data, sizeof(data)};
     struct msghdr m = {
         .msg_iov = &io, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+    *seq = -1;
     ssize_t n = recvmsg(s->fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT);
     if (n < 0)
-        return 0;
+        return false;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c))
         if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) ||
             (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR))
-            return tell(s, (const void *)CMSG_DATA(c), data, (size_t)n, seq, err);
-    return 0;
+            tell(s, (const void *)CMSG_DATA(c), data, (size_t)n, seq, err);
+    return true;
 }
 
-static int hop_limit_of(struct msghdr *m)
+static void read_control(struct msghdr *m, struct icmp_seen *seen)
 {
-    int v = 0;
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c))
+    struct timespec t;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
         if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TTL) ||
-            (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_HOPLIMIT))
-            memcpy(&v, CMSG_DATA(c), sizeof(v));
-    return v;
+            (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_HOPLIMIT)) {
+            memcpy(&seen->hop_limit, CMSG_DATA(c), sizeof(int));
+        } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
+            memcpy(&t, CMSG_DATA(c), sizeof(t));
+            seen->at_wall_ns = t.tv_sec * NS_PER_S + t.tv_nsec;
+        }
+    }
 }
 
-/* Sets *seen to the ICMP message in the packet; false when it is none. */
-static bool unwrap(const struct icmp_socket *s, const uint8_t *p, size_t n, struct icmp_seen *seen)
+/* Past the IPv4 header that a raw socket hands over; an empty message when there is none. */
+static void unwrap(const struct icmp_socket *s, const uint8_t *p, size_t n, struct icmp_seen *seen)
 {
     if (s->raw && !s->v6) {
         size_t header = n ? (size_t)(p[0] & 0x0f) * 4 : 0;
         if (header < 20 || header > n)
-            return false;
+            return;
         seen->hop_limit = p[8];
         p += header;
         n -= header;
     }
     seen->data = p;
     seen->n = n;
-    return true;
 }
 
-int icmp_take(struct icmp_socket *s, void *buf, size_t size, bool look_for_errors,
-              struct icmp_seen *seen, int *seq, struct err *err)
+bool icmp_take(const struct icmp_socket *s, void *buf, struct icmp_seen *seen)
 {
     _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(64)];
-    struct iovec io = {buf, size};
-    struct msghdr m = {
-        .msg_iov = &io, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
-    *seq = -1;
+    struct iovec io = {buf, ICMP_ROOM};
+    *seen = (struct icmp_seen){.n = 0};
+    struct msghdr m = {.msg_name = &seen->from,
+                       .msg_namelen = sizeof(seen->from),
+                       .msg_iov = &io,
+                       .msg_iovlen = 1,
+                       .msg_control = control,
+                       .msg_controllen = sizeof(control)};
     ssize_t n = recvmsg(s->fd, &m, 0);
-    if (n >= 0) {
-        *seen = (struct icmp_seen){.hop_limit = hop_limit_of(&m)};
-        return unwrap(s, buf, (size_t)n, seen);
-    }
-    int error = errno;
-    bool quiet = error == EAGAIN || error == EINTR;
-    if ((!quiet || look_for_errors) && take_error(s, seq, err) != 0)
-        return -1;
-    if (quiet)
-        return 0;
-    errno = error;
-    return err_sys(err, ERR_REFUSED, "cannot reach it");
+    for (int i = 0; i < 8 && n < 0 && errno != EAGAIN; i++) /* an error's mark, told by the queue */
+        n = recvmsg(s->fd, &m, 0);
+    if (n < 0)
+        return false;
+    read_control(&m, seen);
+    unwrap(s, buf, (size_t)n, seen);
+    return true;
 }
