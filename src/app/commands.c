@@ -21,7 +21,7 @@ static const char help[] =
     "  stop     gracefully: probes under way end, everything is committed\n"
     "  status   is it running, and its processes (--json)\n"
     "  install  write a hardened systemd unit (as root); uninstall removes it\n\n"
-    "FILE is belfry.yaml in this directory unless given.\n";
+    "FILE is belfry.yaml in this directory, else /etc/belfry/belfry.yaml, unless given.\n";
 
 /* Everything a warden needs, kept alive for its whole life. */
 struct setting {

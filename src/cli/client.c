@@ -77,13 +77,20 @@ bool args_unknown(const struct client_args *args)
     return false;
 }
 
+/* belfry.yaml here, else the machine's; the first is named when there is neither, because that is where it is missed. */
+static const char *default_config(void)
+{
+    return fs_exists(CLI_CONFIG_HERE) || !fs_exists(CLI_CONFIG_SYSTEM) ? CLI_CONFIG_HERE
+                                                                       : CLI_CONFIG_SYSTEM;
+}
+
 int client_args(int argc, char **argv, struct client_args *out)
 {
     *out = (struct client_args){.argc = argc, .argv = argv};
     const char *file = args_take(out, "-c");
     if (!file)
         file = args_take(out, "--config-file");
-    out->config = file ? file : CLI_CONFIG_DEFAULT;
+    out->config = file ? file : default_config();
     const char *server = args_take(out, "--server"), *token = args_take(out, "--token");
     out->server = server ? server : file ? NULL : getenv("BELFRY_SERVER");
     out->token = token ? token : getenv("BELFRY_TOKEN");

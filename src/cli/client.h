@@ -9,7 +9,8 @@
 #include "base/err.h"
 #include "config/node.h"
 
-#define CLI_CONFIG_DEFAULT "belfry.yaml"
+#define CLI_CONFIG_HERE   "belfry.yaml"
+#define CLI_CONFIG_SYSTEM "/etc/belfry/belfry.yaml"
 
 /* -c FILE, --server URL, --token T (BELFRY_SERVER, BELFRY_TOKEN), --json, --help; what is left stays in argv. */
 struct client_args {
