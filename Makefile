@@ -80,7 +80,7 @@ tsan: deps-test deps-lint
 	@tools/sanitize.sh thread
 
 docs: configure
-	@$(NINJA) -C $(BUILD) --quiet config_doc
+	@$(NINJA) -C $(BUILD) --quiet config_doc >/dev/null
 	@$(BUILD)/config_doc >docs/configuration.md.new && mv docs/configuration.md.new docs/configuration.md
 
 install: build
