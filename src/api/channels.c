@@ -192,9 +192,9 @@ static void test_on_core(void *arg)
 {
     struct change *c = arg;
     struct call *k = c->call;
-    const struct channel *old = k->id ? core_channel_get(k->api->core, k->id) : NULL;
+    const struct channel *old = c->doc ? NULL : core_channel_get(k->api->core, k->id);
     struct channel draft;
-    if (k->id && !old) {
+    if (!c->doc && !old) {
         missing(c);
         return;
     }

@@ -172,9 +172,10 @@ struct chan *core__chan_put(struct core *c, const struct channel *ch, struct pro
         map_u64_put(c->channels, ch->id, have);
         vec_push(&c->channel_order, have);
     }
+    struct channel *copy = channel_clone(ch); /* its strings may be those of the one replaced */
     arena_free(have->arena);
     channel_free(have->channel);
-    have->channel = channel_clone(ch);
+    have->channel = copy;
     have->ops = ops;
     have->arena = a;
     have->config = config;
