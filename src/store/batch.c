@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/json.h"
+#include "base/map.h"
 #include "store/store_priv.h"
 
 #define OP_HEADER      5u
@@ -376,22 +377,47 @@ void batch_setting_put(struct batch *b, const char *key, const char *value)
     op_end(b, op);
 }
 
+static uint64_t first_id(const struct op *op)
+{
+    uint64_t id;
+    must(op->size >= 1 + sizeof(id) && op->values[0] == 'i');
+    memcpy(&id, op->values + 1, sizeof(id));
+    return id;
+}
+
+/* Where each target's last state, and each ring's last cursor, begins: those before it say nothing any more. */
+static void find_last(const struct batch *b, struct map_u64 *states, struct map_u64 *cursors)
+{
+    struct op op;
+    for (size_t at = 0, start = 0; store__next_op(b, &at, &op); start = at)
+        if (op.kind == OP_STATE || op.kind == OP_CURSOR)
+            map_u64_put(op.kind == OP_STATE ? states : cursors, first_id(&op),
+                        (void *)(uintptr_t)(start + 1));
+}
+
 size_t batch_drop_results(struct batch *b)
 {
     check_magic(b, BATCH_MAGIC);
-    size_t dropped = 0, kept = 0;
+    size_t dropped = 0, ops = 0, kept = 0;
+    struct map_u64 *states = map_u64_new(), *cursors = map_u64_new();
     struct op op;
+    find_last(b, states, cursors);
     for (size_t at = 0, start = 0; store__next_op(b, &at, &op); start = at) {
-        if (op.kind == OP_RESULT) {
-            dropped++;
+        void *here = (void *)(uintptr_t)(start + 1);
+        dropped += op.kind == OP_RESULT;
+        if (op.kind == OP_RESULT ||
+            (op.kind == OP_STATE && map_u64_get(states, first_id(&op)) != here) ||
+            (op.kind == OP_CURSOR && map_u64_get(cursors, first_id(&op)) != here))
             continue;
-        }
         memmove(b->ops.data + kept, b->ops.data + start, at - start);
         kept += at - start;
+        ops++;
     }
-    must(dropped == b->n_results);
+    map_u64_free(states);
+    map_u64_free(cursors);
+    must(dropped == b->n_results && kept <= b->ops.len);
     b->ops.len = kept;
-    b->n_ops -= dropped;
+    b->n_ops = ops;
     b->n_results = 0;
     return dropped;
 }

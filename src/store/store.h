@@ -75,7 +75,8 @@ void batch_maintenance_put(struct batch *b, const struct maintenance *m);
 void batch_maintenance_del(struct batch *b, uint64_t id);
 void batch_cursor(struct batch *b, uint64_t ring_id, uint64_t seq);
 void batch_setting_put(struct batch *b, const char *key, const char *value); /* NULL value deletes */
-/* Drops the result ops (a full disk: alerts are kept). Returns how many. */
+/* Drops the result ops (a full disk: alerts are kept), and the states and cursors that later ones of this batch
+ * replace. Returns how many results. */
 size_t batch_drop_results(struct batch *b);
 
 /* Takes the batch over. On the loop, done(arg, NULL, NULL) after the commit, or done(arg, b, err) after a failure: b is
