@@ -98,13 +98,36 @@ static struct map_str *count_groups(struct core *c, struct arena *a)
     return groups;
 }
 
+/* A slot by its files' name: it may be an adopted one, whose group nobody knew. */
+static struct watcher_slot *slot_by_key(struct core *c, const char *key, const char *group,
+                                        uint32_t shard)
+{
+    struct watcher_slot *s = core__watcher_by_name(c, key);
+    if (!s)
+        return NULL;
+    must(s->shard == UINT32_MAX); /* another would have been found by group and shard */
+    free(s->group);
+    free(s->name);
+    s->group = strdup(group);
+    must(s->group && asprintf(&s->name, "%s/%u", group, shard) > 0);
+    s->shard = shard;
+    s->dirty = true;
+    return s;
+}
+
 static void want_group(struct core *c, struct group_count *g)
 {
     g->shards = shards_for(c, g->targets);
     for (uint32_t i = 0; i < g->shards; i++) {
         struct watcher_slot *s = slot_of(c, g->group, i);
-        if (!s)
-            s = slot_new(c, key_of(g->group, i), g->group, i);
+        if (!s) {
+            char *key = key_of(g->group, i);
+            s = slot_by_key(c, key, g->group, i);
+            if (s)
+                free(key);
+            else
+                s = slot_new(c, key, g->group, i);
+        }
         s->wanted = true;
     }
 }
@@ -117,12 +140,26 @@ static void write_units(struct core *c)
     vec_each (&c->watchers, it)
         if ((*it)->wanted)
             buf_printf(&out, "%s\t%s\n", (*it)->key, (*it)->name);
-    if (fs_write_atomic(path, out.data ? out.data : "", out.len, 0600, false, &err) != 0)
-        log_error("cannot tell the warden which watchers to run", F_ERR(&err));
-    else if (c->units_changed)
+    bool was_dirty = c->units_dirty;
+    c->units_dirty =
+        fs_write_atomic(path, out.data ? out.data : "", out.len, 0600, false, &err) != 0;
+    if (c->units_dirty && !was_dirty)
+        log_error("cannot tell the warden which watchers to run; trying again each second",
+                  F_ERR(&err));
+    if (!c->units_dirty && c->units_changed)
         c->units_changed(c->units_arg);
     buf_done(&out);
     free(path);
+}
+
+static void slot_free(struct watcher_slot *s)
+{
+    core__detach_ring(s);
+    beat_unmap(&s->beat);
+    free(s->name);
+    free(s->key);
+    free(s->group);
+    free(s);
 }
 
 /* A watcher no longer wanted: what its ring still holds is taken first, then its files go. */
@@ -135,12 +172,8 @@ static void retire(struct core *c, struct watcher_slot *s)
         unlink(path);
         free(path);
     }
-    core__detach_ring(s);
-    beat_unmap(&s->beat);
-    free(s->name);
-    free(s->key);
-    free(s->group);
-    free(s);
+    core__commit_forget_ring(c, s);
+    slot_free(s);
 }
 
 static void mark_unwanted(struct core *c)
@@ -225,14 +258,8 @@ void core__retire_unwanted(struct core *c)
 
 void core__watchers_free(struct core *c)
 {
-    vec_each (&c->watchers, it) {
-        core__detach_ring(*it);
-        beat_unmap(&(*it)->beat);
-        free((*it)->name);
-        free((*it)->key);
-        free((*it)->group);
-        free(*it);
-    }
+    vec_each (&c->watchers, it)
+        slot_free(*it);
     vec_done(&c->watchers);
 }
 
@@ -260,13 +287,28 @@ void core__write_assignments(struct core *c)
         struct err err = {0};
         if (!s->dirty)
             continue;
-        if (write_assignment(c, s, &err) != 0) {
-            log_error("cannot write a watcher's assignment; it goes on with the old one",
-                      F_STR("watcher", s->name), F_ERR(&err));
+        bool told = s->assign_trouble;
+        s->assign_trouble = write_assignment(c, s, &err) != 0;
+        if (s->assign_trouble && !told)
+            log_error(
+                "cannot write a watcher's assignment; it goes on with the old one until that works",
+                F_STR("watcher", s->name), F_ERR(&err));
+        if (s->assign_trouble)
             continue;
-        }
         s->dirty = false;
         link_send(c->link, s->key, LINK_RELOAD, 0, NULL, 0,
                   NULL); /* not connected: it loads at start */
     }
+}
+
+void core__mend_watchers(struct core *c)
+{
+    if (c->units_dirty)
+        write_units(c);
+    core__write_assignments(c);
+    vec_each (&c->watchers, it)
+        if ((*it)->wanted && !(*it)->ring) {
+            core__attach_ring(c, *it);
+            core__drain(*it);
+        }
 }

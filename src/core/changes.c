@@ -145,6 +145,7 @@ int core_target_enable(struct core *c, uint64_t id, bool enabled, struct waiter 
     struct arena *a cleanup(arena_freep) = arena_new();
     struct target t = *e->target;
     t.enabled = enabled;
+    t.updated_ms = clock_wall_ms();
     if (t.source == SOURCE_FILE)
         core__switch(c, 't', id, enabled);
     struct cur in = CUR_INIT(arena_memdup(a, e->config, e->config_n), e->config_n);
@@ -155,6 +156,55 @@ int core_target_enable(struct core *c, uint64_t id, bool enabled, struct waiter 
     target_free(copy);
     core__commit_wait(c, w);
     return 0;
+}
+
+static bool id_is(struct core *c, uint64_t id, const void *arg)
+{
+    (void)c;
+    return id == *(const uint64_t *)arg;
+}
+
+static bool target_is_gone(struct core *c, uint64_t id, const void *arg)
+{
+    (void)arg;
+    return !core__entry(c, id);
+}
+
+/* Takes the ids out for which gone() is true. */
+static bool drop_ids(struct core *c, struct id_list *ids,
+                     bool (*gone)(struct core *c, uint64_t id, const void *arg), const void *arg)
+{
+    uint32_t kept = 0, n = ids->n;
+    for (uint32_t i = 0; i < n; i++)
+        if (!gone(c, ids->at[i], arg))
+            ids->at[kept++] = ids->at[i];
+    ids->n = kept;
+    return kept != n;
+}
+
+static void spec_changed(struct core *c, struct entry *e)
+{
+    e->spec_hash = target_spec_hash(e->target);
+    batch_target_put(core__batch(c), e->target);
+}
+
+void core__forget_channel(struct core *c, uint64_t id)
+{
+    must(!core__chan(c, id));
+    for (size_t i = 0; i < c->order.n; i++) {
+        struct entry *e = c->order.at[i];
+        if (drop_ids(c, &((struct target *)e->target)->channels, id_is, &id))
+            spec_changed(c, e);
+    }
+}
+
+void core__forget_parents(struct core *c)
+{
+    for (size_t i = 0; i < c->order.n; i++) {
+        struct entry *e = c->order.at[i];
+        if (drop_ids(c, &((struct target *)e->target)->depends_on, target_is_gone, NULL))
+            spec_changed(c, e);
+    }
 }
 
 void core__target_remove(struct core *c, struct entry *e)
@@ -182,6 +232,7 @@ int core_target_del(struct core *c, uint64_t id, struct waiter *w, struct err *e
                        "the target \"%s\" belongs to the configuration file; remove it there",
                        e->target->name);
     core__target_remove(c, e);
+    core__forget_parents(c);
     core__plan_watchers(c);
     core__commit_wait(c, w);
     return 0;
@@ -250,6 +301,7 @@ void core__channel_remove(struct core *c, struct chan *ch)
     batch_channel_del(core__batch(c), id);
     core__unswitch(c, 'c', id);
     core__chan_del(c, ch);
+    core__forget_channel(c, id);
     core__event_simple(c, "channel", id);
 }
 
@@ -422,4 +474,18 @@ void core__expire_checks(struct core *c)
         waiter_finish(p->waiter, &err, NULL, 0);
         forget_answer(c, id);
     }
+}
+
+void core__checks_free(struct core *c)
+{
+    uint64_t id;
+    void *value;
+    struct err err = {0};
+    err_set(&err, ERR_CANCELLED, "Belfry is stopping");
+    for (size_t it = 0; map_u64_next(c->checks, &it, &id, &value);) {
+        struct pending_check *p = value;
+        waiter_finish(p->waiter, &err, NULL, 0);
+        forget_answer(c, id);
+    }
+    map_u64_free(c->checks);
 }

@@ -1,11 +1,13 @@
 /* Batches on their way to the store.
  *
  *   filling --flush (100 ms, or at once with an alert)--> under way --done--> ring freed, deliveries released, waiters told
- *                                                             \--failed--> held, retried each second in order
+ *                                                             \--failed--> held, tried again each second
  *
  * One batch is under way at a time: what is judged meanwhile fills the next, which is group commit by itself. While
- * the store fails, judging and ringing go on from memory: deliveries are released without being durable, waiting
- * batches are bounded by dropping results (never alerts), oldest first, counted. */
+ * the store fails (or hangs), judging and ringing go on from memory: the failed batch is held, everything after it
+ * stays in the one being filled, so the order is kept; deliveries are released without being durable, waiters are
+ * refused, rings that grow full are freed, and memory is bounded by dropping results (never alerts), oldest first,
+ * counted. */
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -31,7 +33,6 @@ struct commit {
     bool urgent;
 };
 
-static void on_flush(struct timer *t);
 static void on_retry(struct timer *t);
 
 static struct commit *commit_new(struct core *c)
@@ -50,6 +51,7 @@ static void commit_free(struct commit *k)
     batch_free(k->batch);
     vec_done(&k->marks);
     vec_done(&k->deliveries);
+    must(k->waiters.n == 0);
     vec_done(&k->waiters);
     free(k);
 }
@@ -59,15 +61,34 @@ void core__commit_init(struct core *c)
     c->commit = commit_new(c);
 }
 
+static void refuse_waiters(struct commit *k, const struct err *err)
+{
+    vec_each (&k->waiters, it) {
+        waiter_finish(*it, err, NULL, 0);
+        waiter_unref(*it);
+    }
+    vec_clear(&k->waiters);
+}
+
+/* The core ends: whoever still waits is told, what was not submitted is replayed from the rings. */
+static void abandon(struct commit *k)
+{
+    struct err err = {0};
+    if (!k)
+        return;
+    err_set(&err, ERR_CANCELLED, "Belfry is stopping");
+    refuse_waiters(k, &err);
+    commit_free(k);
+}
+
 void core__commit_done(struct core *c)
 {
+    must(c->closing && !c->store);
     timer_stop(&c->flush_timer);
     timer_stop(&c->retry_timer);
-    commit_free(c->commit);
-    commit_free(c->under_way);
-    vec_each (&c->held, it)
-        commit_free(*it);
-    vec_done(&c->held);
+    must(!c->under_way); /* the store answered when it was closed */
+    abandon(c->commit);
+    abandon(c->held);
 }
 
 struct batch *core__batch(struct core *c)
@@ -83,10 +104,7 @@ static bool is_empty(const struct commit *k)
 
 static size_t waiting_bytes(const struct core *c)
 {
-    size_t n = batch_bytes(c->commit->batch);
-    for (size_t i = 0; i < c->held.n; i++)
-        n += batch_bytes(c->held.at[i]->batch);
-    return n;
+    return batch_bytes(c->commit->batch) + (c->held ? batch_bytes(c->held->batch) : 0);
 }
 
 bool core__commits_crowded(const struct core *c)
@@ -96,7 +114,7 @@ bool core__commits_crowded(const struct core *c)
 
 bool core__commits_idle(const struct core *c)
 {
-    return !c->under_way && c->held.n == 0 && is_empty(c->commit);
+    return !c->under_way && !c->held && is_empty(c->commit);
 }
 
 static void release(struct commit *k)
@@ -120,38 +138,59 @@ static void finish(struct commit *k)
         waiter_finish(*it, NULL, NULL, 0);
         waiter_unref(*it);
     }
+    vec_clear(&k->waiters);
     commit_free(k);
 }
 
+/* The change is made in memory and will be stored with the rest; whoever made it must know that it is not yet. */
+static void refuse_for_now(struct commit *k, const struct err *why)
+{
+    struct err err = {0};
+    err_set(&err, ERR_BUSY, "in force, but not stored yet: %s", why->msg);
+    refuse_waiters(k, &err);
+}
+
 /* Results are the bulk; alerts and deliveries are kept whatever happens. */
-static void bound_held(struct core *c)
+static void bound_memory(struct core *c)
 {
-    for (size_t i = 0; i < c->held.n && waiting_bytes(c) > HELD_BYTES_MAX; i++)
-        c->stats.results_dropped += batch_drop_results(c->held.at[i]->batch);
+    if (c->held && waiting_bytes(c) > HELD_BYTES_MAX)
+        c->stats.results_dropped += batch_drop_results(c->held->batch);
+    if (waiting_bytes(c) > HELD_BYTES_MAX)
+        c->stats.results_dropped += batch_drop_results(c->commit->batch);
 }
 
-static void hold(struct core *c, struct commit *k, bool in_front)
+/* A full ring would drop what has not been judged yet: then nothing rings any more. Better to lose, if we die now, results
+ * that were judged but never stored. */
+static void spare_rings(struct commit *k)
 {
-    release(k); /* the bell does not wait for a disk */
-    vec_push(&c->held, k);
-    if (in_front) {
-        memmove(&c->held.at[1], &c->held.at[0], (c->held.n - 1) * sizeof(k));
-        c->held.at[0] = k;
+    vec_each (&k->marks, m) {
+        struct ring *r = m->slot->ring;
+        if (!r || ring_id(r) != m->ring_id)
+            continue;
+        struct ring_stats st = ring_stats(r);
+        if (st.used > st.size / 2)
+            ring_free_upto(r, m->seq);
     }
-    bound_held(c);
-    if (!timer_active(&c->retry_timer))
-        timer_start(c->loop, &c->retry_timer, clock_mono_ns() + RETRY_NS, on_retry);
 }
 
-static void submit_next(struct core *c);
-
-static void refuse_waiters(struct commit *k, const struct err *err)
+/* The store fails: the bell does not wait for a disk. */
+static void live_from_memory(struct core *c, struct commit *k)
 {
-    vec_each (&k->waiters, it) {
-        waiter_finish(*it, err, NULL, 0);
-        waiter_unref(*it);
-    }
-    vec_clear(&k->waiters);
+    must(c->store_err.code != ERR_OK);
+    release(k);
+    refuse_for_now(k, &c->store_err);
+    spare_rings(k);
+}
+
+static void flush(struct core *c);
+
+static void hold(struct core *c, struct commit *k)
+{
+    must(!c->held && !c->under_way);
+    c->held = k;
+    live_from_memory(c, k);
+    flush(c);
+    timer_start(c->loop, &c->retry_timer, clock_mono_ns() + RETRY_NS, on_retry);
 }
 
 static void on_committed(void *arg, struct batch *b, const struct err *err)
@@ -159,75 +198,88 @@ static void on_committed(void *arg, struct batch *b, const struct err *err)
     struct core *c = arg;
     check_magic(c, CORE_MAGIC);
     struct commit *k = c->under_way;
-    must(k);
+    must(k && !k->batch && !c->held);
     c->under_way = NULL;
     k->batch = b;
     if (err) {
         c->store_err = *err;
-        refuse_waiters(k, err);
-        if (!b) /* not worth retrying: it is lost, but never silently */
+        if (!b) { /* not worth retrying: it is lost, but never silently */
             log_error("a batch could not be stored and was given up", F_ERR(err));
-        if (!b)
             k->batch = batch_new();
-        hold(c, k, true);
+        }
+        hold(c, k);
         return;
     }
     err_clear(&c->store_err);
+    timer_stop(&c->retry_timer);
     finish(k);
-    submit_next(c);
-}
-
-static void submit(struct core *c, struct commit *k)
-{
-    must(!c->under_way);
-    c->under_way = k;
-    struct batch *b = k->batch;
-    k->batch = NULL;
-    store_submit(c->store, b, on_committed, c);
-}
-
-static void submit_next(struct core *c)
-{
-    if (c->under_way)
+    if (c->closing)
         return;
-    if (c->held.n) {
-        struct commit *k = c->held.at[0];
-        memmove(&c->held.at[0], &c->held.at[1], --c->held.n * sizeof(k));
-        submit(c, k);
-        return;
-    }
     if (c->commit->urgent)
-        core__commit_now(c);
+        flush(c);
     else if (!is_empty(c->commit))
         core__commit_soon(c);
 }
 
-void core__commit_now(struct core *c)
+static void submit(struct core *c, struct commit *k)
+{
+    must(!c->under_way && !c->closing);
+    c->under_way = k;
+    struct batch *b = k->batch;
+    k->batch = NULL;
+    timer_start(c->loop, &c->retry_timer, clock_mono_ns() + RETRY_NS, on_retry);
+    store_submit(c->store, b, on_committed, c);
+}
+
+static void flush(struct core *c)
 {
     struct commit *k = c->commit;
     if (is_empty(k))
         return;
     k->urgent = true;
-    if (c->under_way)
-        return;
-    timer_stop(&c->flush_timer);
-    c->commit = commit_new(c);
-    if (c->held.n)
-        hold(c, k, false);
-    else
+    if (c->store_err.code != ERR_OK && (c->held || c->under_way)) {
+        live_from_memory(c, k);
+        bound_memory(c);
+    } else if (!c->under_way && !c->closing) {
+        timer_stop(&c->flush_timer);
+        c->commit = commit_new(c);
         submit(c, k);
+    }
 }
 
 static void on_flush(struct timer *t)
 {
-    core__commit_now(container_of(t, struct core, flush_timer));
+    struct core *c = container_of(t, struct core, flush_timer);
+    check_magic(c, CORE_MAGIC);
+    flush(c);
 }
 
+/* A second after it was submitted or failed: it is tried again, or the store hangs (a stalled disk) and the bell goes
+ * first. */
 static void on_retry(struct timer *t)
 {
     struct core *c = container_of(t, struct core, retry_timer);
     check_magic(c, CORE_MAGIC);
-    submit_next(c);
+    must(!c->held || !c->under_way);
+    if (c->closing)
+        return;
+    if (c->under_way) {
+        release(c->under_way);
+        release(c->commit);
+        timer_start(c->loop, &c->retry_timer, clock_mono_ns() + RETRY_NS, on_retry);
+    } else if (c->held) {
+        struct commit *k = c->held;
+        c->held = NULL;
+        submit(c, k);
+    }
+}
+
+void core__commit_now(struct core *c)
+{
+    if (is_empty(c->commit))
+        return;
+    c->commit->urgent = true;
+    timer_start(c->loop, &c->flush_timer, clock_mono_ns(), on_flush);
 }
 
 void core__commit_soon(struct core *c)
@@ -236,18 +288,22 @@ void core__commit_soon(struct core *c)
         timer_start(c->loop, &c->flush_timer, clock_mono_ns() + FLUSH_NS, on_flush);
 }
 
-/* Not here and now: what is being put together (result, state, alert and the ring's cursor) is one transaction. */
-void core__commit_next(struct core *c)
-{
-    c->commit->urgent = true;
-    timer_start(c->loop, &c->flush_timer, clock_mono_ns(), on_flush);
-}
-
 void core__commit_wait(struct core *c, struct waiter *w)
 {
     if (w)
         vec_push(&c->commit->waiters, waiter_ref(w));
     core__commit_now(c);
+}
+
+void core__commit_forget_ring(struct core *c, const struct watcher_slot *s)
+{
+    struct commit *const all[] = {c->commit, c->under_way, c->held};
+    for (size_t k = 0; k < array_len(all); k++)
+        for (size_t i = 0; all[k] && i < all[k]->marks.n;)
+            if (all[k]->marks.at[i].slot == s)
+                all[k]->marks.at[i] = vec_pop(&all[k]->marks);
+            else
+                i++;
 }
 
 void core__commit_free_ring(struct core *c, struct watcher_slot *s, uint64_t seq)

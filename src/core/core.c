@@ -37,6 +37,7 @@ static void write_all_again(struct core *c)
     }
     vec_each (&c->windows, it)
         batch_maintenance_put(b, *it);
+    core__switched_save(c);
     core__commit_now(c);
 }
 
@@ -194,10 +195,13 @@ static void on_tick(struct timer *t)
 {
     struct core *c = container_of(t, struct core, tick_timer);
     check_magic(c, CORE_MAGIC);
+    if (c->closing)
+        return;
     check_own_network(c);
     core__recheck_waiting(c);
     core__expire_checks(c);
     core__retire_unwanted(c);
+    core__mend_watchers(c);
     if (++c->ticks % EVENT_SILENCE_TICKS == 0 && c->events)
         sse_publish(c->events, NULL, NULL, 0); /* keeps proxies from cutting silent streams */
     timer_start(c->loop, t, clock_mono_ns() + TICK_NS, on_tick);
@@ -273,15 +277,20 @@ struct core *core_new(const struct core_options *opt, struct err *err)
     c->switched = map_u64_new();
     c->group_logs = map_str_new();
     c->next_request = (uint64_t)clock_wall_ms()
-                      << 16; /* answers to an earlier life match nothing */
+                      << 16;                /* answers to an earlier life match nothing */
+    c->assign_generation = c->next_request; /* not one that watchers know from an earlier life */
+    c->dispatch = dispatch_new();
     core__commit_init(c);
     if (make_run_dirs(c, err) != 0 || open_store(c, err) != 0 || load_all(c, err) != 0 ||
-        core__sync_config(c, c->config, err) != 0 || open_link(c, err) != 0 ||
-        open_notify(c, err) != 0) {
+        open_link(c, err) != 0 || open_notify(c, err) != 0) {
         core_free(c);
         return NULL;
     }
-    core__deliver_init(c);
+    core__deliver_init(c); /* before the file may remove channels and end alerts */
+    if (core__sync_config(c, c->config, err) != 0) {
+        core_free(c);
+        return NULL;
+    }
     core__plan_watchers(c);
     core__adopt_rings(c);
     core__drain_all(c);
@@ -298,7 +307,7 @@ static void on_stopping(struct timer *t)
     check_magic(c, CORE_MAGIC);
     core__drain_all(c);
     core__commit_now(c);
-    bool idle = core__commits_idle(c) && c->sends_under_way == 0;
+    bool idle = core__commits_idle(c) && c->sends.n == 0;
     if (!idle && clock_mono_ns() < c->stop_deadline_ns) {
         timer_start(c->loop, t, clock_mono_ns() + 20 * NS_PER_MS, on_stopping);
         return;
@@ -324,10 +333,13 @@ void core_free(struct core *c)
     if (!c)
         return;
     check_magic(c, CORE_MAGIC);
+    c->closing = c->stopping = true;
+    core__cancel_sends(c);
+    store_close(c->store); /* answers what was submitted */
+    c->store = NULL;
     timer_stop(&c->tick_timer);
     timer_stop(&c->dispatch_timer);
     core__commit_done(c);
-    store_close(c->store);
     link_server_close(&c->link);
     core__watchers_free(c);
     http_client_free(c->notify.http);
@@ -339,7 +351,7 @@ void core_free(struct core *c)
         free(value);
     map_u64_free(c->deliveries);
     core__alerts_free(c);
-    map_u64_free(c->checks);
+    core__checks_free(c);
     map_u64_free(c->switched);
     core__registry_free(c);
     core__logs_close(c);

@@ -25,7 +25,7 @@ struct core;
 
 struct core_options {
     struct loop *loop;
-    struct config *config;            /* a reference of its own is taken */
+    struct config *config;            /* taken over, also when core_new fails */
     const char *config_path;          /* for reloads */
     struct sse_hub *events;           /* borrowed */
     void (*units_changed)(void *arg); /* data/run/units was rewritten: tell the warden */

@@ -52,8 +52,9 @@ struct watcher_slot {
     uint64_t read_seq; /* last record taken from the ring */
     uint64_t cursor;   /* last record known to be stored, from an earlier life */
     uint32_t targets;
-    bool dirty;  /* its assignment must be written */
-    bool wanted; /* the configuration still has it */
+    bool dirty;                        /* its assignment must be written */
+    bool ring_trouble, assign_trouble; /* told already */
+    bool wanted;                       /* the configuration still has it */
     struct timer drain;
     struct core *core;
 };
@@ -67,6 +68,8 @@ struct pending_check {
 
 /* A batch on its way, with what must happen when it is durable. */
 struct commit;
+/* A message on its way. */
+struct sending;
 
 struct core {
     uint32_t magic;
@@ -94,20 +97,22 @@ struct core {
     struct notify_env notify;
     struct store_max_ids ids;
 
-    struct commit *commit;        /* being filled */
-    struct commit *under_way;     /* submitted */
-    vec_of(struct commit *) held; /* in order, while the store fails */
-    struct err store_err;         /* code OK while it works */
+    struct commit *commit;    /* being filled */
+    struct commit *under_way; /* submitted */
+    struct commit *held;      /* failed; everything after it stays in `commit` meanwhile */
+    struct err store_err;     /* code OK while it works */
     struct timer flush_timer, retry_timer, dispatch_timer, tick_timer;
 
     struct map_u64 *switched; /* file-owned things that a person switched: switched.c */
     struct map_u64 *checks;   /* request → pending_check */
     uint64_t next_request;
     uint64_t reload_generation, assign_generation;
+    bool units_dirty;           /* data/run/units could not be written */
     struct map_str *group_logs; /* group → struct group_log */
     uint64_t ticks;
-    uint32_t sends_under_way;
+    vec_of(struct sending *) sends; /* messages under way: deliver.c */
     bool ready, stopping;
+    bool closing; /* core_free: nothing new begins */
     void (*stopped)(void *arg);
     void *stopped_arg;
     int64_t stop_deadline_ns;
@@ -134,11 +139,12 @@ bool core__check_config(const char *type, const struct node *config, struct aren
 /* --- commit.c: batches --- */
 struct batch *core__batch(struct core *c); /* the one being filled */
 void core__commit_soon(struct core *c);    /* within 100 ms */
-void core__commit_now(struct core *c);     /* in this turn, after the one under way */
-void core__commit_next(struct core *c); /* as commit_now, after the callback that runs now */
+/* At once, but after the callback that runs now: result, state, alert and the ring's cursor are one transaction. */
+void core__commit_now(struct core *c);
 void core__commit_wait(struct core *c,
                        struct waiter *w); /* finished when the present batch is durable */
 void core__commit_free_ring(struct core *c, struct watcher_slot *s, uint64_t seq);
+void core__commit_forget_ring(struct core *c, const struct watcher_slot *s); /* it goes away */
 void core__commit_release(struct core *c, uint64_t delivery_id); /* may be sent once durable */
 bool core__commits_idle(const struct core *c);
 bool core__commits_crowded(const struct core *c); /* so much waits that rings should wait too */
@@ -148,6 +154,7 @@ void core__commit_done(struct core *c);
 /* --- ingest.c: rings → judge --- */
 void core__attach_ring(struct core *c, struct watcher_slot *s);
 void core__detach_ring(struct watcher_slot *s);
+void core__drain(struct watcher_slot *s);
 void core__drain_all(struct core *c);
 void core__on_link(void *arg, const char *peer, const struct link_message *m);
 
@@ -168,7 +175,8 @@ void core__own_alert(struct core *c, uint64_t *open, const char *name, bool fail
                      const char *message);
 
 /* --- deliver.c: the bell --- */
-void core__deliver_init(struct core *c);
+void core__deliver_init(struct core *c); /* after loading */
+void core__cancel_sends(struct core *c); /* core_free: their deliveries stay pending */
 struct delivery *core__delivery_keep(struct core *c,
                                      const struct delivery *d);    /* a pending one, into memory */
 void core__delivery_add(struct core *c, const struct delivery *d); /* durable now: may go out */
@@ -185,12 +193,17 @@ struct watcher_slot *core__watcher_by_name(struct core *c, const char *key);
 /* Rings left by groups that vanished while no core ran: their results are taken, then they are retired. */
 void core__adopt_rings(struct core *c);
 void core__retire_unwanted(struct core *c); /* drained watchers of groups that are gone */
+void core__mend_watchers(struct core *c); /* what a full disk refused: rings, assignments, units */
 void core__watchers_free(struct core *c);
 
 /* --- changes.c --- */
 void core__target_remove(struct core *c, struct entry *e);
 void core__channel_remove(struct core *c, struct chan *ch);
 void core__expire_checks(struct core *c);
+void core__checks_free(struct core *c);
+/* Targets name only what there is: a channel just removed, parents that are gone. */
+void core__forget_channel(struct core *c, uint64_t id);
+void core__forget_parents(struct core *c);
 
 /* --- events.c: what the page hears, and the groups' logs --- */
 void core__event_target(struct core *c, const struct entry *e);
@@ -204,6 +217,7 @@ void core__logs_close(struct core *c);
 
 /* --- switched.c: kind 't' target, 'c' channel --- */
 int core__switched_load(struct core *c, struct err *err);
+void core__switched_save(struct core *c);
 void core__switch(struct core *c, char kind, uint64_t id, bool enabled);
 void core__unswitch(struct core *c, char kind, uint64_t id); /* it is gone */
 /* What holds for a file-owned one whose file says so. */

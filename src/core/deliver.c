@@ -86,6 +86,7 @@ void core__channel_gone(struct core *c, uint64_t channel_id)
 /* One message under way. The configuration it is sent with is a copy: a channel may change meanwhile. */
 struct sending {
     struct core *core;
+    struct fiber *fiber;
     struct arena *arena;
     struct dispatch_message message;
     struct channel *channel;
@@ -110,9 +111,19 @@ static enum dispatch_outcome outcome_of(const struct sending *s, int rc, const s
         return DISPATCH_SENT;
     if (!err_code_retry(err->code))
         return DISPATCH_GIVE_UP;
-    const struct delivery *first = map_u64_get(s->core->deliveries, s->message.ids[0]);
-    bool old = first && clock_wall_ms() - first->created_ms > GIVE_UP_MS;
-    return old ? DISPATCH_GIVE_UP : DISPATCH_RETRY;
+    return core__chan(s->core, s->message.channel_id) ? DISPATCH_RETRY : DISPATCH_GIVE_UP;
+}
+
+/* Deliveries of one message share its outcome, but not their age: only the old ones are given up. */
+static enum delivery_state state_after(const struct delivery *d, enum dispatch_outcome outcome)
+{
+    static const enum delivery_state states[] = {
+        [DISPATCH_SENT] = DELIVERY_SENT,
+        [DISPATCH_RETRY] = DELIVERY_PENDING,
+        [DISPATCH_GIVE_UP] = DELIVERY_FAILED,
+    };
+    bool old = clock_wall_ms() - d->created_ms > GIVE_UP_MS;
+    return outcome == DISPATCH_RETRY && old ? DELIVERY_FAILED : states[outcome];
 }
 
 static void count_outcome(struct core *c, enum dispatch_outcome o)
@@ -128,18 +139,13 @@ static void count_outcome(struct core *c, enum dispatch_outcome o)
 static void write_outcome(struct sending *s, enum dispatch_outcome outcome, const char *answer)
 {
     struct core *c = s->core;
-    static const enum delivery_state states[] = {
-        [DISPATCH_SENT] = DELIVERY_SENT,
-        [DISPATCH_RETRY] = DELIVERY_PENDING,
-        [DISPATCH_GIVE_UP] = DELIVERY_FAILED,
-    };
     for (size_t i = 0; i < s->message.n; i++) {
         struct delivery *d = map_u64_get(c->deliveries, s->message.ids[i]);
         if (!d)
             continue;
         uint64_t alert_id = d->alert_id;
         d->attempts++;
-        settle(c, d, states[outcome], answer);
+        settle(c, d, state_after(d, outcome), answer);
         core__event_simple(c, "delivery", alert_id);
     }
     count_outcome(c, outcome);
@@ -185,7 +191,12 @@ static int do_send(struct sending *s, struct buf *answer, int64_t *retry_after_m
 
 static void sending_free(struct sending *s)
 {
-    s->core->sends_under_way--;
+    struct core *c = s->core;
+    for (size_t i = 0; i < c->sends.n; i++)
+        if (c->sends.at[i] == s) {
+            c->sends.at[i] = vec_pop(&c->sends);
+            break;
+        }
     for (uint32_t i = 0; !s->test && i < s->note.n_items; i++)
         alert_free((struct alert *)s->note.items[i].alert); /* fill_note's copies */
     channel_free(s->channel);
@@ -199,6 +210,7 @@ static void send_fiber(void *arg)
     struct sending *s = arg;
     struct core *c = s->core;
     check_magic(c, CORE_MAGIC);
+    s->fiber = fiber_self();
     struct err err = {0};
     struct buf answer = BUF_INIT(4096);
     char text[ANSWER_MAX];
@@ -209,7 +221,7 @@ static void send_fiber(void *arg)
         if (rc != 0)
             snprintf(err.msg, sizeof(err.msg), "%.*s", (int)sizeof(err.msg) - 1, text);
         waiter_finish(s->test, rc == 0 ? NULL : &err, text, strlen(text));
-    } else {
+    } else if (!c->closing) {
         enum dispatch_outcome outcome = outcome_of(s, rc, &err);
         write_outcome(s, outcome, text);
         dispatch_done(c->dispatch, &s->message, outcome, retry_after_ms, dispatch_now());
@@ -229,7 +241,7 @@ static struct sending *sending_new(struct core *c, const struct channel *ch,
     s->note.now_ms = clock_wall_ms();
     s->note.public_url =
         c->config->server.public_url ? arena_strdup(s->arena, c->config->server.public_url) : "";
-    c->sends_under_way++;
+    vec_push(&c->sends, s);
     return s;
 }
 
@@ -249,6 +261,17 @@ static void fill_note(struct sending *s)
     s->note.group = s->message.group;
 }
 
+void core__cancel_sends(struct core *c)
+{
+    must(c->closing);
+    while (c->sends.n) {
+        vec_each (&c->sends, it)
+            fiber_cancel((*it)->fiber);
+        loop_turn(c->loop);
+    }
+    vec_done(&c->sends);
+}
+
 static void start_message(struct core *c, const struct dispatch_message *m)
 {
     struct chan *ch = core__chan(c, m->channel_id);
@@ -257,6 +280,11 @@ static void start_message(struct core *c, const struct dispatch_message *m)
     s->message = *m;
     fill_note(s);
     struct err err = {0};
+    if (s->note.n_items == 0) { /* all were given up meanwhile */
+        dispatch_done(c->dispatch, m, DISPATCH_SENT, 0, dispatch_now());
+        sending_free(s);
+        return;
+    }
     if (fiber_start(c->loop, send_fiber, s, &err) == 0)
         return;
     log_error("no fiber for a message; it waits", F_ERR(&err));
@@ -318,13 +346,31 @@ int core_channel_test(struct core *c, const struct channel *ch, struct problems 
     return -1;
 }
 
+static int by_id(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* In the order in which they were made: no end may be told before its beginning. */
 void core__deliver_init(struct core *c)
 {
-    c->dispatch = dispatch_new();
+    size_t n = 0, room = map_u64_count(c->deliveries);
+    uint64_t *ids = calloc(room + 1, sizeof(*ids)), id;
+    void *value;
+    must(ids);
     vec_each (&c->channel_order, it)
         core__channel_changed(c, *it);
-    uint64_t id;
-    void *value;
     for (size_t it = 0; map_u64_next(c->deliveries, &it, &id, &value);)
-        core__delivery_add(c, value);
+        ids[n++] = id;
+    must(n == room);
+    qsort(ids, n, sizeof(*ids), by_id);
+    for (size_t i = 0; i < n; i++) {
+        struct delivery *d = map_u64_get(c->deliveries, ids[i]);
+        if (core__chan(c, d->channel_id))
+            core__delivery_add(c, d);
+        else
+            settle(c, d, DELIVERY_FAILED, "the channel is gone");
+    }
+    free(ids);
 }

@@ -90,7 +90,10 @@ static int take_some(struct core *c, struct watcher_slot *s)
     }
     arena_free(a);
     if (taken) {
-        batch_cursor(core__batch(c), ring_id(s->ring), s->read_seq);
+        if (s->read_seq > s->cursor) { /* never back: what is stored already stays so */
+            batch_cursor(core__batch(c), ring_id(s->ring), s->read_seq);
+            s->cursor = s->read_seq;
+        }
         core__commit_free_ring(c, s, s->read_seq);
         core__commit_soon(c);
     }
@@ -100,7 +103,7 @@ static int take_some(struct core *c, struct watcher_slot *s)
     return -1;
 }
 
-static void drain(struct watcher_slot *s)
+void core__drain(struct watcher_slot *s)
 {
     struct core *c = s->core;
     check_magic(c, CORE_MAGIC);
@@ -118,13 +121,13 @@ static void drain(struct watcher_slot *s)
 
 static void on_drain(struct timer *t)
 {
-    drain(container_of(t, struct watcher_slot, drain));
+    core__drain(container_of(t, struct watcher_slot, drain));
 }
 
 void core__drain_all(struct core *c)
 {
     vec_each (&c->watchers, it)
-        drain(*it);
+        core__drain(*it);
 }
 
 void core__on_link(void *arg, const char *peer, const struct link_message *m)
@@ -134,8 +137,11 @@ void core__on_link(void *arg, const char *peer, const struct link_message *m)
     struct watcher_slot *s = core__watcher_by_name(c, peer);
     if (!s)
         return;
-    if (m->type == LINK_HELLO || m->type == LINK_WAKE)
-        drain(s);
+    if (m->type == LINK_HELLO) { /* its assignment may be of an earlier life of ours */
+        link_send(c->link, s->key, LINK_RELOAD, 0, NULL, 0, NULL);
+    }
+    if (m->type == LINK_HELLO || m->type == LINK_WAKE || m->type == LINK_GONE)
+        core__drain(s);
 }
 
 static char *slot_path(struct core *c, const char *kind, const struct watcher_slot *s)
@@ -165,9 +171,11 @@ void core__attach_ring(struct core *c, struct watcher_slot *s)
         set_aside(ring);
         s->ring = ring_open(ring, (size_t)c->config->limits.watcher.ring_size, &err);
     }
-    if (!s->ring)
-        log_error("cannot open a watcher's ring; its results are not seen",
+    if (!s->ring && !s->ring_trouble)
+        log_error("cannot open a watcher's ring; its results are not seen until that works",
                   F_STR("watcher", s->name), F_ERR(&err));
+    s->ring_trouble = !s->ring;
+    s->cursor = s->read_seq = 0;
     if (s->ring) {
         ring_rewind(s->ring);
         if (store_load_cursor(c->store, ring_id(s->ring), &s->cursor, &err) != 0)

@@ -106,7 +106,7 @@ static void execute(struct core *c, struct entry *e, const struct judge_actions 
     if (e && act->acts & ACT_RESOLVE)
         e->told.n = 0;
     if (act->alert || act->n_deliveries)
-        core__commit_next(c);
+        core__commit_now(c);
 }
 
 static void set_message(struct entry *e, const char *message)

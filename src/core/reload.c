@@ -37,8 +37,7 @@ static struct chan *sync_channel(struct core *c, const struct config_channel *wa
             return NULL; /* the hooks checked it: cannot happen but for a race with a changed file */
         c->ids.channel += is_new;
         batch_channel_put(core__batch(c), have->channel);
-        if (c->dispatch)
-            core__channel_changed(c, have);
+        core__channel_changed(c, have);
     }
     have->seen_reload = c->reload_generation;
     return have;
@@ -48,9 +47,14 @@ static struct id_list channel_ids(const struct config_target *t, struct chan *co
                                   struct arena *a)
 {
     struct id_list ids = {arena_array_of(a, uint64_t, t->n_channels + 1), 0};
-    for (uint32_t i = 0; i < t->n_channels; i++)
-        if (channels[t->channels[i]])
-            ids.at[ids.n++] = channels[t->channels[i]]->channel->id;
+    for (uint32_t i = 0; i < t->n_channels; i++) {
+        const struct chan *ch = channels[t->channels[i]];
+        bool twice = false;
+        for (uint32_t k = 0; ch && k < ids.n; k++)
+            twice = twice || ids.at[k] == ch->channel->id;
+        if (ch && !twice)
+            ids.at[ids.n++] = ch->channel->id;
+    }
     return ids;
 }
 
@@ -136,6 +140,7 @@ static void drop_vanished(struct core *c)
         if (ch->channel->source == SOURCE_FILE && ch->seen_reload != c->reload_generation)
             core__channel_remove(c, ch);
     }
+    core__forget_parents(c);
 }
 
 int core__sync_config(struct core *c, struct config *config, struct err *err)

@@ -21,7 +21,7 @@ static void *value_of(bool enabled)
     return (void *)(uintptr_t)(enabled ? 2 : 1);
 }
 
-static void save(struct core *c)
+void core__switched_save(struct core *c)
 {
     struct buf out = BUF_INIT(4 << 20);
     uint64_t key;
@@ -36,13 +36,13 @@ static void save(struct core *c)
 void core__switch(struct core *c, char kind, uint64_t id, bool enabled)
 {
     map_u64_put(c->switched, key_of(kind, id), value_of(enabled));
-    save(c);
+    core__switched_save(c);
 }
 
 void core__unswitch(struct core *c, char kind, uint64_t id)
 {
     if (map_u64_del(c->switched, key_of(kind, id)))
-        save(c);
+        core__switched_save(c);
 }
 
 bool core__switched(struct core *c, char kind, uint64_t id, bool file_says)
