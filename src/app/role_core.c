@@ -199,8 +199,8 @@ static void close_parts(struct core_role *r)
     api_free(r->api);
     core_free(r->core);
     sse_hub_free(r->events);
+    loop_free(r->loop); /* may turn once more, and beats then */
     beat_unmap(&r->beat);
-    loop_free(r->loop);
     free(r->changed);
 }
 

@@ -42,6 +42,7 @@ struct watcher {
     struct map_u64 *targets; /* id → struct watched */
     const char *assign_path;
     bool loading;    /* a fiber is reading the assignment */
+    bool loaded;     /* wholly, and `generation` is its */
     bool load_again; /* it changed meanwhile */
     bool stopping;
     uint64_t generation;

@@ -107,7 +107,13 @@ static bool load_once(struct watcher *w, struct err *err)
     struct assign_file *f = assign_open(w->assign_path, err);
     if (!f)
         return false;
+    if (w->loaded &&
+        assign_generation(f) == w->generation) { /* told again by a core that came back */
+        assign_close(&f);
+        return true;
+    }
     w->generation = assign_generation(f);
+    w->loaded = false;
     struct assign_entry e;
     for (uint32_t n = 1; assign_next(f, &e, err); n++) {
         take_entry(w, &e);
@@ -120,6 +126,7 @@ static bool load_once(struct watcher *w, struct err *err)
     if (err->code != ERR_OK)
         return false;
     drop_unnamed(w);
+    w->loaded = true;
     return true;
 }
 
