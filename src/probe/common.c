@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 
+#define NEVER_VERIFIED (-62135596800.0) /* Go's zero time, as blackbox_exporter writes it */
+
 const char *const ip_version_choices[] = {"any", "4", "6", NULL};
 const char *const latency_action_choices[] = {"warn", "fail", NULL};
 static const char *const tls_min_versions[] = {"default", "1.0", "1.1", "1.2", "1.3", NULL};
@@ -79,6 +81,8 @@ void result_add_tls(struct result *r, const struct tls_info *info, int64_t expir
     if (info->earliest_expiry_ms == 0)
         return;
     result_metric(r, "probe_ssl_earliest_cert_expiry", (double)info->earliest_expiry_ms / 1000);
+    result_metric(r, "probe_ssl_last_chain_expiry_timestamp_seconds",
+                  info->verified ? (double)info->earliest_expiry_ms / 1000 : NEVER_VERIFIED);
     if (!r->detail_json)
         r->detail_json = chain_json(info, r->arena);
     int64_t left_ms = info->earliest_expiry_ms - r->checked_ms;

@@ -395,6 +395,12 @@ static void add_each(const struct asked *at, int n, struct result *r)
     }
 }
 
+/* "shop.example A: ", or nothing. */
+static const char *question(const struct dns_config *c, struct arena *a)
+{
+    return c->name ? arena_printf(a, "%s %s: ", c->name, dns_type_choices[c->type]) : "";
+}
+
 static void judge(const struct query *q, const struct asked *at, int n, const struct asked *about,
                   struct result *r)
 {
@@ -403,14 +409,15 @@ static void judge(const struct query *q, const struct asked *at, int n, const st
     for (int i = 0; i < n; i++)
         good += at[i].good;
     bool enough = good == n || (good > 0 && c->expect.servers == DNS_NEED_ANY);
+    const char *asked = question(c, q->p->arena);
     if (!enough && n == 1)
-        result_fail(r, "%s: %s", about->server, about->message);
+        result_fail(r, "%s: %s%s", about->server, asked, about->message);
     else if (!enough)
-        result_fail(r, "%d of %d servers failed: %s: %s", n - good, n, about->server,
+        result_fail(r, "%d of %d servers failed: %s: %s%s", n - good, n, about->server, asked,
                     about->message);
     for (int i = 0; i < n && enough; i++)
         if (!at[i].good)
-            result_warn(r, "%s: %s", at[i].server, at[i].message);
+            result_warn(r, "%s: %s%s", at[i].server, asked, at[i].message);
     expect_latency(r, c->expect.max_latency_ms, (enum latency_action)c->expect.max_latency_action);
     if (!r->success)
         return;

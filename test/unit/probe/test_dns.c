@@ -106,7 +106,7 @@ static void test_manners(void **state)
         {GOOD, "'name': 'a.test'", "answered a.test A: 10.0.0.1, 10.0.0.2", true},
         {GOOD, "'name': 'a.test', 'edns': true, 'recursion': false", "answered a.test", true},
         {GOOD, "", "answered", true},
-        {NXDOMAIN, "'name': 'a.test'", "it answered NXDOMAIN", false},
+        {NXDOMAIN, "'name': 'a.test'", "a.test A: it answered NXDOMAIN", false},
         {NXDOMAIN, "'name': 'a.test', 'expect': {'rcode': 'nxdomain'}", "a.test A: NXDOMAIN", true},
         {NXDOMAIN, "", "answered", true},
         {REFUSE, "", "answered", true}, /* available, though it would not help us */
