@@ -24,7 +24,7 @@ help:
 	@echo 'make format      let clang-format rewrite the sources'
 	@echo 'make fuzz        run every fuzz target for SECONDS=$(SECONDS) seconds;  TARGET=name for one'
 	@echo 'make sanitize    unit tests and corpora under ASan+UBSan;  make tsan  under TSan'
-	@echo 'make docs        write docs/configuration.md anew from the option tables'
+	@echo 'make docs        write docs/configuration*.md anew from the option tables'
 	@echo 'make install     into PREFIX=$(PREFIX) (DESTDIR is respected);  make uninstall'
 	@echo 'make clean       remove the build directory'
 
@@ -82,6 +82,7 @@ tsan: deps-test deps-lint
 docs: configure
 	@$(NINJA) -C $(BUILD) --quiet config_doc >/dev/null
 	@$(BUILD)/config_doc >docs/configuration.md.new && mv docs/configuration.md.new docs/configuration.md
+	@$(BUILD)/config_doc zh >docs/configuration.zh-CN.md.new && mv docs/configuration.zh-CN.md.new docs/configuration.zh-CN.md
 
 install: build
 	@$(MESON) configure $(BUILD) --prefix=$(PREFIX) >/dev/null

@@ -52,7 +52,7 @@ static int show(const struct client_args *args, struct problems *p)
 static int doc(struct arena *a)
 {
     struct buf out = BUF_INIT(4 << 20);
-    config_doc(core_prober_doc(a), core_channel_doc(a), &out);
+    config_doc(core_prober_doc(a), core_channel_doc(a), false, &out);
     fwrite(out.data, 1, out.len, stdout);
     buf_done(&out);
     return EXIT_GOOD;

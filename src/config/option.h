@@ -144,8 +144,9 @@ struct node *options_unmask(const struct option *table, const struct node *fresh
 void options_form(const struct option *table, struct json *j);
 /* The table as a JSON Schema object (OpenAPI 3.1). */
 void options_schema(const struct option *table, struct json *j);
-/* The table as Markdown rows for docs/configuration.md, nested names as "expect.status". */
-void options_doc(const struct option *table, struct buf *out, const char *prefix);
+/* The table as Markdown rows for docs/configuration.md (zh: configuration.zh-CN.md), nested names as
+ * "expect.status". */
+void options_doc(const struct option *table, struct buf *out, const char *prefix, bool zh);
 
 bool range_has(const struct range_list *r, int64_t v); /* an empty list has nothing */
 

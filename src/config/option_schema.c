@@ -204,7 +204,7 @@ static void put_cell(struct buf *out, const char *s)
     }
 }
 
-static void put_value_column(const struct option *o, struct buf *out)
+static void put_value_column(const struct option *o, struct buf *out, bool zh)
 {
     char low[SIZE_TEXT], high[SIZE_TEXT];
     buf_puts(out, option_type_name(o->type));
@@ -216,51 +216,55 @@ static void put_value_column(const struct option *o, struct buf *out)
     }
     if (o->type == OPT_STRING || o->type == OPT_TEXT)
         return; /* bounds of lengths are sanity checks, not worth reading */
-    const char *of = o->type == OPT_LIST || o->type == OPT_SECTIONS ? " items" : "";
+    bool counted = o->type == OPT_LIST || o->type == OPT_SECTIONS;
+    const char *of = !counted ? "" : zh ? " 项" : " items";
     if (option_has_min(o) && option_has_max(o))
-        buf_printf(out, ", %s to %s%s", option_bound_text(o, o->min, low),
+        buf_printf(out, zh ? "，%s 至 %s%s" : ", %s to %s%s", option_bound_text(o, o->min, low),
                    option_bound_text(o, o->max, high), of);
     else if (option_has_min(o))
-        buf_printf(out, ", at least %s%s", option_bound_text(o, o->min, low), of);
+        buf_printf(out, zh ? "，至少 %s%s" : ", at least %s%s", option_bound_text(o, o->min, low),
+                   of);
     if (o->unit != NULL)
         buf_printf(out, " (%s)", o->unit);
 }
 
-static void doc_one(const struct option *o, struct buf *out, const char *name)
+static void doc_one(const struct option *o, struct buf *out, const char *name, bool zh)
 {
     buf_printf(out, "| `%s` | ", name);
-    put_value_column(o, out);
+    put_value_column(o, out, zh);
     buf_puts(out, " | ");
     if (o->required)
-        buf_puts(out, "**required**");
+        buf_puts(out, zh ? "**必填**" : "**required**");
     else if (o->def != NULL && o->def[0] != '\0') {
         buf_putc(out, '`');
         put_cell(out, o->def);
         buf_putc(out, '`');
     }
     buf_puts(out, " | ");
-    put_cell(out, o->help.en != NULL ? o->help.en : "");
+    const char *help = zh && o->help.zh != NULL ? o->help.zh : o->help.en;
+    put_cell(out, help != NULL ? help : "");
     if (o->secret)
-        buf_puts(out, " *Secret: shown as `" SECRET_MASK "`.*");
+        buf_puts(out, zh ? "*机密，显示为 `" SECRET_MASK "`。*"
+                         : " *Secret: shown as `" SECRET_MASK "`.*");
     if (o->example != NULL) {
-        buf_puts(out, " Example: `");
+        buf_puts(out, zh ? "例：`" : " Example: `");
         put_cell(out, o->example);
         buf_putc(out, '`');
     }
     buf_puts(out, " |\n");
 }
 
-void options_doc(const struct option *table, struct buf *out, const char *prefix)
+void options_doc(const struct option *table, struct buf *out, const char *prefix, bool zh)
 {
     must(table != NULL && prefix != NULL);
     for (const struct option *o = table; o->name != NULL; o++) {
         char name[200];
         snprintf(name, sizeof(name), "%s%s%s", prefix, prefix[0] != '\0' ? "." : "", o->name);
-        doc_one(o, out, name);
+        doc_one(o, out, name, zh);
         if (o->sub == NULL)
             continue;
         if (o->type == OPT_SECTIONS)
             snprintf(name, sizeof(name), "%s%s%s[]", prefix, prefix[0] != '\0' ? "." : "", o->name);
-        options_doc(o->sub, out, name);
+        options_doc(o->sub, out, name, zh);
     }
 }

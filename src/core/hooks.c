@@ -130,7 +130,7 @@ const struct config_doc_part *core_prober_doc(struct arena *a)
         n++;
     struct config_doc_part *parts = arena_array_of(a, struct config_doc_part, n + 1);
     for (size_t i = 0; i < n; i++)
-        parts[i] = (struct config_doc_part){prober_table()[i]->type, prober_table()[i]->help.en,
+        parts[i] = (struct config_doc_part){prober_table()[i]->type, prober_table()[i]->help,
                                             prober_table()[i]->options};
     return parts;
 }
@@ -142,7 +142,7 @@ const struct config_doc_part *core_channel_doc(struct arena *a)
         n++;
     struct config_doc_part *parts = arena_array_of(a, struct config_doc_part, n + 1);
     for (size_t i = 0; i < n; i++)
-        parts[i] = (struct config_doc_part){channel_table()[i]->type, channel_table()[i]->help.en,
+        parts[i] = (struct config_doc_part){channel_table()[i]->type, channel_table()[i]->help,
                                             channel_table()[i]->options};
     return parts;
 }

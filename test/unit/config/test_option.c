@@ -290,7 +290,7 @@ static void test_descriptions(void **state)
         node_get(node_get(node_get(node_get(schema, "properties"), "inner"), "properties"), "port");
     assert_int_equal(node_get(port, "maximum")->num, 65535);
     buf_clear(&out);
-    options_doc(options, &out, "config");
+    options_doc(options, &out, "config", false);
     assert_non_null(strstr(out.data, "| `config.inner.port` | int, 1 to 65535 | **required** |"));
     assert_non_null(strstr(out.data, "| `config.more[].password` |"));
     assert_non_null(strstr(out.data, "| `config.wait` | duration, 100ms to 10m | `1m30s` |"));
