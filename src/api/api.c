@@ -86,7 +86,8 @@ static bool fits(const char *pattern, const char *path, struct call *k)
         }
         if (strncmp(pattern, "{id}", 4) == 0) {
             size_t n = strcspn(path, "/");
-            if (n == 0 || n > 20 || str_to_u64((struct str){path, n}, &k->id, NULL) != 0)
+            if (n == 0 || n > 20 || str_to_u64((struct str){path, n}, &k->id, NULL) != 0 ||
+                k->id == 0)
                 return false;
             pattern += 4;
             path += n;

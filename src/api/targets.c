@@ -2,11 +2,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "api/api_priv.h"
 #include "base/clock.h"
 #include "base/str.h"
 #include "probe/prober.h"
+
+#define WATCHER_WAIT_NS (3 * NS_PER_S)
 
 static void not_found(struct call *k)
 {
@@ -353,11 +356,24 @@ static void answer_result(struct call *k, const struct buf *record)
     result_json(r, &j);
 }
 
+/* The watcher may be starting just now (its group is new) or again: that takes some ten milliseconds. */
+static void ask_watcher(struct call *k, struct probing *p, void (*fn)(void *arg))
+{
+    int64_t end = clock_mono_ns() + WATCHER_WAIT_NS;
+    for (;;) {
+        err_clear(&p->err);
+        on_core(k, fn, p);
+        if (p->rc == 0 || p->err.code != ERR_BUSY || clock_mono_ns() > end)
+            return;
+        nanosleep(&(struct timespec){.tv_nsec = 20 * NS_PER_MS}, NULL);
+    }
+}
+
 static void probe(struct call *k, struct probing *p, void (*fn)(void *arg))
 {
     struct buf record = BUF_INIT(1 << 20);
     p->waiter = waiter_new();
-    on_core(k, fn, p);
+    ask_watcher(k, p, fn);
     if (p->rc != 0)
         call_fail(k, &p->err);
     else if (call_wait(k, p->waiter, p->patience_ms, &record) == 0)

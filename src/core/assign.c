@@ -70,6 +70,8 @@ void core__adopt_rings(struct core *c)
     free(path);
 }
 
+#define FIRST_GROUP "default" /* as the API's documents say */
+
 struct group_count {
     const char *group;
     uint32_t targets, shards;
@@ -82,19 +84,25 @@ static uint32_t shards_for(const struct core *c, uint32_t targets)
     return targets == 0 ? 1 : (targets + per - 1) / per;
 }
 
+static struct group_count *group_of(struct map_str *groups, const char *name, struct arena *a)
+{
+    struct group_count *g = map_str_get(groups, name, strlen(name));
+    if (!g) {
+        g = arena_new_of(a, struct group_count);
+        g->group = name;
+        map_str_put(groups, name, strlen(name), g);
+    }
+    return g;
+}
+
+/* Without any target one watcher runs all the same: somebody must try what is about to be added. */
 static struct map_str *count_groups(struct core *c, struct arena *a)
 {
     struct map_str *groups = map_str_new();
-    for (size_t i = 0; i < c->order.n; i++) {
-        const char *name = c->order.at[i]->target->group;
-        struct group_count *g = map_str_get(groups, name, strlen(name));
-        if (!g) {
-            g = arena_new_of(a, struct group_count);
-            g->group = name;
-            map_str_put(groups, name, strlen(name), g);
-        }
-        g->targets++;
-    }
+    for (size_t i = 0; i < c->order.n; i++)
+        group_of(groups, c->order.at[i]->target->group, a)->targets++;
+    if (c->order.n == 0)
+        group_of(groups, FIRST_GROUP, a);
     return groups;
 }
 

@@ -80,6 +80,20 @@ def test_check_now_and_try(b, target):
     b.api("DELETE", f"targets/{made['id']}")
 
 
+def test_try_without_any_target(belfry, target):
+    """The first thing a new user does in the form."""
+    t = target()
+    assert belfry({}).post("targets/try", {"url": t.http})["success"] is True
+
+
+def test_id_0_is_nothing(b):
+    for kind in ("targets", "channels", "maintenances", "alerts"):
+        problem(b, 404, "GET", f"/api/v1/{kind}/0")
+    problem(b, 404, "PUT", "/api/v1/channels/0", {"name": "z", "type": "slack", "webhook_url": "http://127.0.0.1:1/"})
+    problem(b, 404, "PATCH", "/api/v1/targets/0", {**TARGET, "name": "zero"})
+    problem(b, 404, "POST", "/api/v1/channels/0/test", {})
+
+
 @pytest.mark.parametrize("status,method,path,body,field", [
     (400, "POST", "targets", b"{", None),
     (400, "POST", "targets", b"[1]", None),
