@@ -70,19 +70,6 @@ static void settle(struct core *c, struct delivery *d, enum delivery_state state
     free(d);
 }
 
-static void give_up_gone(void *arg, uint64_t delivery_id)
-{
-    struct core *c = arg;
-    struct delivery *d = map_u64_get(c->deliveries, delivery_id);
-    if (d)
-        settle(c, d, DELIVERY_FAILED, "the channel was removed");
-}
-
-void core__channel_gone(struct core *c, uint64_t channel_id)
-{
-    dispatch_channel_del(c->dispatch, channel_id, give_up_gone, c);
-}
-
 /* One message under way. The configuration it is sent with is a copy: a channel may change meanwhile. */
 struct sending {
     struct core *core;
@@ -94,6 +81,28 @@ struct sending {
     struct notification note;
     struct waiter *test; /* a test message: who waits for the answer */
 };
+
+static bool is_under_way(const struct core *c, uint64_t delivery_id)
+{
+    vec_each (&c->sends, it)
+        for (size_t i = 0; !(*it)->test && i < (*it)->message.n; i++)
+            if ((*it)->message.ids[i] == delivery_id)
+                return true;
+    return false;
+}
+
+/* All that wait, also those that are not durable yet and so not known to dispatch. */
+void core__channel_gone(struct core *c, uint64_t channel_id)
+{
+    uint64_t id;
+    void *value;
+    dispatch_channel_del(c->dispatch, channel_id, NULL, NULL);
+    for (size_t it = 0; map_u64_next(c->deliveries, &it, &id, &value);) {
+        struct delivery *d = value;
+        if (d->channel_id == channel_id && !is_under_way(c, id))
+            settle(c, d, DELIVERY_FAILED, "the channel was removed");
+    }
+}
 
 static void describe_outcome(int rc, const struct err *err, const struct buf *answer, char *text)
 {

@@ -88,6 +88,7 @@ static void put_alert(struct core *c, const struct alert *a)
 {
     batch_alert_put(core__batch(c), a);
     core__alert_put(c, a);
+    a = core__alert(c, a->id); /* the old one, from which it borrowed, is gone */
     core__event_alert(c, a);
     core__log_alert(c, a, alert_status_name(a->status));
 }
