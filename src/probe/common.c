@@ -75,6 +75,7 @@ static const char *chain_json(const struct tls_info *info, struct arena *a)
 
 void result_add_tls(struct result *r, const struct tls_info *info, int64_t expiry_warning_ms)
 {
+    must(r != NULL && info != NULL && info->chain_len >= 0);
     if (info->version[0])
         result_metric_label(r, "probe_tls_version_info", "version",
                             arena_strdup(r->arena, info->version), 1);
@@ -96,6 +97,7 @@ void result_add_tls(struct result *r, const struct tls_info *info, int64_t expir
 
 void expect_latency(struct result *r, int64_t max_ms, enum latency_action action)
 {
+    must(action == LATENCY_WARN || action == LATENCY_FAIL);
     if (max_ms <= 0 || r->latency_us <= max_ms * 1000)
         return;
     if (action == LATENCY_FAIL)
@@ -132,11 +134,13 @@ int probe_resolve(struct probe *p, const char *host, uint16_t port, enum ip_vers
                   struct result *r, struct resolved *out)
 {
     struct err err = {0};
+    must(host != NULL && p->env->resolver != NULL);
     int rc = resolve(p->env->resolver, host, port, version, p->connect_deadline_ns, out, &err);
     if (rc != 0) {
         result_fail_err(r, &err);
         return -1;
     }
+    must(out->n >= 1 && out->n <= RESOLVE_MAX && out->took_ns >= 0);
     r->resolve_us = out->took_ns / 1000;
     result_metric(r, "probe_dns_lookup_time_seconds", (double)out->took_ns / 1e9);
     return 0;

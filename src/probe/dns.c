@@ -170,6 +170,7 @@ static int make_query(struct query *q, struct err *err)
     q->n = dns_write_query(&q->q, q->bytes + 2, err);
     if (q->n < 0)
         return -1;
+    must(q->n >= 17 && q->n <= DNS_QUERY_MAX);
     q->bytes[0] = (uint8_t)(q->n >> 8);
     q->bytes[1] = (uint8_t)q->n;
     return 0;
@@ -264,6 +265,7 @@ static int ask_stream(struct query *q, const char *host, bool with_tls, struct a
 static int ask(struct query *q, const char *host, struct asked *a, struct err *err)
 {
     enum transport by = (enum transport)q->c->transport;
+    must(by == BY_UDP || by == BY_TCP || by == BY_TLS);
     if (by != BY_UDP)
         return ask_stream(q, host, by == BY_TLS, a, err);
     int64_t start = clock_mono_ns();
@@ -298,6 +300,7 @@ static void ask_one(struct query *q, const struct server *s, struct asked *a)
     a->good = rc == 0;
     if (rc == 0)
         return;
+    must(err.msg[0] != '\0');
     bool silent = err.code == ERR_TIMEOUT && streq(err.msg, "the deadline passed");
     a->message = silent ? "no answer in time" : arena_strdup(q->p->arena, err.msg);
 }
@@ -468,7 +471,9 @@ static void dns_run(struct probe *p, struct result *r)
         q->deadline_ns = now + (p->deadline_ns - now) / (n - i);
         ask_one(q, &servers[i], &at[i]);
     }
+    /* with at least one server there is a failed or a good one */
     const struct asked *about = pick(at, n, c->expect.servers == DNS_NEED_ANY);
+    must(about != NULL && about->total_ns >= 0);
     r->latency_us = about->total_ns / 1000;
     add_metrics(about, r);
     if (n > 1)

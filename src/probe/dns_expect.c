@@ -76,6 +76,7 @@ void dns_expect_validate(struct dns_expect *e, bool has_name, struct arena *a, s
                          const char *path)
 {
     char field[200];
+    must(e->rcodes == 0); /* freshly bound */
     snprintf(field, sizeof(field), "%s%sexpect", path, *path ? "." : "");
     read_rcodes(e, p, field);
     if (!e->rcode.n && has_name)
@@ -165,6 +166,7 @@ const char *dns_values_text(const struct dns_message *m, struct arena *a)
         buf_puts(&out, i ? ", " : "");
         buf_add(&out, m->answers[i].value, n);
     }
+    must(out.len < sizeof(room));
     return arena_strndup(a, room, out.len);
 }
 
@@ -172,6 +174,7 @@ int dns_expect_judge(const struct dns_expect *e, bool has_name, uint16_t type,
                      const struct dns_message *m, struct arena *a, struct err *err)
 {
     char code[16], name[16];
+    must(m->n_kept >= 0 && m->n_kept <= m->n_answers);
     if (e->rcodes && !(m->rcode < 32 && e->rcodes & 1u << m->rcode))
         return err_set(err, ERR_PROTOCOL, "it answered %s%s%s", dns_rcode_name(m->rcode, code),
                        e->rcode.n ? "; want " : "", e->rcode.n ? e->rcode.at[0] : "");

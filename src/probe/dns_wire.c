@@ -130,6 +130,7 @@ static uint8_t *put16(uint8_t *p, unsigned v)
 
 int dns_write_query(const struct dns_query *q, uint8_t *out, struct err *err)
 {
+    must(q->name != NULL && q->type != 0);
     uint8_t *p = put16(out, q->id);
     p = put16(p, q->recursion ? 0x0100 : 0);
     p = put16(p, 1);
@@ -373,6 +374,7 @@ static void read_rr(struct reader *r, struct arena *a, struct dns_message *m)
         r->failed = true;
         return;
     }
+    must(r->at <= r->n);
     struct reader data = {r->base, r->at + len, r->at, false};
     room[0] = '\0';
     read_value(&data, rr.type, &value, m);
@@ -383,6 +385,7 @@ static void read_rr(struct reader *r, struct arena *a, struct dns_message *m)
     }
     rr.name = arena_strdup(a, name);
     rr.value = arena_strndup(a, room, value.len);
+    must(m->n_kept < DNS_RR_MAX && m->n_kept < m->n_answers);
     m->answers[m->n_kept++] = rr;
 }
 
@@ -451,6 +454,7 @@ static int read_records(struct reader *r, struct arena *a, struct dns_message *m
 int dns_parse(const void *p, size_t n, struct arena *a, struct dns_message *out, struct err *err)
 {
     struct reader r = {p, n, 0, false};
+    must(p != NULL || n == 0);
     unsigned questions;
     out->has_question = out->has_serial = false;
     out->question[0] = '\0';

@@ -103,6 +103,7 @@ static void http_validate(void *config, struct arena *a, struct problems *p, con
                         c->method);
             break;
         }
+    must(c->header_array == NULL);
     c->header_array = arena_array_of(a, struct http_header, c->headers.n + 1);
     for (size_t i = 0; i < c->headers.n; i++) {
         c->header_array[i] = (struct http_header){c->headers.at[i].key, c->headers.at[i].value};
@@ -163,6 +164,7 @@ static void add_metrics(const struct http_response *resp, struct result *r)
 
 static struct http_request request_of(const struct probe *p, const struct http_config *c)
 {
+    must(c->url != NULL && p->connect_deadline_ns <= p->deadline_ns);
     return (struct http_request){
         .method = c->method,
         .url = c->url,
@@ -195,6 +197,7 @@ static void http_run(struct probe *p, struct result *r)
     struct http_response resp = {0};
     struct err err = {0};
     int rc = http_fetch(p->env->http, &req, p->arena, &resp, &err);
+    must(rc == 0 || err.code != ERR_OK);
     r->latency_us = resp.total_ns / 1000;
     result_set_address(r, &resp.peer);
     add_metrics(&resp, r);

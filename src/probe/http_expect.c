@@ -175,6 +175,7 @@ static bool compare(const struct json_check *c, const char *got)
     double x, y;
     if (c->op == JSON_OP_EXISTS) /* may have no value */
         return true;
+    must(got != NULL && c->value != NULL && (c->pattern || c->op != JSON_OP_MATCHES));
     bool numbers =
         str_to_f64(str_of(got), &x, NULL) == 0 && str_to_f64(str_of(c->value), &y, NULL) == 0;
     int order = numbers ? (x > y) - (x < y) : strcmp(got, c->value);
@@ -272,6 +273,7 @@ static void judge_texts(const struct http_expect *e, struct str body, struct res
 static void judge_pattern(const struct pattern *p, bool want, struct str body, struct result *r)
 {
     struct err err = {0};
+    must(p != NULL && body.p != NULL);
     int rc = pattern_match(p, body.p, body.n, &err);
     if (rc < 0)
         result_fail_err(r, &err);
@@ -296,6 +298,9 @@ void http_expect_judge(const struct http_expect *e, const struct http_response *
                        struct result *r)
 {
     struct str body = {resp->body.data ? resp->body.data : "", resp->body.len};
+    must(e->header_patterns != NULL && e->matches != NULL &&
+         e->not_matches != NULL); /* validated */
+    must(r->success || r->message[0]);
     judge_status(e, resp, r);
     judge_headers(e, resp, r);
     judge_texts(e, body, r);

@@ -171,6 +171,7 @@ static int wait_for(struct echoes *e, int64_t deadline_ns, bool last)
 static void echo_all(struct echoes *e)
 {
     int64_t start = clock_mono_ns(), count = e->c->count;
+    must(count >= 1 && count <= COUNT_MAX);
     int64_t spacing = e->c->spacing_ms * NS_PER_MS;
     int64_t most = (e->p->deadline_ns - start) / (count + 1); /* leave time for the last reply */
     if (spacing > most)
@@ -188,6 +189,7 @@ static void count_one(struct echoes *e, const struct icmp_echo *echo)
     if (echo->state != ECHO_ANSWERED)
         return;
     int64_t rtt = echo->rtt_ns;
+    must(rtt >= 0 && e->answered < e->sent);
     if (e->answered == 0 || rtt < e->min_ns)
         e->min_ns = rtt;
     if (rtt > e->max_ns)
@@ -204,6 +206,7 @@ static void count_one(struct echoes *e, const struct icmp_echo *echo)
 
 static double loss_of(const struct echoes *e)
 {
+    must(e->answered >= 0 && e->answered <= e->sent);
     return e->sent > 0 ? (double)(e->sent - e->answered) / e->sent : 1;
 }
 

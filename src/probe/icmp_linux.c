@@ -128,6 +128,7 @@ int icmp_send(const struct icmp_socket *s, const struct addr *to, const void *pa
 {
     _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int))] = {0};
     struct addr dest = *to;
+    must(s->fd >= 0 && n >= ICMP_HEADER && s->v6 == (to->sa.sa_family == AF_INET6));
     struct iovec io = {(void *)(uintptr_t)packet, n};
     struct msghdr m = {
         .msg_name = &dest, .msg_namelen = addr_len(to), .msg_iov = &io, .msg_iovlen = 1};
@@ -177,6 +178,7 @@ bool icmp_take_error(const struct icmp_socket *s, int *seq, struct err *err)
     struct msghdr m = {
         .msg_iov = &io, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
     *seq = -1;
+    must(s->fd >= 0);
     ssize_t n = recvmsg(s->fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT);
     if (n < 0)
         return false;
@@ -212,6 +214,7 @@ static void unwrap(const struct icmp_socket *s, const uint8_t *p, size_t n, stru
         p += header;
         n -= header;
     }
+    must(n <= ICMP_ROOM);
     seen->data = p;
     seen->n = n;
 }

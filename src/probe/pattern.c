@@ -24,6 +24,7 @@ static void arena_keep(void *p, void *arena)
 
 struct pattern *pattern_compile(const char *text, struct arena *a, struct err *err)
 {
+    must(text != NULL && a != NULL);
     pcre2_general_context *gc = pcre2_general_context_create(arena_give, arena_keep, a);
     pcre2_compile_context *cc = pcre2_compile_context_create(gc);
     int code;
@@ -47,6 +48,7 @@ struct pattern *pattern_compile(const char *text, struct arena *a, struct err *e
 
 int pattern_match(const struct pattern *p, const char *subject, size_t n, struct err *err)
 {
+    must(p != NULL && p->code != NULL && (subject || n == 0));
     pcre2_match_data *md = pcre2_match_data_create(1, NULL);
     pcre2_match_context *mc = pcre2_match_context_create(NULL);
     must(md && mc);

@@ -65,6 +65,7 @@ struct compiled {
     void *config;
 };
 #define COMPILED_MAGIC 0xc0de0001u
+#define COMPILED_TEXTS 384 /* room for what a usual target says; more takes a second block */
 
 struct node *probe_expand(const struct prober_ops *ops, const struct node *config, struct arena *a,
                           struct problems *p, const char *path)
@@ -90,11 +91,12 @@ struct node *probe_expand(const struct prober_ops *ops, const struct node *confi
 struct compiled *probe_compile(const struct prober_ops *ops, const struct node *config,
                                struct problems *p, const char *path)
 {
+    must(ops != NULL && config != NULL && p != NULL && path != NULL);
     struct arena *scratch cleanup(arena_freep) = arena_new();
     struct node *full = probe_expand(ops, config, scratch, p, path);
     if (!full)
         return NULL;
-    struct arena *a = arena_new_sized(512);
+    struct arena *a = arena_new_sized(sizeof(struct compiled) + ops->config_size + COMPILED_TEXTS);
     struct compiled *c = arena_new_of(a, struct compiled);
     *c = (struct compiled){.magic = COMPILED_MAGIC, .ops = ops, .arena = a};
     c->config = arena_alloc(a, ops->config_size);

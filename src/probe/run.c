@@ -18,6 +18,7 @@ static void run_attempt(const struct probe_env *env, const struct compiled *c,
                         struct result *out)
 {
     int64_t now = clock_mono_ns();
+    must(l->timeout_ms > 0 && l->connect_timeout_ms > 0);
     int64_t deadline = min64(now + l->timeout_ms * NS_PER_MS, stop_ns);
     struct probe p = {
         .env = env,
@@ -67,6 +68,7 @@ static void burst_statistics(struct burst_report *b)
     for (int i = 0; i < b->n; i++)
         if (b->at[i].success)
             sum += (double)b->at[i].latency_us / 1e6;
+    must(b->succeeded >= 0 && b->succeeded <= b->n);
     b->success_ratio = b->n ? (double)b->succeeded / b->n : 0;
     b->mean_s = b->succeeded ? sum / b->succeeded : 0;
     for (int i = 0; i < b->n; i++) {
@@ -120,6 +122,7 @@ void probe_burst(const struct probe_env *env, const struct compiled *c,
             last_failure = arena_strdup(a, out->message);
         arena_reset(scratch);
     }
+    must(report->n >= 1 && report->n <= l->burst.times);
     burst_statistics(report);
     result_init(out, a);
     out->success = true;

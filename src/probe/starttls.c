@@ -60,6 +60,7 @@ static int wait_line(struct stream *s, const char *prefix, int64_t deadline_ns, 
 static int talk(struct stream *s, const struct line_step *step, int64_t deadline_ns,
                 struct err *err)
 {
+    must(s != NULL && step->expect != NULL);
     for (; step->expect; step++) {
         if (step->send && stream_write(s, step->send, strlen(step->send), deadline_ns, err) != 0)
             return -1;

@@ -131,7 +131,8 @@ static int take_escape(const char **s)
 /* Turns \r \n \t \0 \\ \xNN into bytes, in a copy. NULL when an escape is not known. */
 static const char *unescape(const char *s, struct arena *a, size_t *len)
 {
-    char *out = arena_strdup(a, s), *w = out;
+    size_t n = strlen(s);
+    char *out = arena_strndup(a, s, n), *w = out;
     while (*s) {
         int byte = (unsigned char)*s++;
         if (byte == '\\' && (byte = take_escape(&s)) < 0)
@@ -139,6 +140,7 @@ static const char *unescape(const char *s, struct arena *a, size_t *len)
         *w++ = (char)byte;
     }
     *len = (size_t)(w - out);
+    must(*len <= n); /* an escape never grows */
     return out;
 }
 
@@ -173,6 +175,7 @@ static int expect_line(struct probe *p, struct stream *s, const struct tcp_step 
 {
     struct buf line = BUF_INIT(LINE_MAX_BYTES);
     char last[120] = "";
+    must(step->pattern != NULL);
     int rc;
     for (size_t seen = 0;; seen += line.len + 1) {
         if (seen > STEP_MAX_BYTES) {
@@ -222,6 +225,7 @@ static void converse(struct probe *p, struct stream *s, const struct tcp_config 
                      struct result *r)
 {
     struct err err = {0};
+    must(s != NULL);
     bool with_tls = c->use_tls || c->starttls != STARTTLS_NONE;
     int rc = with_tls ? secure(p, s, c, &err) : 0;
     if (with_tls) {

@@ -18,6 +18,7 @@ static const char *decoded(struct arena *a, struct str s, struct err *err)
 
 static int fail_at(struct err *err, const char *text, const char *at, const char *what)
 {
+    must(at >= text && at <= text + strlen(text));
     err_set(err, ERR_MALFORMED, "not a URL: got \"%.100s\"; %s", text, what);
     if (err)
         err->at_offset = (size_t)(at - text);
@@ -126,6 +127,7 @@ int url_parse(const char *text, struct arena *a, struct url *out, struct err *er
     if (parse_host(text, auth, a, &u, err) != 0 || !(u.path = decoded(a, path, err)))
         return -1;
     u.text = arena_strdup(a, text);
+    must(u.scheme && u.host && u.path);
     *out = u;
     return 0;
 }
@@ -159,6 +161,7 @@ int url_query_into(const struct url *u, struct node *map, struct arena *a, struc
 
 struct node *url_to_config(const struct url *u, struct arena *a, struct err *err)
 {
+    must(u->host != NULL && u->text != NULL); /* parsed */
     struct node *map = node_map(a);
     if (u->host[0] == '\0') {
         err_set(err, ERR_MALFORMED, "no host in URL \"%.100s\"; want %s://HOST", u->text,

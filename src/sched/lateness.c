@@ -28,7 +28,9 @@ static void turn_slices(struct lateness *l, int64_t now_ns)
 
 void lateness_add(struct lateness *l, int64_t late_ns, int64_t now_ns)
 {
+    must(late_ns >= 0);
     turn_slices(l, now_ns);
+    must(l->slice >= 0 && l->slice < LATENESS_SLICES);
     l->count[l->slice][bucket_of(late_ns)]++;
     if (late_ns > l->max_ns[l->slice])
         l->max_ns[l->slice] = late_ns;
@@ -36,6 +38,7 @@ void lateness_add(struct lateness *l, int64_t late_ns, int64_t now_ns)
 
 int64_t lateness_quantile(const struct lateness *l, double q)
 {
+    must(q >= 0 && q <= 1);
     uint64_t total = 0, seen = 0, sums[LATENESS_BUCKETS] = {0};
     for (int s = 0; s < LATENESS_SLICES; s++)
         for (int b = 0; b < LATENESS_BUCKETS; b++) {

@@ -77,6 +77,7 @@ void sched_change(struct sched *s, struct sched_item *item, int64_t interval_ns,
 
 static int64_t grace(int64_t interval_ns)
 {
+    must(interval_ns > 0);
     return interval_ns / 2 < NS_PER_S ? interval_ns / 2 : NS_PER_S;
 }
 
