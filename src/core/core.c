@@ -13,6 +13,8 @@
 #define TICK_NS             NS_PER_S
 #define EVENT_SILENCE_TICKS 15
 #define STOP_NS             (8 * NS_PER_S)
+#define TOLD_NS             (10 * NS_PER_S)
+#define STORE_ALERT         "Belfry: store"
 
 /* The database was damaged and begun anew: everything that memory still knows is written again. */
 static void write_all_again(struct core *c)
@@ -41,6 +43,25 @@ static void write_all_again(struct core *c)
     core__commit_now(c);
 }
 
+/* Told for some seconds at least: fired and resolved in one moment would be one message, "works again". */
+static void tell_damage(struct core *c, const char *message)
+{
+    c->store_told_ns = clock_mono_ns() + TOLD_NS;
+    c->store_damaged = true;
+    core__own_alert(c, &c->own_store, STORE_ALERT, true, message);
+}
+
+/* Ends the alert when its time has come; also one that an earlier life of the core left open. */
+static void settle_store(struct core *c)
+{
+    if (c->own_store == 0 || c->store_err.code != ERR_OK || clock_mono_ns() < c->store_told_ns)
+        return;
+    core__own_alert(c, &c->own_store, STORE_ALERT, false,
+                    c->store_damaged ? "a new database is in use; the damaged one lies beside it"
+                                     : "the store works again");
+    c->store_damaged = false;
+}
+
 static void on_store_health(void *arg, const struct err *err)
 {
     struct core *c = arg;
@@ -49,7 +70,7 @@ static void on_store_health(void *arg, const struct err *err)
         log_error("the database was damaged while running; it was set aside and begun anew",
                   F_ERR(err));
         write_all_again(c);
-        core__own_alert(c, &c->own_store, "Belfry: store", true, err->msg);
+        tell_damage(c, err->msg);
         return;
     }
     if (err) {
@@ -59,8 +80,10 @@ static void on_store_health(void *arg, const struct err *err)
         err_clear(&c->store_err);
         log_info("the store works again");
     }
-    core__own_alert(c, &c->own_store, "Belfry: store", err != NULL,
-                    err ? err->msg : "the store works again");
+    if (err)
+        core__own_alert(c, &c->own_store, STORE_ALERT, true, err->msg);
+    else
+        settle_store(c);
 }
 
 struct loading {
@@ -110,9 +133,11 @@ static void load_alert(void *arg, const struct alert *al)
     struct loading *l = arg;
     struct core *c = l->core;
     core__alert_put(c, al);
-    if (al->target_id == 0 && strcmp(al->target_name, "Belfry: store") == 0)
+    if (al->target_id == 0 && strcmp(al->target_name, STORE_ALERT) == 0) {
         c->own_store = al->id;
-    else if (al->target_id == 0)
+        c->store_told_ns = clock_mono_ns() + TOLD_NS; /* time to find it failing still */
+    }
+    if (al->target_id == 0 && c->own_store != al->id)
         c->own_network = al->id;
 }
 
@@ -198,6 +223,7 @@ static void on_tick(struct timer *t)
     if (c->closing)
         return;
     check_own_network(c);
+    settle_store(c);
     core__recheck_waiting(c);
     core__expire_checks(c);
     core__retire_unwanted(c);
@@ -224,6 +250,7 @@ static int open_store(struct core *c, struct err *err)
     if (c->store && damaged)
         log_error("the database was damaged; it was set aside and a new one begun",
                   F_STR("data_dir", c->config->data_dir));
+    c->store_damaged = damaged;
     return c->store ? 0 : -1;
 }
 
@@ -294,6 +321,8 @@ struct core *core_new(const struct core_options *opt, struct err *err)
     core__plan_watchers(c);
     core__adopt_rings(c);
     core__drain_all(c);
+    if (c->store_damaged)
+        tell_damage(c, "the database was damaged; it was set aside and a new one begun");
     c->ready = true;
     timer_start(c->loop, &c->tick_timer, clock_mono_ns() + TICK_NS, on_tick);
     log_info("the core is ready", F_INT("targets", c->order.n),

@@ -91,6 +91,8 @@ struct core {
     struct map_u64 *alerts;          /* id → struct live_alert */
     struct id_list references;       /* own network */
     uint64_t own_network, own_store; /* Belfry's own open alerts; 0: not firing */
+    int64_t store_told_ns;           /* own_store fires until then at least */
+    bool store_damaged;              /* that is what it is about */
     vec_of(struct watcher_slot *) watchers;
     struct link_server *link;
     struct dispatch *dispatch;

@@ -136,6 +136,12 @@ def test_damaged_file_at_the_start(belfry, hook, target):
     b.wait_status("shop", "healthy")
     outage(hook, t)
     assert "damaged" in b.output(200)
+    assert any("damaged" in r.text() for r in store_alert(hook, "firing")), "and told"
+    wait_until(lambda: b.sql("SELECT status FROM alert_records WHERE target_id=0") == [("firing",)])
+    b.kill_all()
+    b.start()
+    wait_until(lambda: b.sql("SELECT status FROM alert_records WHERE target_id=0") == [("resolved",)], 20,
+               what="the alert of an earlier life of the core ends too")
     assert b.stop() == 0
     assert b.sql("PRAGMA integrity_check") == [("ok",)]
 
@@ -154,7 +160,7 @@ def test_damaged_while_running(belfry, hook, target):
             f.write(os.urandom(size))
     outage(hook, t)
     wait_until(lambda: glob.glob(path + ".damaged-*"), 40, what="the damage is found")
-    wait_until(lambda: any(r for r in store_alert(hook, "firing")), 20, what="and told")
+    wait_until(lambda: any("damaged" in r.text() for r in store_alert(hook, "firing")), 20, what="and told")
     outage(hook, t)
     assert b.target(mine["id"])["name"] == "mine"
     assert b.stop() == 0
