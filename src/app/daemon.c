@@ -20,6 +20,7 @@
 #include "base/fs.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/client.h"
 #include "config/node.h"
 
 #define READY_MS   60000
@@ -207,41 +208,30 @@ int daemon_stop(const char *data_dir)
 
 /* --- status --------------------------------------------------------------------------------- */
 
-static const char *text_of(const struct node *map, const char *key, char *buf, size_t size)
+static const char *uptime_of(const struct node *map, struct arena *a)
 {
-    const struct node *n = node_get(map, key);
-    buf[0] = '\0';
-    if (n && n->kind == NODE_TEXT)
-        snprintf(buf, size, "%.*s", (int)n->text.n, n->text.p);
-    else if (n && n->kind == NODE_INT)
-        snprintf(buf, size, "%lld", (long long)n->num);
-    return buf;
-}
-
-static const char *uptime_of(const struct node *map, char *buf)
-{
-    char when[64];
+    char up[DURATION_SIZE] = "-";
     int64_t ms;
-    snprintf(buf, DURATION_SIZE, "-");
-    if (time_parse(str_of(text_of(map, "started_at", when, sizeof(when))), &ms, NULL) == 0)
-        duration_format((clock_wall_ms() - ms) / 1000 * 1000, buf);
-    return buf;
+    if (time_parse(str_of(field_text(map, "started_at", a)), &ms, NULL) == 0)
+        duration_format((clock_wall_ms() - ms) / 1000 * 1000, up);
+    return arena_strdup(a, up);
 }
 
 /* Returns whether every child is well. */
-static bool print_children(const struct node *state)
+static bool print_children(const struct node *state, struct arena *a)
 {
+    static const char *const columns[] = {"PROCESS", "STATE", "PID", "UPTIME", "RESTARTS", NULL};
     const struct node *list = node_get(state, "children");
+    struct table *t = table_new(a, columns);
     bool well = list && list->first;
-    printf("%-32s %-11s %8s %12s %9s\n", "PROCESS", "STATE", "PID", "UPTIME", "RESTARTS");
     for (const struct node *c = list ? list->first : NULL; c; c = c->next) {
-        char name[256], status[32], pid[32], restarts[32], up[DURATION_SIZE];
-        text_of(c, "name", name, sizeof(name));
-        text_of(c, "state", status, sizeof(status));
-        printf("%-32s %-11s %8s %12s %9s\n", name, status, text_of(c, "pid", pid, sizeof(pid)),
-               uptime_of(c, up), text_of(c, "restarts", restarts, sizeof(restarts)));
+        const char *status = field_text(c, "state", a);
+        table_row(t,
+                  (const char *const[]){field_text(c, "name", a), status, field_text(c, "pid", a),
+                                        uptime_of(c, a), field_text(c, "restarts", a)});
         well = well && (streq(status, "running") || streq(status, "starting"));
     }
+    table_print(t);
     return well;
 }
 
@@ -263,14 +253,12 @@ int daemon_status(const char *data_dir, bool as_json)
         fprintf(stderr, "belfry: process %ld runs, but %s\n", (long)pid, err.msg);
         return EXIT_BAD;
     }
-    char up[DURATION_SIZE], version[64];
     if (as_json)
         fwrite(text.data, 1, text.len, stdout);
     else
-        printf("Belfry %s is running: process %ld, up %s\n",
-               text_of(state, "version", version, sizeof(version)), (long)pid,
-               uptime_of(state, up));
+        printf("Belfry %s is running: process %ld, up %s\n", field_text(state, "version", a),
+               (long)pid, uptime_of(state, a));
     if (as_json)
         return EXIT_GOOD;
-    return print_children(state) ? EXIT_GOOD : EXIT_BAD;
+    return print_children(state, a) ? EXIT_GOOD : EXIT_BAD;
 }
