@@ -48,6 +48,7 @@
 #define MAX_SIZE     ((size_t)1 << 30)
 #define WRAP         UINT32_MAX
 #define BOOT_JUMP    ((uint64_t)1 << 32)
+#define FORGET_STEP  ((uint64_t)256 << 10)
 
 struct ring_file {
     uint32_t magic, version;
@@ -274,6 +275,17 @@ static int look(const struct ring *r, uint64_t at, uint64_t end, struct record *
     return 1;
 }
 
+/* Both sides walk through the whole area time and again, but need only what lies between tail and head: what a side
+ * has passed leaves its memory, not the file. From offset `from`, already forgotten up to there, to `to`. */
+static void forget(const struct ring *r, uint64_t from, uint64_t to)
+{
+    must(from <= to);
+    if (r->size < 4 * FORGET_STEP || to - from > r->size)
+        return;
+    for (uint64_t step = from / FORGET_STEP; step < to / FORGET_STEP; step++)
+        madvise(r->data + (step * FORGET_STEP & r->mask), FORGET_STEP, MADV_DONTNEED);
+}
+
 /* --- the producer --------------------------------------------------------------------------- */
 
 int ring_claim(struct ring *r, struct err *err)
@@ -360,6 +372,7 @@ bool ring_publish(struct ring *r, const void *p, size_t n, uint64_t *seq, bool *
     write_record(r, head + skip, r->out.seq + 1, p, n);
     r->out.seq++;
     r->out.head = head + skip + space;
+    forget(r, head, r->out.head);
     /* Sequentially consistent with ring_sleep: either we see `sleeping`, or the consumer sees head. */
     atomic_store_explicit(&r->file->head, r->out.head, memory_order_seq_cst);
     atomic_store_explicit(&r->file->published, r->out.seq, memory_order_relaxed);
@@ -434,6 +447,7 @@ void ring_free_upto(struct ring *r, uint64_t seq)
         return;
     if (last > r->in.freed)
         r->in.freed = last;
+    forget(r, r->in.tail, tail);
     r->in.tail = tail;
     atomic_store_explicit(&r->file->freed, r->in.freed, memory_order_release);
     atomic_store_explicit(&r->file->tail, tail, memory_order_release);
