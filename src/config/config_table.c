@@ -138,8 +138,8 @@ static const struct option restart_options[] = {
               "连续运行超过此时间后，等待时间重新计算。"}},
     {"max_restarts", OPT_INT, offsetof(struct config_restart, max_restarts), .def = "60", .min = 0,
      .max = 100000,
-     .help = {"Restarts within an hour; after that the process stays down and an alert says so.",
-              "一小时内的最大重启次数；超过后进程不再重启，并发出告警。"}},
+     .help = {"Restarts within an hour; a further one waits until the hour has room for it.",
+              "一小时内的最大重启次数；超过后要等到这一小时内有余量才再次重启。"}},
     OPTION_END,
 };
 
