@@ -29,66 +29,29 @@ static int ls(struct session *s, char **words, int n)
     return list_items(s, PATH "?limit=1000", columns);
 }
 
-static const char *path_of(struct session *s, const char *word, const char *tail)
-{
-    const struct node *c = find_item(s, PATH, word);
-    return c ? arena_printf(s->arena, PATH "/%s%s", field_text(c, "id", s->arena), tail) : NULL;
-}
-
-static int show(struct session *s, char **words, int n)
-{
-    const struct node *c = find_item(s, PATH, words[0]);
-    (void)n;
-    if (c)
-        print_json(c);
-    return c ? EXIT_GOOD : EXIT_BAD;
-}
-
-static int add(struct session *s, char **words, int n)
-{
-    struct node *body = words_to_map(s, words, n);
-    return body ? do_call(s, "POST", PATH, body, "added") : EXIT_USAGE;
-}
-
-static int rm(struct session *s, char **words, int n)
-{
-    const char *path = path_of(s, words[0], "");
-    (void)n;
-    return path ? do_call(s, "DELETE", path, NULL, "removed") : EXIT_BAD;
-}
-
-static int enable(struct session *s, const char *word, bool on)
-{
-    struct node *body = node_map(s->arena);
-    const char *path = path_of(s, word, "");
-    node_put(body, s->arena, "enabled", node_bool(s->arena, on));
-    return path ? do_call(s, "PATCH", path, body, on ? "enabled" : "disabled") : EXIT_BAD;
-}
-
 static int switch_on(struct session *s, char **words, int n)
 {
     (void)n;
-    return enable(s, words[0], true);
+    return item_enable(s, words[0], true, "enabled");
 }
 
 static int switch_off(struct session *s, char **words, int n)
 {
     (void)n;
-    return enable(s, words[0], false);
+    return item_enable(s, words[0], false, "disabled");
 }
 
 static int test(struct session *s, char **words, int n)
 {
     struct err err = {0};
     struct node *answer = NULL;
-    const char *path = path_of(s, words[0], "/test");
+    const char *path = item_path(s, words[0], "/test");
     (void)n;
     if (!path)
         return EXIT_BAD;
     if (client_call(s->client, "POST", path, NULL, s->arena, &answer, &err) != 0)
         return client_fail(&err);
-    const struct node *ok = node_get(answer, "success");
-    bool good = ok && ok->kind == NODE_BOOL && ok->flag;
+    bool good = succeeded(answer);
     if (s->args.json)
         print_json(answer);
     else
@@ -100,7 +63,7 @@ static int preview(struct session *s, char **words, int n)
 {
     struct err err = {0};
     struct node *answer = NULL;
-    const char *path = path_of(s, words[0], "/preview");
+    const char *path = item_path(s, words[0], "/preview");
     (void)n;
     if (!path)
         return EXIT_BAD;
@@ -113,9 +76,9 @@ static int preview(struct session *s, char **words, int n)
 int cmd_channel(int argc, char **argv)
 {
     static const struct verb verbs[] = {
-        {"ls", "", 0, ls},     {"show", "", 1, show},        {"add", "", 1, add},
-        {"rm", "", 1, rm},     {"enable", "", 1, switch_on}, {"disable", "", 1, switch_off},
-        {"test", "", 1, test}, {"preview", "", 1, preview},  {0},
+        {"ls", "", 0, ls},      {"show", "", 1, item_show},   {"add", "", 1, item_add},
+        {"rm", "", 1, item_rm}, {"enable", "", 1, switch_on}, {"disable", "", 1, switch_off},
+        {"test", "", 1, test},  {"preview", "", 1, preview},  {0},
     };
-    return run_verb(argc, argv, help, verbs);
+    return run_verb(argc, argv, help, PATH, verbs);
 }

@@ -30,12 +30,6 @@ static int ls(struct session *s, char **words, int n)
     return list_items(s, PATH "?limit=1000", columns);
 }
 
-static int add(struct session *s, char **words, int n)
-{
-    struct node *body = words_to_map(s, words, n);
-    return body ? do_call(s, "POST", PATH, body, "added") : EXIT_USAGE;
-}
-
 static int end(struct session *s, char **words, int n)
 {
     char now[RFC3339_SIZE];
@@ -45,6 +39,7 @@ static int end(struct session *s, char **words, int n)
     return do_call(s, "PATCH", arena_printf(s->arena, PATH "/%s", words[0]), body, "ended");
 }
 
+/* Titles need not be unique, so that an id is wanted. */
 static int rm(struct session *s, char **words, int n)
 {
     (void)n;
@@ -54,7 +49,7 @@ static int rm(struct session *s, char **words, int n)
 int cmd_maintenance(int argc, char **argv)
 {
     static const struct verb verbs[] = {
-        {"ls", "", 0, ls}, {"add", "", 1, add}, {"end", "", 1, end}, {"rm", "", 1, rm}, {0},
+        {"ls", "", 0, ls}, {"add", "", 1, item_add}, {"end", "", 1, end}, {"rm", "", 1, rm}, {0},
     };
-    return run_verb(argc, argv, help, verbs);
+    return run_verb(argc, argv, help, PATH, verbs);
 }

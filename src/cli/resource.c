@@ -5,8 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/must.h"
 #include "base/str.h"
 #include "cli/cli.h"
+
+#define MAX_COLUMNS 15
 
 static int usage(FILE *to, const char *help, int status)
 {
@@ -22,13 +25,14 @@ static const struct verb *find_verb(const struct verb *verbs, const char *name)
     return NULL;
 }
 
-int run_verb(int argc, char **argv, const char *help, const struct verb *verbs)
+int run_verb(int argc, char **argv, const char *help, const char *path, const struct verb *verbs)
 {
-    struct session s = {0};
+    struct session s = {.path = path};
     struct err err = {0};
     client_args(argc, argv, &s.args);
     if (s.args.help)
         return usage(stdout, help, EXIT_GOOD);
+    must(path[0] == '/' && verbs[0].name);
     const struct verb *v = s.args.argc > 1 ? find_verb(verbs, s.args.argv[1]) : NULL;
     if (!v || s.args.argc - 2 < v->min_words)
         return usage(stderr, help, EXIT_USAGE);
@@ -45,7 +49,7 @@ int run_verb(int argc, char **argv, const char *help, const struct verb *verbs)
 static void print_item(struct session *s, struct table *t, const struct column *columns,
                        const struct node *item)
 {
-    const char *cells[16] = {0};
+    const char *cells[MAX_COLUMNS + 1] = {0};
     if (s->args.json) {
         print_json(item);
         return;
@@ -57,40 +61,67 @@ static void print_item(struct session *s, struct table *t, const struct column *
 
 static const char *page_path(struct session *s, const char *path, const char *cursor)
 {
-    if (!cursor || !*cursor)
+    if (!*cursor)
         return path;
     return arena_printf(s->arena, "%s%ccursor=%s", path, strchr(path, '?') ? '&' : '?', cursor);
 }
 
-int list_items(struct session *s, const char *path, const struct column *columns)
+static struct table *table_of(struct session *s, const struct column *columns)
 {
-    const char *titles[16] = {0}, *cursor = NULL;
-    struct err err = {0};
-    for (int i = 0; columns[i].title && i < 15; i++)
+    const char *titles[MAX_COLUMNS + 1] = {0};
+    for (int i = 0; columns[i].title; i++) {
+        must(i < MAX_COLUMNS);
         titles[i] = columns[i].title;
-    struct table *t = table_new(s->arena, titles);
+    }
+    return table_new(s->arena, titles);
+}
+
+/* One page; *next is the cursor of the one behind it, "" at the end. */
+static int take_page(struct session *s, const char *path, struct table *t,
+                     const struct column *columns, const char **next)
+{
+    struct err err = {0};
+    struct node *answer = NULL;
+    if (client_call(s->client, "GET", path, NULL, s->arena, &answer, &err) != 0)
+        return client_fail(&err);
+    const struct node *items = node_get(answer, "items");
+    for (const struct node *item = items ? items->first : NULL; item; item = item->next)
+        print_item(s, t, columns, item);
+    *next = field_text(answer, "next", s->arena);
+    return EXIT_GOOD;
+}
+
+static int list(struct session *s, const char *path, const struct column *columns, bool all)
+{
+    const char *cursor = "";
+    struct table *t = table_of(s, columns);
     do {
-        struct node *answer = NULL;
-        if (client_call(s->client, "GET", page_path(s, path, cursor), NULL, s->arena, &answer,
-                        &err) != 0)
-            return client_fail(&err);
-        const struct node *items = node_get(answer, "items");
-        for (const struct node *item = items ? items->first : NULL; item; item = item->next)
-            print_item(s, t, columns, item);
-        cursor = field_text(answer, "next", s->arena);
-    } while (*cursor);
+        int status = take_page(s, page_path(s, path, cursor), t, columns, &cursor);
+        if (status != EXIT_GOOD)
+            return status;
+    } while (all && *cursor);
     if (!s->args.json)
         table_print(t);
     return EXIT_GOOD;
 }
 
-const struct node *find_item(struct session *s, const char *path, const char *word)
+int list_items(struct session *s, const char *path, const struct column *columns)
+{
+    return list(s, path, columns, true);
+}
+
+int list_page(struct session *s, const char *path, const struct column *columns)
+{
+    return list(s, path, columns, false);
+}
+
+const struct node *find_item(struct session *s, const char *word)
 {
     struct err err = {0};
     struct node *answer = NULL;
     uint64_t id;
     if (str_to_u64(str_of(word), &id, NULL) == 0) {
-        if (client_call(s->client, "GET", arena_printf(s->arena, "%s/%s", path, word), NULL,
+        if (client_call(s->client, "GET", arena_printf(s->arena, "%s/%s", s->path, word), NULL,
                         s->arena, &answer, &err) == 0)
             return answer;
         client_fail(&err);
@@ -99,7 +130,7 @@ const struct node *find_item(struct session *s, const char *path, const char *wo
     struct buf q = BUF_INIT(4096);
     url_encode(&q, str_of(word));
     int rc =
-        client_call(s->client, "GET", arena_printf(s->arena, "%s?limit=1000&q=%s", path, q.data),
+        client_call(s->client, "GET", arena_printf(s->arena, "%s?limit=1000&q=%s", s->path, q.data),
                     NULL, s->arena, &answer, &err);
     buf_done(&q);
     if (rc != 0) {
@@ -126,6 +157,51 @@ int do_call(struct session *s, const char *method, const char *path, const struc
     else
         printf("%s\n", done);
     return EXIT_GOOD;
+}
+
+const char *item_path(struct session *s, const char *word, const char *tail)
+{
+    const struct node *item = find_item(s, word);
+    if (!item)
+        return NULL;
+    return arena_printf(s->arena, "%s/%s%s", s->path, field_text(item, "id", s->arena), tail);
+}
+
+bool succeeded(const struct node *answer)
+{
+    const struct node *n = node_get(answer, "success");
+    return n && n->kind == NODE_BOOL && n->flag;
+}
+
+int item_show(struct session *s, char **words, int n)
+{
+    must(n >= 1);
+    const struct node *item = find_item(s, words[0]);
+    if (item)
+        print_json(item);
+    return item ? EXIT_GOOD : EXIT_BAD;
+}
+
+int item_add(struct session *s, char **words, int n)
+{
+    must(n >= 1);
+    struct node *body = words_to_map(s, words, n);
+    return body ? do_call(s, "POST", s->path, body, "added") : EXIT_USAGE;
+}
+
+int item_rm(struct session *s, char **words, int n)
+{
+    must(n >= 1);
+    const char *path = item_path(s, words[0], "");
+    return path ? do_call(s, "DELETE", path, NULL, "removed") : EXIT_BAD;
+}
+
+int item_enable(struct session *s, const char *word, bool on, const char *done)
+{
+    struct node *body = node_map(s->arena);
+    const char *path = item_path(s, word, "");
+    node_put(body, s->arena, "enabled", node_bool(s->arena, on));
+    return path ? do_call(s, "PATCH", path, body, done) : EXIT_BAD;
 }
 
 /* Numbers and true/false become JSON numbers and booleans; {…} and […] are JSON; the rest is text. */

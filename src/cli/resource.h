@@ -6,6 +6,7 @@
 
 struct session {
     struct client_args args;
+    const char *path; /* of the resource: "/api/v1/targets" */
     struct client *client;
     struct arena *arena;
 };
@@ -16,16 +17,29 @@ struct verb {
     int (*run)(struct session *s, char **words, int n);
 };
 
-/* Runs argv[1] of a command; prints help and errors; returns the exit status. */
-int run_verb(int argc, char **argv, const char *help, const struct verb *verbs);
+/* Runs argv[1] of the command for the resource at `path`; prints help and errors; returns the exit status. */
+int run_verb(int argc, char **argv, const char *help, const char *path, const struct verb *verbs);
 
 struct column {
     const char *title, *field; /* "last_message" */
 };
 /* GETs path (all its pages) and prints a table, or the items as JSON lines with --json. */
 int list_items(struct session *s, const char *path, const struct column *columns);
-/* One item of `path` whose name or id is `word`. NULL: printed why. */
-const struct node *find_item(struct session *s, const char *path, const char *word);
+/* The same of one page alone. */
+int list_page(struct session *s, const char *path, const struct column *columns);
+/* The item whose name or id is `word`. NULL: printed why. */
+const struct node *find_item(struct session *s, const char *word);
+/* Its path, with `tail` behind it. NULL: printed why. */
+const char *item_path(struct session *s, const char *word, const char *tail);
+/* Is the answer's field "success" true? */
+bool succeeded(const struct node *answer);
+
+/* Verbs that any resource can have. */
+int item_show(struct session *s, char **words, int n);
+int item_add(struct session *s, char **words, int n);
+int item_rm(struct session *s, char **words, int n);
+/* Sets its field "enabled", then says `done`. */
+int item_enable(struct session *s, const char *word, bool on, const char *done);
 /* One call; the answer is printed as JSON with --json, else `done` is. */
 int do_call(struct session *s, const char *method, const char *path, const struct node *body,
             const char *done);
