@@ -2,6 +2,7 @@
  * For developers; `ninja probe_bench` builds it.
  *   probe_bench URL|TYPE [COUNT] [CONCURRENCY] [CONFIG-JSON]
  * Prints µs of CPU (user, system) and of wall clock per probe; run it under perf to see where they go. */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +104,7 @@ static void report(const struct bench *b, long n, const struct rusage *r0, const
 int main(int argc, char **argv)
 {
     struct bench b = {.limits = {.timeout_ms = 5000, .connect_timeout_ms = 3000, .attempts = 1}};
+    mallopt(M_TRIM_THRESHOLD, 4 << 20); /* as a watcher */
     if (argc < 2) {
         fprintf(stderr, "usage: probe_bench URL|TYPE [COUNT] [CONCURRENCY] [CONFIG-JSON]\n");
         return 2;

@@ -45,5 +45,6 @@ const struct addr *stream_peer(const struct stream *s);
 int udp_connect(const struct addr *to,
                 struct err *err); /* returns a non-blocking descriptor or -1 */
 ssize_t udp_recv(int fd, void *p, size_t n, int64_t deadline_ns, struct err *err);
+void udp_close(int fd); /* on the loop's thread: it forgets the descriptor too */
 
 #endif

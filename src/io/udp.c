@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "io/fiber.h"
+#include "io/loop_priv.h"
 
 int udp_connect(const struct addr *to, struct err *err)
 {
@@ -50,4 +51,10 @@ ssize_t udp_recv(int fd, void *p, size_t n, int64_t deadline_ns, struct err *err
             return -1;
         }
     }
+}
+
+void udp_close(int fd)
+{
+    loop__fd_gone(fiber_loop(), fd);
+    close(fd);
 }

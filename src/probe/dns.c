@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/rng.h"
 #include "base/str.h"
@@ -212,7 +211,7 @@ static int ask_udp(struct query *q, struct asked *a, struct err *err)
     int rc = send(fd, q->bytes + 2, (size_t)q->n, MSG_NOSIGNAL) < 0
                  ? err_sys(err, ERR_REFUSED, "cannot send the query")
                  : await_datagram(q, fd, a, err);
-    close(fd);
+    udp_close(fd);
     return rc;
 }
 
