@@ -18,10 +18,10 @@
 struct store;
 
 struct store_options {
-    const char *path;         /* "data/belfry.db" */
-    int64_t results_keep_ms;  /* default 30 days */
+    const char *path;          /* "data/belfry.db" */
+    int64_t results_keep_ms;   /* default 30 days */
     int64_t results_max_bytes; /* default 10 GB */
-    struct loop *loop;        /* completions are posted here */
+    struct loop *loop;         /* completions are posted here */
     /* The store stopped or resumed working: kind FULL, BUSY, IO, DAMAGED; NULL err = works again. On the loop.
      * DAMAGED: the file was set aside while running and a new one begun. Targets, channels, alerts … were copied as
      * far as they could be read; put all that matters again. */
@@ -52,8 +52,10 @@ int store_load_pending_deliveries(struct store *s, void (*fn)(void *arg, const s
 int store_load_maintenances(struct store *s, void (*fn)(void *arg, const struct maintenance *m),
                             void *arg, struct err *err);
 /* Alerts named by pending deliveries that are no longer open. */
-int store_load_alert(struct store *s, uint64_t id, struct arena *a, struct alert *out, struct err *err);
-int store_load_cursor(struct store *s, uint64_t ring_id, uint64_t *seq, struct err *err); /* 0 when none */
+int store_load_alert(struct store *s, uint64_t id, struct arena *a, struct alert *out,
+                     struct err *err);
+int store_load_cursor(struct store *s, uint64_t ring_id, uint64_t *seq,
+                      struct err *err); /* 0 when none */
 
 /* A batch: appended on the loop, executed as one transaction. Everything is copied into it. */
 struct batch;
@@ -63,10 +65,11 @@ size_t batch_ops(const struct batch *b);
 size_t batch_bytes(const struct batch *b);
 /* keep_metrics: failures, warnings and changes of state keep their metrics as JSON; others only the numbers above. */
 void batch_result(struct batch *b, uint64_t id, const struct result *r, bool keep_metrics);
-void batch_target_state(struct batch *b, uint64_t target_id, const struct target_state *st,
-                        const char *last_message); /* the latest of a target wins; cheap for a steady one */
+void batch_target_state(
+    struct batch *b, uint64_t target_id, const struct target_state *st,
+    const char *last_message); /* the latest of a target wins; cheap for a steady one */
 void batch_target_put(struct batch *b, const struct target *t); /* insert or replace, state kept */
-void batch_target_del(struct batch *b, uint64_t id);            /* results are pruned by age; alerts stay */
+void batch_target_del(struct batch *b, uint64_t id); /* results are pruned by age; alerts stay */
 void batch_channel_put(struct batch *b, const struct channel *c);
 void batch_channel_del(struct batch *b, uint64_t id);
 void batch_alert_put(struct batch *b, const struct alert *a);
@@ -74,7 +77,8 @@ void batch_delivery_put(struct batch *b, const struct delivery *d);
 void batch_maintenance_put(struct batch *b, const struct maintenance *m);
 void batch_maintenance_del(struct batch *b, uint64_t id);
 void batch_cursor(struct batch *b, uint64_t ring_id, uint64_t seq);
-void batch_setting_put(struct batch *b, const char *key, const char *value); /* NULL value deletes */
+void batch_setting_put(struct batch *b, const char *key,
+                       const char *value); /* NULL value deletes */
 /* Drops the result ops (a full disk: alerts are kept), and the states and cursors that later ones of this batch
  * replace. Returns how many results. */
 size_t batch_drop_results(struct batch *b);
@@ -83,8 +87,8 @@ size_t batch_drop_results(struct batch *b);
  * the batch handed back (yours again) when retrying can help, NULL when it was impossible and is gone. Batches are
  * executed in order, and nothing overtakes one that failed: all that were submitted behind it before done was called
  * come back too, in order. Submit them again in that order, before newer ones. done may be NULL (tests). */
-void store_submit(struct store *s, struct batch *b, void (*done)(void *arg, struct batch *b, const struct err *err),
-                  void *arg);
+void store_submit(struct store *s, struct batch *b,
+                  void (*done)(void *arg, struct batch *b, const struct err *err), void *arg);
 
 /* Readers: one per thread that asks. */
 struct store_reader;
@@ -95,29 +99,32 @@ struct stored_result {
     uint64_t id, target_id;
     bool success;
     int64_t checked_ms, latency_us;
-    const char *message, *metrics_json, *warnings_json, *address; /* "" / "{}" / "[]" when not kept */
+    const char *message, *metrics_json, *warnings_json,
+        *address; /* "" / "{}" / "[]" when not kept */
 };
 struct results_query {
-    uint64_t target_id; /* 0: all */
+    uint64_t target_id;         /* 0: all */
     int64_t since_ms, until_ms; /* until 0: now */
-    uint64_t before_id;  /* cursor: only ids below; 0 none. Newest first */
+    uint64_t before_id;         /* cursor: only ids below; 0 none. Newest first */
     bool failures_only;
-    uint32_t limit;      /* ≤ 1000 */
+    uint32_t limit; /* ≤ 1000 */
 };
 int store_results(struct store_reader *r, const struct results_query *q,
-                  void (*fn)(void *arg, const struct stored_result *row), void *arg, struct err *err);
+                  void (*fn)(void *arg, const struct stored_result *row), void *arg,
+                  struct err *err);
 /* n points over [since, until): mean latency of the successes (NaN when none) and fraction of success (NaN when no
  * result). */
-int store_graph(struct store_reader *r, uint64_t target_id, int64_t since_ms, int64_t until_ms, uint32_t n,
-                double *latency_ms, double *success, struct err *err);
+int store_graph(struct store_reader *r, uint64_t target_id, int64_t since_ms, int64_t until_ms,
+                uint32_t n, double *latency_ms, double *success, struct err *err);
 /* The last n results of a target, oldest first: heartbeat bars. */
 int store_recent(struct store_reader *r, uint64_t target_id, uint32_t n,
-                 void (*fn)(void *arg, const struct stored_result *row), void *arg, struct err *err);
+                 void (*fn)(void *arg, const struct stored_result *row), void *arg,
+                 struct err *err);
 
 struct alerts_query {
-    uint64_t id, target_id;        /* 0: any */
-    int status;                    /* enum alert_status or -1 */
-    const char *group, *text;      /* NULL: any */
+    uint64_t id, target_id;   /* 0: any */
+    int status;               /* enum alert_status or -1 */
+    const char *group, *text; /* NULL: any */
     int64_t since_ms, until_ms;
     uint64_t before_id;
     uint32_t limit;
@@ -125,9 +132,11 @@ struct alerts_query {
 int store_alerts(struct store_reader *r, const struct alerts_query *q, uint64_t *total,
                  void (*fn)(void *arg, const struct alert *a), void *arg, struct err *err);
 int store_deliveries_of(struct store_reader *r, uint64_t alert_id,
-                        void (*fn)(void *arg, const struct delivery *d), void *arg, struct err *err);
+                        void (*fn)(void *arg, const struct delivery *d), void *arg,
+                        struct err *err);
 int store_deliveries_by_channel(struct store_reader *r, uint64_t channel_id, uint32_t limit,
-                                void (*fn)(void *arg, const struct delivery *d), void *arg, struct err *err);
+                                void (*fn)(void *arg, const struct delivery *d), void *arg,
+                                struct err *err);
 /* Copies text of a setting to a; NULL when absent. */
 const char *store_setting(struct store_reader *r, const char *key, struct arena *a);
 
