@@ -10,19 +10,6 @@
 #include "core/hooks.h"
 #include "proc/crash.h"
 
-static void print_problems(const struct problems *p)
-{
-    for (size_t i = 0; i < p->list.n; i++) {
-        const struct problem *at = &p->list.at[i];
-        if (at->file && at->line)
-            fprintf(stderr, "%s:%u:%u: ", at->file, at->line, at->column);
-        fprintf(stderr, "%s%s%s\n", at->field && *at->field ? at->field : "",
-                at->field && *at->field ? ": " : "", at->message);
-    }
-    if (p->dropped)
-        fprintf(stderr, "… and %zu more\n", p->dropped);
-}
-
 struct config *load_config(const char *path)
 {
     struct arena *a = arena_new();
@@ -31,7 +18,7 @@ struct config *load_config(const char *path)
     struct config_input in = {.path = path};
     struct config *cfg = config_load(&in, core_config_hooks(), &p);
     if (!cfg)
-        print_problems(&p);
+        problems_print(&p);
     problems_done(&p);
     arena_free(a);
     return cfg;

@@ -13,21 +13,14 @@ static const char help[] =
     "  show   the whole with defaults filled in and secrets masked, as YAML\n"
     "  doc    the documentation of every option, as Markdown\n";
 
-static int print_problems(struct problems *p)
-{
-    struct buf out = BUF_INIT(16 << 20);
-    problems_text(p, &out);
-    fputs(out.data != NULL ? out.data : "", stderr);
-    buf_done(&out);
-    return EXIT_BAD;
-}
-
 static int check(const struct client_args *args, struct problems *p)
 {
     struct config_input in = {.path = args->config};
     struct config *cfg = config_load(&in, core_config_hooks(), p);
-    if (!cfg)
-        return print_problems(p);
+    if (!cfg) {
+        problems_print(p);
+        return EXIT_BAD;
+    }
     for (size_t i = 0; i < cfg->warnings.n; i++)
         fprintf(stderr, "%s\n", cfg->warnings.at[i]);
     printf("%s is valid: %u targets in %u groups, %u channels\n", args->config, cfg->n_targets,
@@ -40,13 +33,13 @@ static int show(const struct client_args *args, struct problems *p)
 {
     struct config_input in = {.path = args->config};
     struct buf out = BUF_INIT(256 << 20);
-    int status = EXIT_GOOD;
-    if (config_show(&in, core_config_hooks(), p, &out) != 0)
-        status = print_problems(p);
-    else
+    bool good = config_show(&in, core_config_hooks(), p, &out) == 0;
+    if (good)
         fwrite(out.data, 1, out.len, stdout);
+    else
+        problems_print(p);
     buf_done(&out);
-    return status;
+    return good ? EXIT_GOOD : EXIT_BAD;
 }
 
 static int doc(struct arena *a)

@@ -29,10 +29,7 @@ static int run(const struct importer *im, const char *path)
     struct err err = {0};
     problems_init(&p, a);
     int rc = im->run(path, &yaml, &p, &err);
-    struct buf told = BUF_INIT(16 << 20);
-    problems_text(&p, &told);
-    fputs(told.data != NULL ? told.data : "", stderr);
-    buf_done(&told);
+    problems_print(&p);
     if (rc == 0)
         fwrite(yaml.data, 1, yaml.len, stdout);
     else

@@ -117,6 +117,8 @@ void problem_add_err(struct problems *p, const struct err *err, const char *fiel
 void problem_text(const struct problem *one, struct buf *out);
 /* All of them, a line each, sorted by place. */
 void problems_text(struct problems *p, struct buf *out);
+/* The same to stderr, for commands. */
+void problems_print(struct problems *p);
 
 /* Binds a map to the struct at `out` (zeroed by the caller, allocations in `a`): defaults first,
  * then values; unknown keys (nearest known key named), wrong types, bounds and missing required

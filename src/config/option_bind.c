@@ -99,6 +99,14 @@ void problems_text(struct problems *p, struct buf *out)
         buf_printf(out, "and %zu more\n", p->dropped);
 }
 
+void problems_print(struct problems *p)
+{
+    struct buf out = BUF_INIT(16 << 20);
+    problems_text(p, &out);
+    fputs(out.data != NULL ? out.data : "", stderr);
+    buf_done(&out);
+}
+
 /* --- paths ---------------------------------------------------------------------------------------
  */
 
