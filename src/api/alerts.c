@@ -83,6 +83,11 @@ static int query_of(struct call *k, struct alerts_query *q)
         .group = http_req_query(k->req, "group"),
         .text = http_req_query(k->req, "q"),
     };
+    if (status && strcmp(status, "firing") != 0 && strcmp(status, "resolved") != 0) {
+        problem_add(&k->problems, NULL, "status", "got \"%.40s\"; want firing or resolved", status);
+        call_fail_code(k, ERR_MALFORMED, "a query parameter is invalid");
+        return -1;
+    }
     if (call_number(k, "limit", API_LIST_LIMIT, API_LIST_LIMIT_MAX, &limit) != 0 ||
         call_number(k, "target_id", 0, UINT64_MAX, &q->target_id) != 0 ||
         call_number(k, "cursor", 0, UINT64_MAX, &q->before_id) != 0 ||

@@ -96,8 +96,9 @@ struct json call_json(struct call *k)
 
 static bool is_json(const char *type)
 {
-    return type && (strncasecmp(type, "application/json", 16) == 0 ||
-                    strncasecmp(type, "application/merge-patch+json", 28) == 0);
+    size_t n = type ? strcspn(type, "; \t") : 0;
+    return (n == 16 && strncasecmp(type, "application/json", n) == 0) ||
+           (n == 28 && strncasecmp(type, "application/merge-patch+json", n) == 0);
 }
 
 struct node *call_body(struct call *k)

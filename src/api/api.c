@@ -125,6 +125,19 @@ static const struct route *find_route(struct call *k, const char *method, const 
 
 /* --- who may ask --- */
 
+struct own_name {
+    struct call *call;
+    const char *url;
+};
+
+/* A reload may replace the configuration at any moment, so it is read on the loop. */
+static void name_on_core(void *arg)
+{
+    struct own_name *o = arg;
+    const char *url = core_config(o->call->api->core)->server.public_url;
+    o->url = url ? arena_strdup(o->call->arena, url) : "";
+}
+
 /* Until there is access control a web page elsewhere must not reach us through the browser: by a name that resolves to
  * loopback (DNS rebinding), or by a request across sites. */
 static bool host_is_ours(struct call *k, const char *host)
@@ -138,8 +151,9 @@ static bool host_is_ours(struct call *k, const char *host)
         return true;
     if (addr_parse_ip(name, 0, &ip))
         return true;
-    const char *url = core_config(k->api->core)->server.public_url;
-    const char *ours = url ? strstr(url, "://") : NULL;
+    struct own_name own = {.call = k};
+    on_core(k, name_on_core, &own);
+    const char *ours = strstr(own.url, "://");
     size_t n = strlen(name);
     return ours && strncasecmp(ours + 3, name, n) == 0 && strchr(":/", ours[3 + n]);
 }

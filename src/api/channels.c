@@ -160,6 +160,8 @@ static void put(struct call *k)
     if (!changed(k, &c, enable ? enable_on_core : put_on_core))
         return;
     channels_get(k);
+    if (k->resp->status >= 400)
+        return; /* removed again meanwhile */
     k->resp->status = success;
     http_resp_header(k->resp, "Location",
                      arena_printf(k->arena, "/api/v1/channels/%llu", (unsigned long long)k->id));

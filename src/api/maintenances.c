@@ -182,7 +182,8 @@ static void put(struct call *k)
     if (!c.doc || !changed(k, &c, put_on_core))
         return;
     maintenances_get(k);
-    k->resp->status = success;
+    if (k->resp->status < 400)
+        k->resp->status = success;
 }
 
 void maintenances_create(struct call *k)

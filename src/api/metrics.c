@@ -66,9 +66,22 @@ static void put_label(struct buf *out, const char *name, const char *value)
     buf_putc(out, '"');
 }
 
+/* Whether both become the same name: a series must not have a label twice. */
+static bool same_label(const char *a, const char *b)
+{
+    struct buf x = BUF_INIT(1000), y = BUF_INIT(1000);
+    metrics_label_name(&x, a);
+    metrics_label_name(&y, b);
+    bool same = x.len == y.len && (x.len == 0 || memcmp(x.data, y.data, x.len) == 0);
+    buf_done(&x);
+    buf_done(&y);
+    return same;
+}
+
 static void target_labels(struct buf *out, const struct core_target *v)
 {
-    static const char *const ours[] = {"target", "group", "type", "instance", "phase"};
+    static const char *const ours[] = {"target", "group",  "type",   "instance",
+                                       "phase",  "server", "cipher", "version"};
     const struct target *t = v->target;
     buf_clear(out);
     put_label(out, "target", t->name);
@@ -78,7 +91,9 @@ static void target_labels(struct buf *out, const struct core_target *v)
     for (uint32_t i = 0; i < t->n_labels; i++) {
         bool clash = false;
         for (size_t o = 0; o < array_len(ours); o++)
-            clash = clash || strcmp(ours[o], t->labels[i].name) == 0;
+            clash = clash || same_label(ours[o], t->labels[i].name);
+        for (uint32_t k = 0; k < i; k++)
+            clash = clash || same_label(t->labels[k].name, t->labels[i].name);
         if (!clash)
             put_label(out, t->labels[i].name, t->labels[i].value);
     }

@@ -6,6 +6,8 @@
 #include "config/node.h"
 #include "probe/prober.h"
 
+#define IDS_MAX 1000
+
 struct burst_doc {
     int64_t times;
     int64_t delta_ms, max_mean_ms;
@@ -136,6 +138,27 @@ static void merge(struct call *k, struct node *into, const struct node *patch)
     }
 }
 
+/* Each once: a channel is told once. */
+static void add_id(struct id_list *ids, uint64_t id)
+{
+    for (uint32_t i = 0; i < ids->n; i++)
+        if (ids->at[i] == id)
+            return;
+    ids->at[ids->n++] = id;
+}
+
+static struct node *without_nulls(struct call *k, const struct node *map)
+{
+    struct node *out = node_map(k->arena);
+    for (const struct node *n = map->first; n; n = n->next) {
+        const char *key = arena_strndup(k->arena, n->key.p, n->key.n);
+        if (n->kind != NODE_NULL)
+            node_put(out, k->arena, key,
+                     n->kind == NODE_MAP ? without_nulls(k, n) : node_copy(k->arena, n));
+    }
+    return out;
+}
+
 static struct id_list ids_of(struct call *k, const struct node *n, const char *field)
 {
     struct id_list ids = {0};
@@ -145,19 +168,40 @@ static struct id_list ids_of(struct call *k, const struct node *n, const char *f
         problem_add(&k->problems, NULL, field, "got %s; want a list of ids", node_kind_name(n));
         return ids;
     }
+    if (n->count > IDS_MAX) {
+        problem_add(&k->problems, NULL, field, "got %u ids; want at most %d", n->count, IDS_MAX);
+        return ids;
+    }
     ids.at = arena_array_of(k->arena, uint64_t, n->count + 1);
     for (const struct node *i = n->first; i; i = i->next)
         if (i->kind == NODE_INT && i->num > 0)
-            ids.at[ids.n++] = (uint64_t)i->num;
+            add_id(&ids, (uint64_t)i->num);
         else
             problem_add(&k->problems, NULL, field, "got %s; want a list of ids", node_kind_name(i));
     return ids;
+}
+
+/* As config/config_timing.c wants them in files: they become labels of metrics. */
+static bool label_name_ok(const char *name)
+{
+    static const char *const reserved[] = {"target", "group", "type", "instance"};
+    for (size_t i = 0; i < array_len(reserved); i++)
+        if (strcmp(name, reserved[i]) == 0)
+            return false;
+    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+    return n > 0 && !name[n] && !(*name >= '0' && *name <= '9') && strncmp(name, "__", 2) != 0;
 }
 
 static void take_labels(struct call *k, const struct target_doc *d, struct target *out)
 {
     out->labels = arena_array_of(k->arena, struct label, d->labels.n + 1);
     out->n_labels = (uint32_t)d->labels.n;
+    for (size_t i = 0; i < d->labels.n; i++)
+        if (!label_name_ok(d->labels.at[i].key))
+            problem_add(&k->problems, NULL, "labels",
+                        "got the name \"%.40s\"; want letters, digits and _, not starting with a "
+                        "digit or __, and not target, group, type or instance",
+                        d->labels.at[i].key);
     for (size_t i = 0; i < d->labels.n; i++)
         out->labels[i] = (struct label){d->labels.at[i].key, d->labels.at[i].value};
 }
@@ -167,10 +211,23 @@ static int64_t ms_of(double seconds)
     return (int64_t)(seconds * 1000 + 0.5);
 }
 
+/* Both stand in logs, process titles and files of a line each. */
+static void check_printable(struct call *k, const char *field, const char *text)
+{
+    for (const char *p = text; *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7f) {
+            problem_add(&k->problems, NULL, field,
+                        "got a control character; want one line of text");
+            return;
+        }
+}
+
 static void take_fields(struct call *k, const struct target_doc *d, struct target *out)
 {
     out->name = d->name ? d->name : "";
     out->group = d->group ? d->group : "default";
+    check_printable(k, "name", out->name);
+    check_printable(k, "group", out->group);
     out->interval_ms = ms_of(d->interval_s);
     out->timeout_ms = ms_of(d->timeout_s);
     out->connect_timeout_ms = ms_of(d->connect_timeout_s);
@@ -225,9 +282,10 @@ static struct node *config_of(struct call *k, const struct target_doc *d,
 /* What a PATCH starts from: the stored target as a document. */
 static struct node *stored_doc(struct call *k, const struct core_target *old)
 {
-    struct buf text = BUF_INIT(1 << 20);
+    struct buf text = BUF_INIT(512 << 20); /* one of the file may be large */
     struct json j = json_start(&text);
     target_json(old, &j);
+    must(!text.failed);
     struct node *doc = node_from_json(k->arena, text.data, text.len, NULL);
     buf_done(&text);
     must(doc);
@@ -242,10 +300,14 @@ int target_from_doc(struct call *k, const struct node *doc, const struct core_ta
     struct node *whole = settable(k, doc);
     if (old && patch) {
         struct node *base = stored_doc(k, old);
-        merge(k, base, doc);
-        if (node_get(doc, "url")) /* a new URL replaces what the old one had become */
+        const struct node *type = node_get(doc, "type");
+        bool other = type && type->kind == NODE_TEXT && !str_eqz(type->text, old->target->type);
+        if (other || node_get(doc, "url")) /* replaces what the old one had become */
             node_put(base, k->arena, "config", node_map(k->arena));
-        whole = settable(k, base);
+        if (!type && node_get(doc, "url")) /* its scheme says which */
+            node_put(base, k->arena, "type", node_text(k->arena, ""));
+        merge(k, base, doc);
+        whole = without_nulls(k, settable(k, base));
     }
     options_bind(target_doc_options, whole, &d, k->arena, &k->problems, "");
     take_fields(k, &d, out);

@@ -11,6 +11,10 @@
 
 #define WATCHER_WAIT_NS (3 * NS_PER_S)
 
+#define TRY_MAX_MS      60000
+#define PATIENCE_MAX_MS 85000 /* a thread waits; commands give up after 90 s */
+#define GRAPH_MAX_MS    (INT64_C(10) * 366 * 86400000)
+
 static void not_found(struct call *k)
 {
     call_fail_code(k, ERR_NOT_FOUND, "no target has the id %llu", (unsigned long long)k->id);
@@ -267,6 +271,8 @@ static void put(struct call *k)
     if (!changed(k, &c, enable ? enable_on_core : put_on_core))
         return;
     on_core(k, get_on_core, k);
+    if (k->resp->status >= 400)
+        return; /* removed again meanwhile */
     k->resp->status = success;
     http_resp_header(k->resp, "Location",
                      arena_printf(k->arena, "/api/v1/targets/%llu", (unsigned long long)k->id));
@@ -307,7 +313,8 @@ struct probing {
 static int64_t patience_of(const struct target *t)
 {
     int64_t burst = t->burst.times > 1 ? (t->burst.times - 1) * t->burst.delta_ms : 0;
-    return t->timeout_ms * (t->attempts > 0 ? t->attempts : 1) + burst + 3000;
+    int64_t ms = t->timeout_ms * (t->attempts > 0 ? t->attempts : 1) + burst + 3000;
+    return ms < PATIENCE_MAX_MS ? ms : PATIENCE_MAX_MS;
 }
 
 static void check_on_core(void *arg)
@@ -336,6 +343,12 @@ static void try_on_core(void *arg)
     node_put(doc, k->arena, "name", node_text(k->arena, "try"));
     struct target t = {0};
     if (target_from_doc(k, doc, have ? &old : NULL, &t, &config) != 0) {
+        p->rc = err_set(&p->err, ERR_INVALID, "the settings are invalid");
+        return;
+    }
+    if (t.timeout_ms > TRY_MAX_MS) {
+        problem_add(&k->problems, NULL, "timeout_seconds", "got %.3f; want at most %d",
+                    (double)t.timeout_ms / 1000, TRY_MAX_MS / 1000);
         p->rc = err_set(&p->err, ERR_INVALID, "the settings are invalid");
         return;
     }
@@ -490,8 +503,9 @@ void targets_graph(struct call *k)
         call_time(k, "since", until - INT64_C(86400000), &since) != 0 ||
         call_number(k, "points", 300, 2000, &points) != 0)
         return;
-    if (since >= until || points == 0) {
-        call_fail_code(k, ERR_MALFORMED, "want since before until, and at least one point");
+    if (since >= until || since < until - GRAPH_MAX_MS || points == 0) {
+        call_fail_code(k, ERR_MALFORMED,
+                       "want since before until by at most ten years, and at least one point");
         return;
     }
     double *latency = arena_array_of(k->arena, double, points),

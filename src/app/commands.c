@@ -206,9 +206,13 @@ static void open_watcher_log(const char *log_dir, const char *name, char *compon
 {
     struct err err = {0};
     const char *slash = strrchr(name, '/');
-    char *dir, *file;
-    must(asprintf(&dir, "%s/%.*s", log_dir, slash ? (int)(slash - name) : (int)strlen(name), name) >
-         0);
+    char *dir, *file, *group = strndup(name, slash ? (size_t)(slash - name) : strlen(name));
+    must(group);
+    for (char *p = group; *p; p++) /* as core/events.c names it: it must not lead out of log_dir */
+        if (*p == '/')
+            *p = '_';
+    must(asprintf(&dir, "%s/%s", log_dir, *group == '.' ? "_" : group) > 0);
+    free(group);
     must(asprintf(&file, "%s/monitor.log", dir) > 0);
     snprintf(component, size, "watcher:%s", name);
     struct log_config log = {.level = LOG_INFO,

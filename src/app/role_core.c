@@ -17,6 +17,7 @@
 #include "ipc/beat.h"
 
 #define FILE_LOOK_NS (2 * NS_PER_S)
+#define HTTP_THREADS 4 /* a probe or test message that is waited for takes one */
 #define MAGIC        0xbe1f0c0eu
 
 struct core_role {
@@ -159,6 +160,7 @@ static int serve(struct core_role *r, const char *run_dir, struct err *err)
         .address = cfg->server.listen_host,
         .port = cfg->server.listen_port,
         .unix_path = unix_path,
+        .threads = HTTP_THREADS,
         .handle = api_handle,
         .ctx = r->api,
     };

@@ -16,6 +16,15 @@ static const char *normal_json(const struct option *options, const struct node *
     return text;
 }
 
+static size_t encoded_size(const struct node *config)
+{
+    struct buf out = BUF_INIT(512u << 20);
+    node_encode(config, &out);
+    size_t n = out.failed ? SIZE_MAX : out.len;
+    buf_done(&out);
+    return n;
+}
+
 static void check_ids(struct core *c, const struct target *t, struct problems *p)
 {
     for (uint32_t i = 0; i < t->channels.n; i++)
@@ -76,7 +85,7 @@ static int prepare(struct core *c, const struct target *t, const struct node **c
     *config = probe_expand(ops, *config, a, p, "config");
     must(*config); /* it was checked a moment ago */
     out->config_json = normal_json(ops->options, *config, a);
-    if (!out->config_json)
+    if (!out->config_json || encoded_size(*config) > LINK_MAX)
         return err_set(err, ERR_TOO_LARGE, "config is larger than %d bytes", LINK_MAX);
     out->updated_ms = clock_wall_ms();
     out->source = SOURCE_API;

@@ -57,7 +57,7 @@ static void order_remove(struct core *c, struct entry *e)
 static void entry_set(struct entry *e, const struct target *t, const struct node *config,
                       const char *instance)
 {
-    struct buf bytes = BUF_INIT(LINK_MAX);
+    struct buf bytes = BUF_INIT(512u << 20); /* a whole configuration file is smaller */
     size_t n = 0;
     node_encode(config, &bytes);
     must(!bytes.failed);
