@@ -22,7 +22,9 @@
 
 #define SERVERS_MAX 8
 #define UDP_ROOM    4096
-#define SHOWN_MAX   16 /* records in the result's detail, a server */
+#define STRANGERS \
+    100 /* datagrams that are not our answer, before the probe gives up: a flood must not hold the loop */
+#define SHOWN_MAX 16 /* records in the result's detail, a server */
 
 enum transport { BY_UDP, BY_TCP, BY_TLS };
 static const char *const transport_choices[] = {"udp", "tcp", "tls", NULL};
@@ -199,7 +201,8 @@ static int await_datagram(struct query *q, int fd, struct asked *a, struct err *
         int rc = read_datagram(q, room, (size_t)n, a, err);
         if (rc != 0)
             return rc > 0 ? 0 : -1;
-        strangers++;
+        if (++strangers > STRANGERS)
+            return err_set(err, ERR_TOO_LARGE, "%d answers with another id or question", strangers);
     }
 }
 

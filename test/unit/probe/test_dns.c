@@ -34,7 +34,8 @@ enum manner {
     CUT,
     SILENT,
     SHORT,
-    FORMERR
+    FORMERR,
+    FLOOD
 };
 
 static void answer(struct udp_server *s, const uint8_t *p, size_t n, const struct addr *from)
@@ -74,6 +75,11 @@ static void answer(struct udp_server *s, const uint8_t *p, size_t n, const struc
         return;
     case SHORT:
         k = 1;
+        break;
+    case FLOOD:
+        out[0] ^= 1;
+        for (int i = 0; i < 150; i++)
+            udp_server_send(s, out, k, from);
         break;
     case FORMERR:
         memcpy(out, p, 2);
@@ -128,6 +134,7 @@ static void test_manners(void **state)
          false},
         {WRONG_ID, "'name': 'a.test'", "no answer in time", false},
         {WRONG_QUESTION, "'name': 'a.test'", "1 with another id or question", false},
+        {FLOOD, "'name': 'a.test'", "101 answers with another id", false},
         {GARBAGE, "'name': 'a.test'", "not a DNS answer", false},
         {LOOP, "'name': 'a.test'", "not a DNS answer", false},
         {SILENT, "'name': 'a.test'", "no answer in time", false},
