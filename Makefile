@@ -86,6 +86,7 @@ docs: configure
 
 install: build
 	@$(MESON) configure $(BUILD) --prefix=$(PREFIX) >/dev/null
+	@$(NINJA) -C $(BUILD) --quiet belfry >/dev/null
 	@DESTDIR='$(DESTDIR)' $(MESON) install -C $(BUILD) --no-rebuild --quiet
 	@echo "installed $(DESTDIR)$(PREFIX)/bin/belfry"
 
