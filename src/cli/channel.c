@@ -48,7 +48,7 @@ static int test(struct session *s, char **words, int n)
     const char *path = item_path(s, words[0], "/test");
     (void)n;
     if (!path)
-        return EXIT_BAD;
+        return s->status;
     if (client_call(s->client, "POST", path, NULL, s->arena, &answer, &err) != 0)
         return client_fail(&err);
     bool good = succeeded(answer);
@@ -66,7 +66,7 @@ static int preview(struct session *s, char **words, int n)
     const char *path = item_path(s, words[0], "/preview");
     (void)n;
     if (!path)
-        return EXIT_BAD;
+        return s->status;
     if (client_call(s->client, "GET", path, NULL, s->arena, &answer, &err) != 0)
         return client_fail(&err);
     printf("%s\n", field_text(answer, "payload", s->arena));

@@ -36,6 +36,8 @@ int run_verb(int argc, char **argv, const char *help, const char *path, const st
     const struct verb *v = s.args.argc > 1 ? find_verb(verbs, s.args.argv[1]) : NULL;
     if (!v || s.args.argc - 2 < v->min_words)
         return usage(stderr, help, EXIT_USAGE);
+    if (args_unknown(&s.args))
+        return EXIT_USAGE;
     s.client = client_open(&s.args, &err);
     if (!s.client)
         return client_fail(&err);
@@ -124,7 +126,7 @@ const struct node *find_item(struct session *s, const char *word)
         if (client_call(s->client, "GET", arena_printf(s->arena, "%s/%s", s->path, word), NULL,
                         s->arena, &answer, &err) == 0)
             return answer;
-        client_fail(&err);
+        s->status = client_fail(&err);
         return NULL;
     }
     struct buf q = BUF_INIT(4096);
@@ -134,13 +136,14 @@ const struct node *find_item(struct session *s, const char *word)
                     NULL, s->arena, &answer, &err);
     buf_done(&q);
     if (rc != 0) {
-        client_fail(&err);
+        s->status = client_fail(&err);
         return NULL;
     }
     const struct node *items = node_get(answer, "items");
     for (const struct node *item = items ? items->first : NULL; item; item = item->next)
         if (streq(field_text(item, "name", s->arena), word))
             return item;
+    s->status = EXIT_BAD;
     fprintf(stderr, "belfry: nothing is named \"%s\"\n", word);
     return NULL;
 }
@@ -179,7 +182,7 @@ int item_show(struct session *s, char **words, int n)
     const struct node *item = find_item(s, words[0]);
     if (item)
         print_json(item);
-    return item ? EXIT_GOOD : EXIT_BAD;
+    return item ? EXIT_GOOD : s->status;
 }
 
 int item_add(struct session *s, char **words, int n)
@@ -193,7 +196,7 @@ int item_rm(struct session *s, char **words, int n)
 {
     must(n >= 1);
     const char *path = item_path(s, words[0], "");
-    return path ? do_call(s, "DELETE", path, NULL, "removed") : EXIT_BAD;
+    return path ? do_call(s, "DELETE", path, NULL, "removed") : s->status;
 }
 
 int item_enable(struct session *s, const char *word, bool on, const char *done)
@@ -201,7 +204,7 @@ int item_enable(struct session *s, const char *word, bool on, const char *done)
     struct node *body = node_map(s->arena);
     const char *path = item_path(s, word, "");
     node_put(body, s->arena, "enabled", node_bool(s->arena, on));
-    return path ? do_call(s, "PATCH", path, body, done) : EXIT_BAD;
+    return path ? do_call(s, "PATCH", path, body, done) : s->status;
 }
 
 /* Numbers and true/false become JSON numbers and booleans; {…} and […] are JSON; the rest is text. */

@@ -9,6 +9,7 @@ struct session {
     const char *path; /* of the resource: "/api/v1/targets" */
     struct client *client;
     struct arena *arena;
+    int status; /* exit status of what failed last: not found is 1, Belfry not reached 3 */
 };
 
 struct verb {

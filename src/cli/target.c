@@ -38,8 +38,10 @@ static int ls(struct session *s, char **words, int n)
 static int set(struct session *s, char **words, int n)
 {
     struct node *body = words_to_map(s, words + 1, n - 1);
-    const char *path = body ? item_path(s, words[0], "") : NULL;
-    return path ? do_call(s, "PATCH", path, body, "changed") : EXIT_BAD;
+    if (!body)
+        return EXIT_USAGE;
+    const char *path = item_path(s, words[0], "");
+    return path ? do_call(s, "PATCH", path, body, "changed") : s->status;
 }
 
 static int pause_target(struct session *s, char **words, int n)
@@ -61,7 +63,7 @@ static int check(struct session *s, char **words, int n)
     const char *path = item_path(s, words[0], "/check");
     (void)n;
     if (!path)
-        return EXIT_BAD;
+        return s->status;
     if (client_call(s->client, "POST", path, NULL, s->arena, &answer, &err) != 0)
         return client_fail(&err);
     print_json(answer);

@@ -153,7 +153,7 @@ static void problems_name_the_field(void **state)
         {"{\"name\":\"x\",\"url\":\"tcp://h:1\",\"depends_on\":[\"a\"]}", 422, "depends_on",
          "list"},
         {"{\"name\":\"x\",\"url\":\"tcp://h:1\",\"labels\":{\"a-b\":\"c\"}}", 422, "labels", "a-b"},
-        {"{\"name\":\"x\\ny\",\"url\":\"tcp://h:1\"}", 422, "name", "control"},
+        {"{\"name\":\"x\\ny\",\"url\":\"tcp://h:1\"}", 422, "name", NULL},
         {"{\"name\":\"x\",\"group\":\"a\\tb\",\"url\":\"tcp://h:1\"}", 422, "group", "control"},
         {"{\"name\":\"a\",\"group\":\"g\",\"url\":\"tcp://h:1\"}", 409, NULL, NULL},
     };
