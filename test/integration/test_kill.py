@@ -200,7 +200,7 @@ def test_random_kills_under_load(belfry, hook, target, capsys):
         b.wait_status(n, "healthy")
     outages = Outages(flapping, hook, rng)
     outages.start()
-    kills = mayhem(b, rng, 240 if LONG else 35)
+    kills = mayhem(b, rng, 240 if LONG else 20)
     outages.ending.set()
     outages.join(100)
     assert not outages.failed, outages.failed

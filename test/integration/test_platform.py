@@ -5,6 +5,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import tempfile
 
 import pytest
 
@@ -73,19 +74,24 @@ def test_check_on_an_old_kernel(target, old_kernel):
 CAP_NET_RAW = 1 << 13
 
 
+@pytest.fixture
+def open_folder():
+    """Others may enter it; pytest's own folders are its user's alone."""
+    folder = tempfile.mkdtemp(prefix="belfry-test-")
+    os.chmod(folder, 0o755)
+    yield os.path.join(folder, "b")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def status_of(pid):
     with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as f:
         return {k: v.split() for k, _, v in (line.partition(":") for line in f)}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="not started as root")
-def test_root_runs_its_children_as_the_user(belfry, hook, target, tmp_path):
+def test_root_runs_its_children_as_the_user(belfry, hook, target, open_folder):
     t = target()
-    b = belfry(config(hook, t, server={"user": "nobody"}), start=False)
-    for folder in [*tmp_path.parents][:-1] + [tmp_path]:  # pytest's folders are root's alone
-        if str(folder).startswith("/tmp/"):
-            os.chmod(folder, 0o755)
-    b.start()
+    b = belfry(config(hook, t, server={"user": "nobody"}), open_folder)
     wait_until(lambda: b.pid_of("g"))
     story(b, hook, t)
     uid = pwd.getpwnam("nobody").pw_uid
@@ -108,18 +114,15 @@ def test_unknown_user_is_told(belfry):
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root and setpriv to become another user")
-def test_without_root(belfry, hook, target, tmp_path):
+def test_without_root(belfry, hook, target, open_folder):
     """An ordinary user, without any capability: everything but perhaps ICMP."""
     t = target()
-    for folder in [*tmp_path.parents][:-1] + [tmp_path]:
-        if str(folder).startswith("/tmp/"):
-            os.chmod(folder, 0o755)
     wrap = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--bounding-set=-all", "--no-new-privs"]
-    b = belfry(config(hook, t), start=False, wrapper=wrap)
+    b = belfry(config(hook, t), open_folder, start=False, wrapper=wrap)
     os.chown(b.folder, pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("nobody").pw_gid)
     b.start()
     story(b, hook, t)
     b.wait_status("web", "healthy")
     ping = b.target("ping")
-    assert ping["status"] == "healthy" or "ermi" in ping["last_message"], ping
+    assert ping["status"] == "healthy" or "may not" in ping["last_message"], ping
     assert b.stop() == 0
