@@ -89,7 +89,7 @@ def status_of(pid):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="not started as root")
-def test_root_runs_its_children_as_the_user(belfry, hook, target, open_folder):
+def test_root_runs_its_children_as_the_user(open_folder, belfry, hook, target):
     t = target()
     b = belfry(config(hook, t, server={"user": "nobody"}), open_folder)
     wait_until(lambda: b.pid_of("g"))
@@ -114,7 +114,7 @@ def test_unknown_user_is_told(belfry):
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root and setpriv to become another user")
-def test_without_root(belfry, hook, target, open_folder):
+def test_without_root(open_folder, belfry, hook, target):
     """An ordinary user, without any capability: everything but perhaps ICMP."""
     t = target()
     wrap = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--bounding-set=-all", "--no-new-privs"]
