@@ -108,13 +108,7 @@ static int put_alerts(struct listing *l, const struct alerts_query *q, struct er
             rc = put_alert(l, l->alerts[i], err);
         alert_free(l->alerts[i]);
     }
-    json_end(&l->json);
-    json_kuint(&l->json, "total", total);
-    json_key(&l->json, "next");
-    if (l->n == q->limit && q->limit)
-        json_str(&l->json, arena_printf(l->call->arena, "%llu", (unsigned long long)l->last_id));
-    else
-        json_nil(&l->json);
+    list_end(&l->json, total, l->n == q->limit && q->limit ? l->last_id : 0);
     json_end(&l->json);
     return rc;
 }

@@ -50,6 +50,7 @@ static void put_problem(struct json *j, const struct problem *p)
 
 void call_status(struct call *k, int status, const char *title, const char *detail)
 {
+    must(status >= 400 && status < 600 && title && detail);
     k->resp->status = status;
     k->resp->content_type = "application/problem+json";
     buf_clear(&k->resp->body);
@@ -70,6 +71,7 @@ void call_status(struct call *k, int status, const char *title, const char *deta
 
 void call_fail(struct call *k, const struct err *err)
 {
+    must(err != NULL);
     int status = err_code_http(err->code);
     if (status < 400 || status == 499)
         status = 500;
@@ -92,6 +94,19 @@ struct json call_json(struct call *k)
 {
     buf_clear(&k->resp->body);
     return json_start(&k->resp->body);
+}
+
+void list_end(struct json *j, uint64_t total, uint64_t next)
+{
+    char cursor[24];
+    json_end(j);
+    json_kuint(j, "total", total);
+    json_key(j, "next");
+    snprintf(cursor, sizeof(cursor), "%llu", (unsigned long long)next);
+    if (next)
+        json_str(j, cursor);
+    else
+        json_nil(j);
 }
 
 static bool is_json(const char *type)
@@ -123,6 +138,7 @@ struct node *call_body(struct call *k)
 int call_number(struct call *k, const char *name, uint64_t absent, uint64_t max, uint64_t *out)
 {
     const char *text = http_req_query(k->req, name);
+    must(absent <= max);
     *out = absent;
     if (!text)
         return 0;

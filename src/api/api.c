@@ -15,6 +15,7 @@ struct api *api_new(const struct api_options *opt, struct err *err)
     (void)err;
     struct api *a = calloc(1, sizeof(*a));
     must(a);
+    must(opt->core && opt->run_dir);
     a->magic = API_MAGIC;
     a->core = opt->core;
     a->events = opt->events;
@@ -40,7 +41,9 @@ void api_free(struct api *a)
 struct store_reader *reader_take(struct api *a, struct err *err)
 {
     struct store_reader *r = NULL;
+    check_magic(a, API_MAGIC);
     pthread_mutex_lock(&a->lock);
+    must(a->n_readers >= 0 && a->n_readers <= API_READERS);
     if (a->n_readers > 0)
         r = a->readers[--a->n_readers];
     pthread_mutex_unlock(&a->lock);
@@ -49,6 +52,7 @@ struct store_reader *reader_take(struct api *a, struct err *err)
 
 void reader_give(struct api *a, struct store_reader *r)
 {
+    check_magic(a, API_MAGIC);
     if (!r)
         return;
     pthread_mutex_lock(&a->lock);
@@ -62,16 +66,44 @@ void reader_give(struct api *a, struct store_reader *r)
 
 void on_core(struct call *k, void (*fn)(void *arg), void *arg)
 {
+    check_magic(k->api, API_MAGIC);
+    must(fn != NULL && arg != NULL);
     loop_call(core_loop(k->api->core), fn, arg);
 }
 
 int call_wait(struct call *k, struct waiter *w, int64_t timeout_ms, struct buf *out)
 {
     struct err err = {0};
+    must(w != NULL && timeout_ms > 0);
     int rc = waiter_wait(w, timeout_ms, out, &err);
     if (rc != 0)
         call_fail(k, &err);
     return rc;
+}
+
+bool change_commit(struct change *c, void (*fn)(void *arg))
+{
+    must(c->call != NULL && !c->waiter && c->rc == 0);
+    c->waiter = waiter_new();
+    on_core(c->call, fn, c);
+    bool good = c->rc == 0;
+    if (!good)
+        call_fail(c->call, &c->err);
+    else
+        good = call_wait(c->call, c->waiter, API_COMMIT_WAIT_MS, NULL) == 0;
+    waiter_unref(c->waiter);
+    c->waiter = NULL;
+    return good;
+}
+
+bool change_only_enables(struct change *c)
+{
+    must(c->doc != NULL);
+    const struct node *n = node_get(c->doc, "enabled");
+    if (c->doc->count != 1 || !n || n->kind != NODE_BOOL)
+        return false;
+    c->enabled = n->flag;
+    return true;
 }
 
 /* --- routing --- */

@@ -60,6 +60,8 @@ void call_fail_code(struct call *k, enum err_code code, const char *fmt, ...) pr
 void call_status(struct call *k, int status, const char *title,
                  const char *detail);  /* other statuses */
 struct json call_json(struct call *k); /* starts the answer's document */
+/* Ends "items" and adds "total" and "next", the cursor of the next page; 0: there is none. The document stays open. */
+void list_end(struct json *j, uint64_t total, uint64_t next);
 
 /* --- asking --- */
 /* The request's JSON document, a map. NULL: answered already (415, 400). An empty body is an empty map. */
@@ -76,6 +78,20 @@ struct store_reader *reader_take(struct api *a, struct err *err);
 void reader_give(struct api *a, struct store_reader *r);
 /* Waits for a commit or an answer; on failure the problem is answered and -1 returned. out may be NULL. */
 int call_wait(struct call *k, struct waiter *w, int64_t timeout_ms, struct buf *out);
+
+/* --- changing: what a request does to the core's state --- */
+struct change {
+    struct call *call;
+    const struct node *doc; /* NULL: none */
+    struct waiter *waiter;  /* done at the commit */
+    struct err err;
+    int rc;
+    bool enabled; /* what change_only_enables() found */
+};
+/* Runs fn(c) on the core's loop, then waits for the commit. False: the failure was answered. */
+bool change_commit(struct change *c, void (*fn)(void *arg));
+/* Is the document {"enabled":…} alone? That is allowed for what stands in the file, too. */
+bool change_only_enables(struct change *c);
 
 /* --- handlers, by file --- */
 void targets_list(struct call *k);

@@ -14,15 +14,6 @@ static void put_text2(struct json *j, const char *key, struct text2 t)
     json_end(j);
 }
 
-static void end_list(struct json *j, uint64_t n)
-{
-    json_end(j);
-    json_kuint(j, "total", n);
-    json_key(j, "next");
-    json_nil(j);
-    json_end(j);
-}
-
 void probers_list(struct call *k)
 {
     struct json j = call_json(k);
@@ -42,7 +33,8 @@ void probers_list(struct call *k)
         options_form((*p)->options, &j);
         json_end(&j);
     }
-    end_list(&j, n);
+    list_end(&j, n, 0);
+    json_end(&j);
 }
 
 void channels_types(struct call *k)
@@ -61,7 +53,8 @@ void channels_types(struct call *k)
         options_form((*p)->options, &j);
         json_end(&j);
     }
-    end_list(&j, n);
+    list_end(&j, n, 0);
+    json_end(&j);
 }
 
 struct group {
@@ -116,6 +109,7 @@ void groups_list(struct call *k)
         json_kuint(&gs.json, "degraded", g->degraded);
         json_end(&gs.json);
     }
-    end_list(&gs.json, map_str_count(gs.by_name));
+    list_end(&gs.json, map_str_count(gs.by_name), 0);
+    json_end(&gs.json);
     map_str_free(gs.by_name);
 }

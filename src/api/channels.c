@@ -35,23 +35,9 @@ void channels_list(struct call *k)
     json_obj(&l.json);
     json_karr(&l.json, "items");
     on_core(k, list_on_core, &l);
-    json_end(&l.json);
-    json_kuint(&l.json, "total", l.n);
-    json_key(&l.json, "next");
-    json_nil(&l.json);
+    list_end(&l.json, l.n, 0);
     json_end(&l.json);
 }
-
-struct change {
-    struct call *call;
-    const struct node *doc;
-    struct waiter *waiter;
-    struct err err;
-    int rc;
-    bool enabled;
-    struct channel *copy; /* for what needs it after the core was left */
-    struct notification note;
-};
 
 static void missing(struct change *c)
 {
@@ -119,35 +105,15 @@ static void put_on_core(void *arg)
 static void enable_on_core(void *arg)
 {
     struct change *c = arg;
+    must(c->waiter && c->call->id != 0);
     c->rc = core_channel_enable(c->call->api->core, c->call->id, c->enabled, c->waiter, &c->err);
 }
 
 static void delete_on_core(void *arg)
 {
     struct change *c = arg;
+    must(c->waiter && c->call->id != 0);
     c->rc = core_channel_del(c->call->api->core, c->call->id, c->waiter, &c->err);
-}
-
-static bool changed(struct call *k, struct change *c, void (*fn)(void *arg))
-{
-    c->waiter = waiter_new();
-    on_core(k, fn, c);
-    bool good = c->rc == 0;
-    if (!good)
-        call_fail(k, &c->err);
-    else
-        good = call_wait(k, c->waiter, API_COMMIT_WAIT_MS, NULL) == 0;
-    waiter_unref(c->waiter);
-    return good;
-}
-
-static bool only_enabled(struct change *c)
-{
-    const struct node *n = node_get(c->doc, "enabled");
-    if (c->doc->count != 1 || !n || n->kind != NODE_BOOL)
-        return false;
-    c->enabled = n->flag;
-    return true;
 }
 
 static void put(struct call *k)
@@ -156,8 +122,8 @@ static void put(struct call *k)
     struct change c = {.call = k, .doc = call_body(k)};
     if (!c.doc)
         return;
-    bool enable = strcmp(k->req->method, "PATCH") == 0 && only_enabled(&c);
-    if (!changed(k, &c, enable ? enable_on_core : put_on_core))
+    bool enable = strcmp(k->req->method, "PATCH") == 0 && change_only_enables(&c);
+    if (!change_commit(&c, enable ? enable_on_core : put_on_core))
         return;
     channels_get(k);
     if (k->resp->status >= 400)
@@ -185,7 +151,7 @@ void channels_patch(struct call *k)
 void channels_delete(struct call *k)
 {
     struct change c = {.call = k};
-    changed(k, &c, delete_on_core);
+    change_commit(&c, delete_on_core);
 }
 
 /* --- a real test message --- */
@@ -277,29 +243,37 @@ void channels_deliveries(struct call *k)
     json_end(&j);
 }
 
+struct preview {
+    struct change c;
+    struct channel *copy; /* for what needs it after the core was left */
+    struct notification note;
+};
+
 static void copy_on_core(void *arg)
 {
-    struct change *c = arg;
-    const struct channel *ch = core_channel_get(c->call->api->core, c->call->id);
+    struct preview *p = arg;
+    struct call *k = p->c.call;
+    const struct channel *ch = core_channel_get(k->api->core, k->id);
     if (!ch) {
-        missing(c);
+        missing(&p->c);
         return;
     }
-    c->copy = channel_clone(ch);
-    core_sample_note(c->call->api->core, c->call->arena, &c->note);
+    p->copy = channel_clone(ch);
+    core_sample_note(k->api->core, k->arena, &p->note);
 }
 
 void channels_preview(struct call *k)
 {
-    struct change c = {.call = k};
+    struct preview p = {.c.call = k};
     struct err err = {0};
-    on_core(k, copy_on_core, &c);
-    if (c.rc != 0) {
-        call_fail(k, &c.err);
+    on_core(k, copy_on_core, &p);
+    if (p.c.rc != 0) {
+        call_fail(k, &p.c.err);
         return;
     }
+    must(p.copy != NULL);
     struct buf payload = BUF_INIT(1 << 20);
-    int rc = notify_preview(c.copy, &c.note, k->arena, &payload, &k->problems, &err);
+    int rc = notify_preview(p.copy, &p.note, k->arena, &payload, &k->problems, &err);
     if (rc != 0) {
         call_fail(k, &err);
     } else {
@@ -309,5 +283,5 @@ void channels_preview(struct call *k)
         json_end(&j);
     }
     buf_done(&payload);
-    channel_free(c.copy);
+    channel_free(p.copy);
 }

@@ -25,63 +25,68 @@ const struct option maintenance_doc_options[] = {
     OPTION_END,
 };
 
-struct change {
+struct listing {
     struct call *call;
-    const struct node *doc;
     struct json json;
-    struct waiter *waiter;
-    struct err err;
     uint64_t n;
-    int rc;
-    const struct maintenance *found;
 };
 
 static bool list_one(void *arg, const struct maintenance *m)
 {
-    struct change *c = arg;
-    maintenance_json(m, clock_wall_ms(), &c->json);
-    c->n++;
+    struct listing *l = arg;
+    maintenance_json(m, clock_wall_ms(), &l->json);
+    l->n++;
     return true;
 }
 
 static void list_on_core(void *arg)
 {
-    struct change *c = arg;
-    core_maintenances_each(c->call->api->core, list_one, c);
+    struct listing *l = arg;
+    core_maintenances_each(l->call->api->core, list_one, l);
 }
 
 void maintenances_list(struct call *k)
 {
-    struct change c = {.call = k, .json = call_json(k)};
-    json_obj(&c.json);
-    json_karr(&c.json, "items");
-    on_core(k, list_on_core, &c);
-    json_end(&c.json);
-    json_kuint(&c.json, "total", c.n);
-    json_key(&c.json, "next");
-    json_nil(&c.json);
-    json_end(&c.json);
+    struct listing l = {.call = k, .json = call_json(k)};
+    json_obj(&l.json);
+    json_karr(&l.json, "items");
+    on_core(k, list_on_core, &l);
+    list_end(&l.json, l.n, 0);
+    json_end(&l.json);
 }
+
+struct finding {
+    uint64_t id;
+    const struct maintenance *found;
+};
 
 static bool find_one(void *arg, const struct maintenance *m)
 {
-    struct change *c = arg;
-    if (m->id == c->call->id)
-        c->found = m;
-    return !c->found;
+    struct finding *f = arg;
+    if (m->id == f->id)
+        f->found = m;
+    return !f->found;
+}
+
+/* On the loop. NULL: c->rc and c->err are set. */
+static const struct maintenance *find(struct change *c)
+{
+    struct finding f = {.id = c->call->id};
+    core_maintenances_each(c->call->api->core, find_one, &f);
+    if (!f.found)
+        c->rc = err_set(&c->err, ERR_NOT_FOUND, "no maintenance has the id %llu",
+                        (unsigned long long)f.id);
+    return f.found;
 }
 
 static void get_on_core(void *arg)
 {
     struct change *c = arg;
-    core_maintenances_each(c->call->api->core, find_one, c);
-    if (!c->found) {
-        c->rc = err_set(&c->err, ERR_NOT_FOUND, "no maintenance has the id %llu",
-                        (unsigned long long)c->call->id);
+    const struct maintenance *m = find(c);
+    if (!m)
         return;
-    }
-    c->json = call_json(c->call);
-    maintenance_json(c->found, clock_wall_ms(), &c->json);
+    struct json j = call_json(c->call);
+    maintenance_json(m, clock_wall_ms(), &j);
 }
 
 void maintenances_get(struct call *k)
@@ -140,16 +145,15 @@ static void put_on_core(void *arg)
     struct change *c = arg;
     struct call *k = c->call;
     struct maintenance m;
-    if (k->id) {
-        get_on_core(c);
-        if (c->rc != 0)
-            return;
-    }
-    from_doc(c, c->found, &m);
+    const struct maintenance *old = k->id ? find(c) : NULL;
+    if (k->id && !old)
+        return;
+    from_doc(c, old, &m);
     if (k->problems.list.n) {
         c->rc = err_set(&c->err, ERR_INVALID, "the maintenance is invalid");
         return;
     }
+    must(c->waiter && m.title);
     uint64_t id = 0;
     c->rc = core_maintenance_put(k->api->core, &m, c->waiter, &id, &c->err);
     if (c->rc == 0)
@@ -159,27 +163,15 @@ static void put_on_core(void *arg)
 static void delete_on_core(void *arg)
 {
     struct change *c = arg;
+    must(c->waiter && c->call->id != 0);
     c->rc = core_maintenance_del(c->call->api->core, c->call->id, c->waiter, &c->err);
-}
-
-static bool changed(struct call *k, struct change *c, void (*fn)(void *arg))
-{
-    c->waiter = waiter_new();
-    on_core(k, fn, c);
-    bool good = c->rc == 0;
-    if (!good)
-        call_fail(k, &c->err);
-    else
-        good = call_wait(k, c->waiter, API_COMMIT_WAIT_MS, NULL) == 0;
-    waiter_unref(c->waiter);
-    return good;
 }
 
 static void put(struct call *k)
 {
     int success = k->resp->status;
     struct change c = {.call = k, .doc = call_body(k)};
-    if (!c.doc || !changed(k, &c, put_on_core))
+    if (!c.doc || !change_commit(&c, put_on_core))
         return;
     maintenances_get(k);
     if (k->resp->status < 400)
@@ -199,5 +191,5 @@ void maintenances_patch(struct call *k)
 void maintenances_delete(struct call *k)
 {
     struct change c = {.call = k};
-    changed(k, &c, delete_on_core);
+    change_commit(&c, delete_on_core);
 }

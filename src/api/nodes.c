@@ -131,9 +131,6 @@ void nodes_list(struct call *k)
         put_warden(&ns, report);
     for (const struct node *c = children ? children->first : NULL; c; c = c->next)
         put_node(&ns, c);
-    json_end(&ns.json);
-    json_kuint(&ns.json, "total", ns.n);
-    json_key(&ns.json, "next");
-    json_nil(&ns.json);
+    list_end(&ns.json, ns.n, 0);
     json_end(&ns.json);
 }

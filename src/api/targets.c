@@ -76,6 +76,7 @@ static bool list_one(void *arg, const struct core_target *v)
     l->total++;
     if (v->target->id <= l->after)
         return true;
+    must(l->listed <= l->limit);
     if (l->listed == l->limit) {
         l->more = true;
         return true; /* only counted */
@@ -158,16 +159,8 @@ void targets_list(struct call *k)
     json_obj(&l.json);
     json_karr(&l.json, "items");
     on_core(k, list_on_core, &l);
-    json_end(&l.json);
-    json_kuint(&l.json, "total", l.total);
-    json_key(&l.json, "next");
-    if (l.more) {
-        char cursor[24];
-        snprintf(cursor, sizeof(cursor), "%llu", (unsigned long long)l.last_id);
-        json_str(&l.json, cursor);
-    } else {
-        json_nil(&l.json);
-    }
+    must(l.listed <= l.total);
+    list_end(&l.json, l.total, l.more ? l.last_id : 0);
     put_recent(k, &l);
     json_end(&l.json);
 }
@@ -190,15 +183,6 @@ void targets_get(struct call *k)
 {
     on_core(k, get_on_core, k);
 }
-
-struct change {
-    struct call *call;
-    const struct node *doc;
-    struct waiter *waiter;
-    struct err err;
-    int rc;
-    bool enabled_only, enabled;
-};
 
 static void put_on_core(void *arg)
 {
@@ -226,39 +210,18 @@ static void put_on_core(void *arg)
         k->id = id;
 }
 
-/* {"enabled":…} alone: allowed for targets of the file too. */
-static bool only_enabled(struct change *c)
-{
-    const struct node *n = node_get(c->doc, "enabled");
-    if (c->doc->count != 1 || !n || n->kind != NODE_BOOL)
-        return false;
-    c->enabled = n->flag;
-    return true;
-}
-
 static void enable_on_core(void *arg)
 {
     struct change *c = arg;
+    must(c->waiter && c->call->id != 0);
     c->rc = core_target_enable(c->call->api->core, c->call->id, c->enabled, c->waiter, &c->err);
 }
 
 static void delete_on_core(void *arg)
 {
     struct change *c = arg;
+    must(c->waiter && c->call->id != 0);
     c->rc = core_target_del(c->call->api->core, c->call->id, c->waiter, &c->err);
-}
-
-static bool changed(struct call *k, struct change *c, void (*fn)(void *arg))
-{
-    c->waiter = waiter_new();
-    on_core(k, fn, c);
-    bool good = c->rc == 0;
-    if (!good)
-        call_fail(k, &c->err);
-    else
-        good = call_wait(k, c->waiter, API_COMMIT_WAIT_MS, NULL) == 0;
-    waiter_unref(c->waiter);
-    return good;
 }
 
 static void put(struct call *k)
@@ -267,8 +230,8 @@ static void put(struct call *k)
     struct change c = {.call = k, .doc = call_body(k)};
     if (!c.doc)
         return;
-    bool enable = strcmp(k->req->method, "PATCH") == 0 && only_enabled(&c);
-    if (!changed(k, &c, enable ? enable_on_core : put_on_core))
+    bool enable = strcmp(k->req->method, "PATCH") == 0 && change_only_enables(&c);
+    if (!change_commit(&c, enable ? enable_on_core : put_on_core))
         return;
     on_core(k, get_on_core, k);
     if (k->resp->status >= 400)
@@ -296,7 +259,7 @@ void targets_patch(struct call *k)
 void targets_delete(struct call *k)
 {
     struct change c = {.call = k};
-    changed(k, &c, delete_on_core);
+    change_commit(&c, delete_on_core);
 }
 
 /* --- probing now --- */
@@ -476,13 +439,7 @@ void targets_results(struct call *k)
         return;
     }
     reader_give(k->api, r);
-    json_end(&rows.json);
-    json_kuint(&rows.json, "total", rows.n);
-    json_key(&rows.json, "next");
-    if (rows.n == limit && limit > 0)
-        json_str(&rows.json, arena_printf(k->arena, "%llu", (unsigned long long)rows.last_id));
-    else
-        json_nil(&rows.json);
+    list_end(&rows.json, rows.n, rows.n == limit && limit > 0 ? rows.last_id : 0);
     json_end(&rows.json);
 }
 
