@@ -41,7 +41,8 @@ void core__event_result(struct core *c, const struct entry *e, const struct resu
     json_kbool(&j, "success", r->success);
     json_kbool(&j, "degraded", result_degraded(r));
     json_kf64(&j, "latency_ms", (double)r->latency_us / 1000);
-    json_kstr(&j, "message", r->message);
+    json_kstr(&j, "message",
+              e->last_message ? e->last_message : r->message); /* a warning, if any */
     json_ktime(&j, "checked_at", r->checked_ms);
     json_kint(&j, "fail_count", e->state.fail_count);
     json_end(&j);
