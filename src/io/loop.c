@@ -257,7 +257,8 @@ void loop_run(struct loop *l)
 {
     check_magic(l, LOOP_MAGIC);
     must(l->current == NULL);
-    l->owner = pthread_self();
+    if (!pthread_equal(l->owner, pthread_self())) /* others may be reading it: loop_call */
+        l->owner = pthread_self();
     while (!l->stop) {
         turn(l, true);
     }
