@@ -10,7 +10,9 @@
 /* One character of a stranger's text, control characters as spaces and invalid bytes as U+FFFD. */
 static size_t next_char(const char *s, size_t n, struct str *out)
 {
+    must(n > 0);
     size_t len = utf8_char(s, n);
+    must(len <= n);
     if (len == 0) {
         *out = STR("\xef\xbf\xbd");
         return 1;

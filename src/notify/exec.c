@@ -143,6 +143,7 @@ static ssize_t write_quietly(int fd, const char *p, size_t n)
 /* Feeds the program until it has all or wants no more. */
 static int feed(struct child *c, const struct buf *input, int64_t deadline_ns, struct err *err)
 {
+    must(c->pid > 0 && c->in >= 0);
     for (size_t done = 0; done < input->len;) {
         ssize_t n = write_quietly(c->in, input->data + done, input->len - done);
         if (n > 0)
@@ -161,6 +162,7 @@ static int feed(struct child *c, const struct buf *input, int64_t deadline_ns, s
 static int listen_to(struct child *c, struct buf *said, int64_t deadline_ns, struct err *err)
 {
     char chunk[1024];
+    must(c->pid > 0 && c->out >= 0);
     for (;;) {
         ssize_t n = read(c->out, chunk, sizeof(chunk));
         if (n == 0)
@@ -180,6 +182,7 @@ static int listen_to(struct child *c, struct buf *said, int64_t deadline_ns, str
 /* Waits for the end, looking every 1, 2, 4 … 50 ms. */
 static int reap(struct child *c, int *status, int64_t deadline_ns, struct err *err)
 {
+    must(c->pid > 0);
     for (int64_t pause_ms = 1;; pause_ms = pause_ms < 50 ? pause_ms * 2 : 50) {
         pid_t got = waitpid(c->pid, status, WNOHANG);
         if (got == c->pid) {

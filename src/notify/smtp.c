@@ -121,6 +121,7 @@ static int hello(struct smtp *c, struct err *err)
 static int start_tls(struct smtp *c, struct err *err)
 {
     const struct smtp_letter *l = c->l;
+    must(c->stream != NULL && l->security != SMTP_NONE);
     struct tls_options tls = {.verify = l->verify, .ca_file = l->ca_file, .server_name = l->host};
     return stream_start_tls(c->stream, &tls, l->deadline_ns, err);
 }
