@@ -8,7 +8,7 @@ struct listing {
     struct call *call;
     struct store_reader *reader;
     struct json json;
-    uint64_t n, last_id;
+    uint64_t n, last_id, room;
     struct alert **alerts; /* copies: a reader answers one query at a time */
 };
 
@@ -35,6 +35,7 @@ static void name_on_core(void *arg)
 
 static const char *channel_name(struct call *k, uint64_t id)
 {
+    must(id != 0);
     struct naming n = {id, "", k->arena, k->api->core};
     on_core(k, name_on_core, &n);
     return n.name;
@@ -68,6 +69,7 @@ static int put_alert(struct listing *l, const struct alert *a, struct err *err)
 static void keep_alert(void *arg, const struct alert *a)
 {
     struct listing *l = arg;
+    must(l->n < l->room);
     l->alerts[l->n++] = alert_clone(a);
     l->last_id = a->id;
 }
@@ -121,6 +123,7 @@ void alerts_list(struct call *k)
         return;
     struct listing l = {.call = k, .reader = reader_take(k->api, &err), .json = call_json(k)};
     l.alerts = arena_array_of(k->arena, struct alert *, q.limit + 1);
+    l.room = q.limit;
     int rc = l.reader ? put_alerts(&l, &q, &err) : -1;
     reader_give(k->api, l.reader);
     if (rc != 0)
@@ -133,8 +136,11 @@ void alerts_get(struct call *k)
     struct err err = {0};
     uint64_t total;
     struct alert *one[2] = {0};
-    struct listing l = {
-        .call = k, .reader = reader_take(k->api, &err), .json = call_json(k), .alerts = one};
+    struct listing l = {.call = k,
+                        .reader = reader_take(k->api, &err),
+                        .json = call_json(k),
+                        .alerts = one,
+                        .room = 1};
     int rc = l.reader ? store_alerts(l.reader, &q, &total, keep_alert, &l, &err) : -1;
     if (rc == 0 && l.n == 0)
         rc = err_set(&err, ERR_NOT_FOUND, "no alert has the id %llu", (unsigned long long)k->id);

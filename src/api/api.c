@@ -12,6 +12,7 @@
 
 struct api *api_new(const struct api_options *opt, struct err *err)
 {
+    must(opt->core && opt->run_dir);
     (void)err;
     struct api *a = calloc(1, sizeof(*a));
     must(a);
@@ -53,9 +54,11 @@ struct store_reader *reader_take(struct api *a, struct err *err)
 void reader_give(struct api *a, struct store_reader *r)
 {
     check_magic(a, API_MAGIC);
+    check_magic(a, API_MAGIC);
     if (!r)
         return;
     pthread_mutex_lock(&a->lock);
+    must(a->n_readers >= 0 && a->n_readers <= API_READERS);
     bool kept = a->n_readers < API_READERS;
     if (kept)
         a->readers[a->n_readers++] = r;
@@ -66,6 +69,7 @@ void reader_give(struct api *a, struct store_reader *r)
 
 void on_core(struct call *k, void (*fn)(void *arg), void *arg)
 {
+    must(fn && k->api);
     check_magic(k->api, API_MAGIC);
     must(fn != NULL && arg != NULL);
     loop_call(core_loop(k->api->core), fn, arg);
@@ -111,6 +115,7 @@ bool change_only_enables(struct change *c)
 /* 1 and the parameters when the path fits the pattern. */
 static bool fits(const char *pattern, const char *path, struct call *k)
 {
+    must(*pattern == '/');
     while (*pattern) {
         if (*pattern == '*') {
             k->path = path;
@@ -244,6 +249,7 @@ void api_handle(void *ctx, const struct http_req *req, struct http_resp *resp)
     struct api *a = ctx;
     check_magic(a, API_MAGIC);
     struct call k = {.api = a, .req = req, .resp = resp, .arena = req->arena, .path = ""};
+    must(req->arena && resp->body.len == 0);
     problems_init(&k.problems, req->arena);
     buf_init(&resp->body, 512 << 20);
     http_resp_header(resp, "X-Content-Type-Options", "nosniff");

@@ -105,6 +105,7 @@ int channel_from_doc(struct call *k, const struct node *doc, const struct channe
         problem_add(&k->problems, NULL, "type", "no channel of type \"%.40s\"", d.type);
     if (!ops || !config_is_map(k, &d) || k->problems.list.n)
         return -1;
+    must(ops && d.name); /* else there was a problem */
     const char *url = d.webhook_url ? d.webhook_url : "";
     if (old && strcmp(url, SECRET_MASK) == 0)
         url = old->webhook_url;

@@ -98,6 +98,7 @@ static void put_on_core(void *arg)
     }
     uint64_t id = 0;
     c->rc = core_channel_put(k->api->core, &ch, &k->problems, c->waiter, &id, &c->err);
+    must(c->rc != 0 || (id != 0 && (!k->id || id == k->id)));
     if (c->rc == 0)
         k->id = id;
 }

@@ -54,6 +54,7 @@ static double disk_percent(const char *dir)
 
 static void begin_check(struct health *h, const char *name, bool well)
 {
+    must(h->data_dir);
     json_kobj(&h->json, name);
     json_kstr(&h->json, "status", well ? "healthy" : "unhealthy");
     h->well = h->well && well;

@@ -156,6 +156,7 @@ static void put_on_core(void *arg)
     must(c->waiter && m.title);
     uint64_t id = 0;
     c->rc = core_maintenance_put(k->api->core, &m, c->waiter, &id, &c->err);
+    must(c->rc != 0 || (id != 0 && (!k->id || id == k->id)));
     if (c->rc == 0)
         k->id = id;
 }

@@ -150,6 +150,7 @@ static bool one_target(void *arg, const struct core_target *v)
 {
     struct exposition *e = arg;
     struct err err = {0};
+    must(v->target->id > e->after); /* in order, each once */
     e->after = v->target->id;
     bool more = ++e->taken < TARGETS_A_TURN;
     if (!v->last_result || !v->target->enabled)
@@ -174,6 +175,7 @@ static void targets_on_core(void *arg)
 
 void metrics_header(struct buf *out, const char *name, const char *type, const char *help)
 {
+    must(*name && *type);
     if (help && *help)
         buf_printf(out, "# HELP %s %s\n", name, help);
     buf_printf(out, "# TYPE %s %s\n", name, type);

@@ -64,6 +64,7 @@ static void one(struct buf *out, bool om, const char *name, const char *type, co
     char family[100];
     size_t n = strlen(name);
     bool counter = strcmp(type, "counter") == 0;
+    must(!counter || (n > 6 && strcmp(name + n - 6, "_total") == 0));
     snprintf(family, sizeof(family), "%.*s", (int)(om && counter ? n - 6 : n), name);
     metrics_header(out, family, type, help);
     buf_puts(out, name);

@@ -86,6 +86,7 @@ static void put_responses(struct json *j, const struct route *r)
 static void operation_id(const struct route *r, char *out, size_t size)
 {
     size_t n = 0;
+    must(strncmp(r->pattern, "/api/v1/", 8) == 0);
     for (const char *p = r->pattern + strlen("/api/v1/"); *p && n + 8 < size; p++)
         if (isalnum((unsigned char)*p))
             out[n++] = *p;
@@ -96,11 +97,13 @@ static void operation_id(const struct route *r, char *out, size_t size)
     out[n++] = '_';
     for (const char *p = r->method; *p && n + 1 < size; p++)
         out[n++] = (char)tolower((unsigned char)*p);
+    must(n < size);
     out[n] = '\0';
 }
 
 static void put_operation(struct json *j, const struct route *r)
 {
+    must(r->tag && r->summary.en && r->summary.zh);
     char method[8] = "", id[128];
     for (size_t i = 0; r->method[i] && i < sizeof(method) - 1; i++)
         method[i] = (char)tolower((unsigned char)r->method[i]);

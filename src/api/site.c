@@ -20,6 +20,7 @@ void page_serve(struct call *k)
                     arena_printf(k->arena, "there is nothing at %.200s", k->req->path));
         return;
     }
+    must(f->content_type && f->etag && f->data);
     bool gzip = f->gzip && accepts_gzip(k->req);
     http_resp_header(k->resp, "ETag", f->etag);
     http_resp_header(k->resp, "Vary", "Accept-Encoding");
@@ -46,6 +47,7 @@ void events_stream(struct call *k)
 
 static void plain(struct call *k, int status, const char *text)
 {
+    must(k->resp->body.len == 0);
     k->resp->status = status;
     k->resp->content_type = "text/plain; charset=utf-8";
     buf_puts(&k->resp->body, text);

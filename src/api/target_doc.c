@@ -128,6 +128,7 @@ static struct node *settable(struct call *k, const struct node *doc)
 /* RFC 7396 on the top level and in config: null removes, the rest replaces. */
 static void merge(struct call *k, struct node *into, const struct node *patch)
 {
+    must(into->kind == NODE_MAP && patch->kind == NODE_MAP);
     for (const struct node *n = patch->first; n; n = n->next) {
         const char *key = arena_strndup(k->arena, n->key.p, n->key.n);
         struct node *old = node_get(into, key);
@@ -317,5 +318,6 @@ int target_from_doc(struct call *k, const struct node *doc, const struct core_ta
         return -1;
     out->type = ops->type;
     out->config_json = "{}";
+    must(out->interval_ms > 0 && out->timeout_ms > 0 && out->attempts > 0 && out->threshold > 0);
     return 0;
 }

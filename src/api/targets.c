@@ -73,6 +73,7 @@ static bool list_one(void *arg, const struct core_target *v)
     struct list *l = arg;
     if (!wanted(l, v))
         return true;
+    must(l->listed <= l->limit && v->target->id > l->last_id); /* in order of id */
     l->total++;
     if (v->target->id <= l->after)
         return true;
@@ -206,6 +207,7 @@ static void put_on_core(void *arg)
     t.id = k->id;
     uint64_t id = 0;
     c->rc = core_target_put(k->api->core, &t, config, &k->problems, c->waiter, &id, &c->err);
+    must(c->rc != 0 || (id != 0 && (!k->id || id == k->id)));
     if (c->rc == 0)
         k->id = id;
 }
@@ -322,6 +324,7 @@ static void try_on_core(void *arg)
 
 static void answer_result(struct call *k, const struct buf *record)
 {
+    must(record->len > 0); /* the watcher's, whatever it says */
     struct err err = {0};
     struct result *r = arena_new_of(k->arena, struct result);
     if (result_decode(record->data, record->len, k->arena, r, &err) != 0) {

@@ -114,6 +114,7 @@ static void on_hup(void *arg, int signo)
 static void stopped(void *arg)
 {
     struct core_role *r = arg;
+    check_magic(r, MAGIC);
     loop_stop(r->loop);
 }
 
@@ -128,6 +129,8 @@ static void stop_server(void *arg)
 static void stop_fiber(void *arg)
 {
     struct core_role *r = arg;
+    check_magic(r, MAGIC);
+    must(r->stopping);
     io_blocking(stop_server, r);
     core_stop(r->core, stopped, r);
 }
@@ -136,6 +139,7 @@ static void on_stop(void *arg, int signo)
 {
     struct core_role *r = arg;
     (void)signo;
+    check_magic(r, MAGIC);
     if (r->stopping)
         return;
     r->stopping = true;

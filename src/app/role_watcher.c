@@ -78,6 +78,8 @@ static void on_stats(struct timer *timer)
     struct watcher *w = container_of(timer, struct watcher, stats_timer);
     int64_t now = clock_mono_ns();
     struct beat_page *b = w->beat;
+    check_magic(w, WATCHER_MAGIC);
+    must(b && w->ring);
     look_at_ring(w, now);
     b->loop_lag_ns = loop_lag_ns(w->loop);
     b->in_flight = (int64_t)loop_fibers(w->loop);
@@ -98,6 +100,7 @@ static void on_stop(void *arg, int signo)
 {
     struct watcher *w = arg;
     (void)signo;
+    check_magic(w, WATCHER_MAGIC);
     if (w->stopping)
         return;
     log_info("stopping: probes under way may finish", F_INT("in_flight", loop_fibers(w->loop)));

@@ -52,6 +52,7 @@ void watched_free(struct watched *t)
 
 static void remove_target(struct watcher *w, struct watched *t)
 {
+    must(!t->removed && t->watcher == w);
     sched_del(&w->sched, &t->item);
     t->removed = true;
     if (t->probes_running == 0)
@@ -134,6 +135,7 @@ static void load_fiber(void *arg)
 {
     struct watcher *w = arg;
     check_magic(w, WATCHER_MAGIC);
+    must(w->loading);
     do {
         struct err err = {0};
         w->load_again = false;

@@ -43,6 +43,7 @@ struct run {
 
 static void finish_target(struct watched *t, bool was_round)
 {
+    must(t->probes_running > 0 && (!was_round || t->item.running));
     t->probes_running--;
     if (was_round)
         t->item.running = false;
@@ -80,6 +81,7 @@ int watcher_start_probe(struct watcher *w, struct watched *t, uint64_t request_i
 {
     struct run *run = calloc(1, sizeof(*run));
     must(run);
+    must(!t->removed && (request_id != 0 || !t->item.running)); /* never overlapping itself */
     *run = (struct run){w, t, t->compiled, t->limits, request_id, {0}};
     if (!t->compiled)
         err_set(&run->refused, ERR_UNSUPPORTED,
@@ -124,6 +126,7 @@ void watcher_schedule(struct watcher *w)
 static void answer_refusal(struct watcher *w, uint64_t request_id, uint64_t target_id,
                            const struct err *err)
 {
+    must(request_id != 0 || err->code != ERR_OK);
     struct arena *a = arena_new();
     struct result *r = arena_new_of(a, struct result);
     result_init(r, a);

@@ -30,6 +30,7 @@ struct client {
 
 static void drop(struct client_args *args, int at, int n)
 {
+    must(at > 0 && n > 0 && at + n <= args->argc);
     memmove(&args->argv[at], &args->argv[at + n],
             (size_t)(args->argc - at - n + 1) * sizeof(char *));
     args->argc -= n;
@@ -37,6 +38,7 @@ static void drop(struct client_args *args, int at, int n)
 
 const char *args_take(struct client_args *args, const char *name)
 {
+    must(name[0] == '-' && args->argc > 0);
     size_t len = strlen(name);
     for (int i = 1; i < args->argc; i++) {
         char *arg = args->argv[i];

@@ -31,6 +31,7 @@ static int char_width(uint32_t c)
 static int text_width(const char *s)
 {
     int width = 0;
+    must(s);
     for (const unsigned char *p = (const unsigned char *)s; *p;) {
         int n = *p < 0x80 ? 1 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
         uint32_t c = n == 1 ? *p : *p & (0xff >> (n + 1));
@@ -57,6 +58,7 @@ struct table *table_new(struct arena *a, const char *const *columns)
 
 void table_row(struct table *t, const char *const *cells)
 {
+    must(t->n > 0);
     const char **row = arena_array_of(t->arena, const char *, t->n);
     for (int i = 0; i < t->n; i++) {
         row[i] = arena_strdup(t->arena, cells[i] ? cells[i] : "");
