@@ -58,8 +58,8 @@ static void copy_on_core(void *arg)
 }
 
 /* OpenMetrics names a counter's family without _total. */
-static void one(struct buf *out, bool om, const char *name, const char *type, const char *help,
-                double value)
+static void family_header(struct buf *out, bool om, const char *name, const char *type,
+                          const char *help)
 {
     char family[100];
     size_t n = strlen(name);
@@ -67,6 +67,12 @@ static void one(struct buf *out, bool om, const char *name, const char *type, co
     must(!counter || (n > 6 && strcmp(name + n - 6, "_total") == 0));
     snprintf(family, sizeof(family), "%.*s", (int)(om && counter ? n - 6 : n), name);
     metrics_header(out, family, type, help);
+}
+
+static void one(struct buf *out, bool om, const char *name, const char *type, const char *help,
+                double value)
+{
+    family_header(out, om, name, type, help);
     buf_puts(out, name);
     buf_putc(out, ' ');
     buf_add_f64(out, value);
@@ -141,17 +147,44 @@ static void put_process(struct buf *out, bool om)
     one(out, om, "process_open_fds", "gauge", "Open descriptors of the core.", (double)u.fds);
 }
 
-static void watcher_family(const struct self *s, struct buf *out, const char *name,
-                           const char *help, size_t offset, double scale)
+static const struct watcher_metric {
+    const char *name, *type, *help;
+    size_t offset;
+    double scale;
+} watcher_metrics[] = {
+#define M(name, type, field, scale, help)                                               \
+    {                                                                                   \
+        "belfry_watcher_" name, type, help, offsetof(struct watcher_copy, field), scale \
+    }
+    M("targets", "gauge", targets, 1, "Targets assigned."),
+    M("in_flight", "gauge", in_flight, 1, "Probes running now."),
+    M("probes_total", "counter", probes, 1, "Probes finished since the watcher started."),
+    M("missed_rounds_total", "counter", missed_rounds, 1,
+      "Rounds skipped because the target's last probe, or the loop, was late."),
+    M("ring_dropped_total", "counter", ring_dropped, 1,
+      "Results dropped because the ring was full."),
+    M("assignment_errors_total", "counter", assignment_errors, 1,
+      "Assignments that could not be loaded."),
+    M("assignment_generation", "gauge", assignment, 1, "Generation of the loaded assignment."),
+    M("loop_lag_seconds", "gauge", loop_lag_ns, 1e-9, "Lateness of the loop's last timer."),
+    M("round_late_max_seconds", "gauge", late_max_ns, 1e-9,
+      "Greatest lateness of a round in the last minute."),
+    M("round_late_p99_seconds", "gauge", late_p99_ns, 1e-9,
+      "99th percentile of the lateness of rounds in the last minute."),
+#undef M
+};
+
+static void watcher_family(const struct self *s, struct buf *out, bool om,
+                           const struct watcher_metric *m)
 {
-    metrics_header(out, name, "gauge", help);
+    family_header(out, om, m->name, m->type, m->help);
     for (size_t i = 0; i < s->watchers.n; i++) {
         const struct watcher_copy *w = &s->watchers.at[i];
-        int64_t value = *(const int64_t *)((const char *)w + offset);
-        buf_printf(out, "%s{watcher=\"", name);
+        int64_t value = *(const int64_t *)((const char *)w + m->offset);
+        buf_printf(out, "%s{watcher=\"", m->name);
         metrics_escape(out, w->name);
         buf_puts(out, "\"} ");
-        buf_add_f64(out, (double)value * scale);
+        buf_add_f64(out, (double)value * m->scale);
         buf_putc(out, '\n');
     }
 }
@@ -176,10 +209,7 @@ void metrics_self(struct call *k, struct buf *out, bool openmetrics)
     put_core(&s, out, openmetrics);
     put_process(out, openmetrics);
     ring_family(&s, out);
-#define X(field, help)                                                                            \
-    watcher_family(&s, out, "belfry_watcher_" #field, help, offsetof(struct watcher_copy, field), \
-                   1);
-    BEAT_FIELDS(X)
-#undef X
+    for (size_t i = 0; i < array_len(watcher_metrics); i++)
+        watcher_family(&s, out, openmetrics, &watcher_metrics[i]);
     vec_done(&s.watchers);
 }

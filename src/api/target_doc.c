@@ -16,7 +16,7 @@ struct burst_doc {
 
 struct target_doc {
     const char *name, *type, *url, *group;
-    const struct node *config;
+    const struct node *config, *expect;
     double interval_s, timeout_s, connect_timeout_s, resend_s;
     int64_t attempts, threshold;
     bool enabled;
@@ -50,6 +50,8 @@ const struct option target_doc_options[] = {
     {"config", OPT_NODE, offsetof(struct target_doc, config),
      .help = {"The prober's own fields, see /api/v1/probers.",
               "探针自己的字段，见 /api/v1/probers。"}},
+    {"expect", OPT_NODE, offsetof(struct target_doc, expect),
+     .help = {"Short form of config.expect.", "config.expect 的简写。"}},
     {"interval_seconds", OPT_F64, offsetof(struct target_doc, interval_s), .def = "30", .min = 0.1,
      .max = 31536000, .help = {"How often it is probed.", "探测间隔。"}},
     {"timeout_seconds", OPT_F64, offsetof(struct target_doc, timeout_s), .def = "5", .min = 0.05,
@@ -273,6 +275,8 @@ static struct node *config_of(struct call *k, const struct target_doc *d,
     struct node *config = d->config ? node_copy(k->arena, d->config) : node_map(k->arena);
     if (d->url)
         node_put(config, k->arena, "url", node_text(k->arena, d->url));
+    if (d->expect)
+        node_put(config, k->arena, "expect", node_copy(k->arena, d->expect));
     if (!old)
         return config;
     const char *text = old->target->config_json;

@@ -185,12 +185,14 @@ struct call {
     struct arena *arena;
     struct err err;
     int rc;
+    bool done;
 };
 
 static void call_fiber(void *arg)
 {
     struct call *k = arg;
     k->rc = http_fetch(k->client->http, &k->req, k->arena, &k->resp, &k->err);
+    k->done = true;
     loop_stop(k->client->loop);
 }
 
@@ -259,7 +261,7 @@ int client_call(struct client *c, const char *method, const char *path, const st
                 .deadline_ns = clock_mono_ns() + CALL_TIMEOUT_NS},
     };
     int rc = fiber_start(c->loop, call_fiber, &k, err);
-    if (rc == 0 && k.resp.status == 0 && k.err.code == ERR_OK)
+    if (rc == 0 && !k.done) /* else it never had to wait */
         loop_run(c->loop);
     if (rc == 0 && k.rc != 0)
         rc = err_set(err, ERR_REFUSED, "cannot reach Belfry at %s: %s",

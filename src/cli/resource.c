@@ -157,6 +157,8 @@ int do_call(struct session *s, const char *method, const char *path, const struc
         return client_fail(&err);
     if (s->args.json && answer)
         print_json(answer);
+    else if (strcmp(method, "POST") == 0 && answer && node_get(answer, "id"))
+        printf("%s: id %s\n", done, field_text(answer, "id", s->arena));
     else
         printf("%s\n", done);
     return EXIT_GOOD;

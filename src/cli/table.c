@@ -12,7 +12,7 @@
 
 struct table {
     struct arena *arena;
-    const char *const *columns;
+    const char *columns[COLUMNS_MAX];
     int n;
     int width[COLUMNS_MAX];
     vec_of(const char *const *) rows;
@@ -48,8 +48,8 @@ struct table *table_new(struct arena *a, const char *const *columns)
 {
     struct table *t = arena_new_of(a, struct table);
     t->arena = a;
-    t->columns = columns;
-    while (columns[t->n] && t->n < COLUMNS_MAX) {
+    while (t->n < COLUMNS_MAX && columns[t->n]) {
+        t->columns[t->n] = columns[t->n];
         t->width[t->n] = text_width(columns[t->n]);
         t->n++;
     }
