@@ -185,7 +185,7 @@ struct call {
     struct arena *arena;
     struct err err;
     int rc;
-    bool done;
+    bool done, waiting; /* a loop stopped before it runs would end the next call's run */
 };
 
 static void call_fiber(void *arg)
@@ -193,7 +193,8 @@ static void call_fiber(void *arg)
     struct call *k = arg;
     k->rc = http_fetch(k->client->http, &k->req, k->arena, &k->resp, &k->err);
     k->done = true;
-    loop_stop(k->client->loop);
+    if (k->waiting)
+        loop_stop(k->client->loop);
 }
 
 /* One of a problem's errors as a compiler would say it: "FILE:LINE:COLUMN: FIELD: MESSAGE". */
@@ -261,7 +262,8 @@ int client_call(struct client *c, const char *method, const char *path, const st
                 .deadline_ns = clock_mono_ns() + CALL_TIMEOUT_NS},
     };
     int rc = fiber_start(c->loop, call_fiber, &k, err);
-    if (rc == 0 && !k.done) /* else it never had to wait */
+    k.waiting = rc == 0 && !k.done; /* else it never had to wait */
+    if (k.waiting)
         loop_run(c->loop);
     if (rc == 0 && k.rc != 0)
         rc = err_set(err, ERR_REFUSED, "cannot reach Belfry at %s: %s",

@@ -244,6 +244,14 @@ def test_maintenance_and_alerts_by_command(belfry):
     assert b.cli("alert", "ls")[0] == 0 and b.cli("alert", "history")[0] == 0
 
 
+def test_commands_of_two_calls_again_and_again(belfry, hook):
+    """A command asks twice: finds the channel, then acts. However fast the answers come, it waits for both."""
+    b = belfry({"channels": [hook.channel("wecom")]})
+    for _ in range(25):
+        status, out, err = b.cli("channel", "test", "wecom")
+        assert (status, out, err) == (0, 'accepted: {"errcode":0,"errmsg":"ok"}\n', "")
+
+
 def test_over_tcp_with_server(belfry):
     b = belfry({})
     assert run("target", "ls", "--server", f"http://127.0.0.1:{b.port}")[0] == 0
