@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Option, Prober, Target } from '../src/api/types';
+import { spanSeconds } from '../src/lib/format';
 import { en } from '../src/i18n/en';
 import { translate, type Key } from '../src/i18n';
 import { zh } from '../src/i18n/zh';
@@ -166,4 +167,9 @@ test('a graph bridges empty buckets, not gaps', () => {
     success: [1, 1, 0, null, 1],
   });
   assert.equal(compactGraph({ t: [0, 10], latency_ms: [null, null], success: [null, null] }, 30).t.length, 0);
+});
+
+test('a configured time is shown as it is', () => {
+  assert.match(spanSeconds(1.5), /^1\.5 /);
+  assert.match(spanSeconds(90), /^1 .+ 30 /);
 });
