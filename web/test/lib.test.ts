@@ -170,6 +170,7 @@ test('a graph bridges empty buckets, not gaps', () => {
 });
 
 test('a configured time is shown as it is', () => {
-  assert.match(spanSeconds(1.5), /^1\.5 /);
-  assert.match(spanSeconds(90), /^1 .+ 30 /);
+  assert.ok(spanSeconds(1.5).startsWith('1.5 '));
+  assert.ok(spanSeconds(90).startsWith('90 '));
+  assert.ok(spanSeconds(120).startsWith('2 '));
 });

@@ -59,9 +59,9 @@ export function span(ms: number): string {
   return shown.map(([n, unit]) => `${n} ${spanUnits[lang()][unit]}`).join(' ');
 }
 
-/** As span, but 1.5 s stays 1.5 s: a configured time is not rounded. */
+/** As span, but exact: a configured 1.5 s or 90 s is not rounded. */
 export function spanSeconds(seconds: number): string {
-  if (!Number.isInteger(seconds) && seconds < 60) return `${seconds} ${spanUnits[lang()].s}`;
+  if (seconds < 3600 && seconds % 60 !== 0) return `${seconds} ${spanUnits[lang()].s}`;
   return span(seconds * 1000);
 }
 
