@@ -16,17 +16,17 @@ ALL = ["probe", "idle", "alert", "recover", "scale"]
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter,
+                                allow_abbrev=False)
     p.add_argument("--belfry", default=os.environ.get("BELFRY", os.path.join(HERE, "../build/belfry")))
     p.add_argument("name", choices=ALL + ["all"])
-    p.add_argument("options", nargs=argparse.REMAINDER, help="given to the bench")
-    a = p.parse_args()
+    a, options = p.parse_known_args()
     os.environ["BELFRY"] = os.path.abspath(a.belfry)
     sys.path.insert(0, HERE)
     bad = 0
     for name in ALL if a.name == "all" else [a.name]:
         print(f"== {name}", flush=True)
-        bad += importlib.import_module("bench_" + name).main(a.options)
+        bad += importlib.import_module("bench_" + name).main(options)
     return 1 if bad else 0
 
 
