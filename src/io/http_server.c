@@ -1,6 +1,6 @@
-/* The HTTP server: libmicrohttpd with a small pool of epoll threads for TCP and one thread for the Unix
- * socket. Owned by the core's HTTP part; handlers run on MHD's threads, one request at a time each.
- * MHD parses; this file bounds, collects the body, calls the handler and queues its answer. */
+/* The HTTP server: libmicrohttpd with a small pool of epoll threads for TCP and two threads for the Unix socket (one
+ * would let a long check hold up `belfry status`). Owned by the core's HTTP part; handlers run on MHD's threads, one request
+ * at a time each. MHD parses; this file bounds, collects the body, calls the handler and queues its answer. */
 #include "io/http_server.h"
 
 #include <arpa/inet.h>
@@ -23,6 +23,7 @@
 #define SERVER_MAGIC      0x5e74e401u
 #define CONNECTION_MEMORY ((size_t)32 << 10) /* request line + headers ≤ about 16 KiB each way */
 #define BACKLOG           512
+#define LOCAL_THREADS     2
 
 struct listener {
     struct http_server *server;
@@ -384,7 +385,7 @@ static int listen_all(struct http_server *s, struct err *err)
         }
         s->unix_path = strdup(s->cfg.unix_path);
         must(s->unix_path != NULL);
-        if (start_daemon(&s->local, fd, 1, err) != 0) {
+        if (start_daemon(&s->local, fd, LOCAL_THREADS, err) != 0) {
             return -1;
         }
     }
