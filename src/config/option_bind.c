@@ -225,8 +225,9 @@ static const struct option *option_find(const struct option *table, struct str n
 }
 
 static void unknown_key(struct bind *b, const struct option *table, const struct node *child,
-                        const struct option_path *path)
+                        const struct option_path *up)
 {
+    struct option_path here = {up, child->key.p, 0};
     const char *names[128];
     size_t n = 0;
     for (; table[n].name != NULL && n < array_len(names); n++)
@@ -234,9 +235,9 @@ static void unknown_key(struct bind *b, const struct option *table, const struct
     struct node at = {.file = child->file, .line = child->key_line, .column = child->key_column};
     const char *nearest = str_nearest(child->key.p, names, n);
     if (nearest != NULL)
-        bind_fail(b, path, &at, "unknown key \"%s\"; did you mean \"%s\"?", child->key.p, nearest);
+        bind_fail(b, &here, &at, "unknown key \"%s\"; did you mean \"%s\"?", child->key.p, nearest);
     else
-        bind_fail(b, path, &at, "unknown key \"%s\"", child->key.p);
+        bind_fail(b, &here, &at, "unknown key \"%s\"", child->key.p);
 }
 
 /* Reads the children that the table knows; bit i of *seen says that option i has a value. */

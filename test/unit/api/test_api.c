@@ -136,7 +136,7 @@ static void problems_name_the_field(void **state)
         {"{\"a\":1,\"a\":2}", 400, NULL, NULL},
         {"", 422, "name", NULL},
         {"{\"name\":\"x\"}", 422, "type", "neither type nor url"},
-        {"{\"name\":\"x\",\"url\":\"tcp://h:1\",\"intervall_seconds\":3}", 422, "",
+        {"{\"name\":\"x\",\"url\":\"tcp://h:1\",\"intervall_seconds\":3}", 422, "intervall_seconds",
          "interval_seconds"},
         {"{\"name\":\"x\",\"url\":\"tpc://h:1\"}", 422, "url", "tpc"},
         {"{\"name\":\"x\",\"type\":\"tcp\",\"config\":{\"host\":\"h\",\"port\":70000}}", 422,

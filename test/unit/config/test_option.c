@@ -183,7 +183,7 @@ static void test_messages(void **state)
          "1:38: config.inner.password: got a list; want text"},
         {"{host: h, more: [{port: 0}]}", "1:25: config.more[0].port: got 0; want at least 1"},
         {"{host: h, more: {}}", "1:17: config.more: got a map; want a list of maps"},
-        {"{host: h, hots: x}", "1:11: config: unknown key \"hots\"; did you mean \"host\"?"},
+        {"{host: h, hots: x}", "1:11: config.hots: unknown key \"hots\"; did you mean \"host\"?"},
         {"[]", "1:1: config: got a list; want a map"},
     };
     for (size_t i = 0; i < array_len(cases); i++) {
