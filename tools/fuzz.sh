@@ -19,7 +19,8 @@ names=$(ninja -C $dir -t targets all | sed -n 's,^test/fuzz/fuzz_\([a-z0-9_]*\):
 [ -n "$only" ] && names=$only
 [ -n "$names" ] || { echo "fuzz: no targets"; exit 1; }
 # shellcheck disable=SC2086 # a list of words
-ninja -C $dir -j "$jobs" --quiet $(printf 'test/fuzz/fuzz_%s ' $names) || exit 1
+ninja -C $dir -j "$jobs" --quiet $(printf 'test/fuzz/fuzz_%s ' $names) >$dir/ninja.log 2>&1 ||
+    { tail -40 $dir/ninja.log; exit 1; }
 
 fuzz_one()
 {
