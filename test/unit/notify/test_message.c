@@ -130,7 +130,7 @@ static void test_problems(void **state)
     expect_problem("wecom", "{" URL ",\"template\":\"a\\n{{ .Foo }}\"}", "template",
                    "line 2, column 4");
     expect_problem("wecom", "{" URL ",\"time_zone\":\"Mars\"}", "time_zone", "unknown time zone");
-    expect_problem("wecom", "{" URL ",\"mention_al\":true}", "", "mention_all");
+    expect_problem("wecom", "{" URL ",\"mention_al\":true}", "mention_al", "mention_all");
     expect_problem("email", "{\"host\":\"h\",\"from\":\"me\",\"to\":[\"a@b\"]}", "from", "address");
     expect_problem("email", "{\"host\":\"h\",\"from\":\"me@x\",\"to\":[\"a b@c\"]}", "to[0]", "");
     expect_problem("webhook", "{" URL ",\"headers\":{\"A\":\"b\\r\\nC: d\"}}", "headers", "header");
