@@ -3,6 +3,7 @@ fires twice, every recovery is told.
 
 The load is counted where it arrives: a target that accepts connections knows how many probes there were."""
 
+import json
 import random
 import signal
 import threading
@@ -268,7 +269,10 @@ def test_growing_delay_of_restarts(belfry, target):
         began = time.monotonic()
         wait_until(lambda: b.pid_of("load0") not in (0, pid), step=0.005)
         took.append(time.monotonic() - began)
-    assert took[0] < took[2] and took[1] >= 0.35 and took[2] >= 0.7, took
+    with open(f"{b.folder}/logs/watchdog/watchdog.log", encoding="utf-8") as f:
+        waits = [line["wait_ms"] for line in map(json.loads, f) if "keeps dying" in line["message"]]
+    assert len(waits) == 2 and waits[0] <= 400 < waits[1] <= 800, "the first is replaced at once, the next two wait"
+    assert took[1] >= 0.35 and took[2] >= 0.7, took
 
 
 @pytest.mark.skipif(not LONG, reason="only with BELFRY_LONG=1: whole kills again and again")
