@@ -12,7 +12,7 @@ build='gcc libc6-dev make meson ninja-build pkg-config ca-certificates
 test='libcmocka-dev python3 python3-pytest python3-yaml openssl nginx-light dnsmasq-base
   chromium fonts-noto-cjk procps'
 lint='clang clang-format clang-tidy llvm libclang-rt-14-dev libcmocka-dev python3'
-bench='prometheus-blackbox-exporter wrk nginx-light dnsmasq-base python3 openssl procps'
+bench='prometheus-blackbox-exporter wrk runit s6 supervisor monit nginx-light dnsmasq-base python3 openssl procps'
 
 say() { printf '%s\n' "deps: $*" >&2; }
 
@@ -81,7 +81,7 @@ if [ -n "$missing" ]; then
     for p in $missing; do
         case $p in
         nginx-light) quiet_services nginx ;;
-        prometheus-blackbox-exporter) quiet_services prometheus-blackbox-exporter ;;
+        prometheus-blackbox-exporter | supervisor | monit) quiet_services "$p" ;;
         esac
     done
 fi
