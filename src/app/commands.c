@@ -49,7 +49,7 @@ static void fill_warden(struct setting *s, bool foreground)
         .config_path = c->path,
         .exe = s->exe,
         .user = c->server.user,
-        .policy = {.cooldown_ms = c->restart.delay_ms,
+        .policy = {.delay_ms = c->restart.delay_ms,
                    .factor = c->restart.growth,
                    .cap_ms = c->restart.delay_max_ms,
                    .stable_ms = c->restart.cooldown_ms,

@@ -33,11 +33,12 @@ static int64_t now_ms(void)
 
 /* --- what the supervisor tells -------------------------------------------------------------- */
 
-static void on_change(void *arg, const struct unit_view *u)
+static void on_change(void *arg, const struct unit_view *u, enum unit_state from)
 {
     struct warden *w = arg;
     struct warden_child *c = warden_child_of(u);
     check_magic(w, WARDEN_MAGIC);
+    (void)from;
     w->changed = true;
     switch (u->state) {
     case UNIT_STARTING:
@@ -45,29 +46,30 @@ static void on_change(void *arg, const struct unit_view *u)
         c->start_time = process_start_time(u->pid);
         warden_map_beat(c);
         log_info("process started", F_STR("unit", c->name), F_INT("pid", u->pid),
-                 F_INT("restarts", u->restarts));
+                 F_INT("restarts", u->record->restarts));
         break;
     case UNIT_RUNNING:
         log_debug("process runs", F_STR("unit", c->name), F_INT("pid", u->pid));
         break;
     case UNIT_RESTARTING:
     case UNIT_BACKOFF:
-        if (u->next_ms > now_ms())
+        if (u->record->next_ms > now_ms())
             log_warn(u->state == UNIT_BACKOFF
                          ? "process used up its restarts of this hour; it waits"
                          : "process keeps dying; it waits before the next start",
-                     F_STR("unit", c->name), F_INT("wait_ms", u->next_ms - now_ms()));
+                     F_STR("unit", c->name), F_INT("wait_ms", u->record->next_ms - now_ms()));
         break;
     case UNIT_FATAL:
         if (streq(c->key, WARDEN_CORE_KEY))
             w->exit_status = EXIT_CONFIG; /* it said why; turn() ends the rest */
         else
             log_error("process given up; its targets are not probed", F_STR("unit", c->name),
-                      F_INT("restarts", u->restarts));
+                      F_INT("restarts", u->record->restarts));
         break;
     case UNIT_KILLING:
     case UNIT_STOPPING:
     case UNIT_STOPPED:
+    default: /* states that Belfry's own processes do not have */
         break;
     }
 }
@@ -89,6 +91,11 @@ static void on_death(void *arg, const struct unit_view *u, const struct unit_dea
 {
     struct warden *w = arg;
     struct warden_child *c = warden_child_of(u);
+    if (d->pid == 0) { /* no process, so nothing to report on */
+        w->changed = true;
+        log_error("cannot start a process", F_STR("unit", c->name), F_STR("error", d->reason));
+        return;
+    }
     struct warden_report *r = calloc(1, sizeof(*r));
     must(r);
     int64_t wall = clock_wall_ms(), ran = d->died_ms - d->started_ms;
@@ -97,13 +104,6 @@ static void on_death(void *arg, const struct unit_view *u, const struct unit_dea
     c->died_wall_ms = wall;
     w->changed = true;
     log_death(c, d);
-}
-
-static void on_start_error(void *arg, const struct unit_view *u, const struct err *err)
-{
-    struct warden *w = arg;
-    w->changed = true;
-    log_error("cannot start a process", F_STR("unit", warden_child_of(u)->name), F_ERR(err));
 }
 
 static int64_t turned_ms(void *arg, const struct unit_view *u)
@@ -211,7 +211,6 @@ static void run(struct warden *w)
                                   .arg = w,
                                   .on_change = on_change,
                                   .on_death = on_death,
-                                  .on_start_error = on_start_error,
                                   .turned_ms = turned_ms};
     w->supervisor = supervisor_new(&c);
     log_info("Belfry starts", F_STR("version", w->cfg->version), F_INT("pid", getpid()),

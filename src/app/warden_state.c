@@ -24,7 +24,7 @@ extern char **environ;
 
 static void put_last_exit(struct json *j, const struct unit_view *u, const struct warden_child *c)
 {
-    const struct unit_death *d = &u->last;
+    const struct unit_death *d = &u->record->last;
     char text[SPAWN_STATUS_SIZE];
     if (d->pid == 0) {
         json_key(j, "last_exit");
@@ -51,7 +51,7 @@ static void put_child(struct json *j, const struct unit_view *u, const struct wa
     json_kstr(j, "state", unit_state_name(u->state));
     json_kint(j, "pid", u->pid);
     json_ktime(j, "started_at", u->pid ? c->started_wall_ms : 0);
-    json_kuint(j, "restarts", u->restarts);
+    json_kuint(j, "restarts", u->record->restarts);
     put_last_exit(j, u, c);
     json_end(j);
 }

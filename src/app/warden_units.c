@@ -98,7 +98,7 @@ static void add_unit(struct warden *w, struct warden_child *c, const char *const
                   .group = SPAWN_NEW_GROUP,
                   .in_fd = SPAWN_NULL},
         .policy = w->cfg->policy,
-        .heartbeat = true,
+        .ready = READY_TURN,
         .hang_timeout_ms = limits->hang_ms,
         .start_timeout_ms = START_MS,
         .stop_timeout_ms = stop_ms,

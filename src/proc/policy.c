@@ -41,18 +41,29 @@ static int64_t budget_opens(const struct restart_policy *p, const struct restart
     return at;
 }
 
-static int64_t row_delay(const struct restart_policy *p, uint32_t row)
+/* Rule 2. */
+static int64_t row_delay(const struct restart_policy *p, uint32_t row, double chance)
 {
     if (row <= 1)
         return 0;
-    double delay = (double)p->cooldown_ms;
-    for (uint32_t k = 2; k < row && delay < (double)p->cap_ms; k++)
+    double delay = (double)p->delay_ms, cap = (double)p->cap_ms;
+    for (uint32_t k = 2; k < row && delay < cap && p->factor > 1; k++)
         delay *= p->factor;
-    return delay < (double)p->cap_ms ? (int64_t)delay : p->cap_ms;
+    delay = delay < cap ? delay : cap;
+    return (int64_t)(delay * (1 + p->jitter * chance));
+}
+
+/* Rule 3: the earliest moment that the cooldown allows. */
+static int64_t cooled_at(const struct restart_policy *p, const struct restart_state *s,
+                         int64_t now_ms)
+{
+    if (s->restarted_ms == 0 || s->restarted_ms + p->cooldown_ms < now_ms)
+        return now_ms;
+    return s->restarted_ms + p->cooldown_ms;
 }
 
 static struct restart_decision on_death(const struct restart_policy *p, struct restart_state *s,
-                                        int64_t now_ms)
+                                        int64_t now_ms, double chance)
 {
     if (s->running && now_ms - s->started_ms >= p->stable_ms)
         s->row = 0;
@@ -60,12 +71,17 @@ static struct restart_decision on_death(const struct restart_policy *p, struct r
         s->row++;
     s->running = false;
     s->pending = false;
-    struct restart_decision d = {.verdict = RESTART_AT, .at_ms = now_ms + row_delay(p, s->row)};
+    int64_t cooled = cooled_at(p, s, now_ms), delayed = now_ms + row_delay(p, s->row, chance);
+    struct restart_decision d = {.verdict = RESTART_AT,
+                                 .at_ms = cooled > delayed ? cooled : delayed,
+                                 .in_row = delayed > cooled,
+                                 .row = s->row};
     if (p->max_restarts > 0 && restart_used(s, d.at_ms) >= p->max_restarts) {
         if (p->give_up)
-            return (struct restart_decision){.verdict = RESTART_GIVE_UP};
+            return (struct restart_decision){.verdict = RESTART_GIVE_UP, .row = s->row};
         d.at_ms = budget_opens(p, s, d.at_ms);
         d.over_budget = true;
+        d.in_row = false;
     }
     s->pending = true;
     return d;
@@ -77,6 +93,7 @@ static void on_start(struct restart_state *s, int64_t now_ms)
         uint16_t *bucket = &s->buckets[s->minute % RESTART_BUCKETS];
         if (*bucket < UINT16_MAX)
             (*bucket)++;
+        s->restarted_ms = now_ms > 0 ? now_ms : 1;
     } else {
         s->row = 0; /* on purpose */
     }
@@ -86,17 +103,17 @@ static void on_start(struct restart_state *s, int64_t now_ms)
 }
 
 struct restart_decision restart_step(const struct restart_policy *p, struct restart_state *s,
-                                     enum restart_event event, int64_t now_ms)
+                                     enum restart_event event, int64_t now_ms, double chance)
 {
-    must(now_ms >= 0 && p->factor >= 1 && p->cooldown_ms >= 0 && p->cap_ms >= 0 &&
-         p->stable_ms >= 0);
+    must(now_ms >= 0 && p->factor >= 1 && p->delay_ms >= 0 && p->cap_ms >= 0);
+    must(p->cooldown_ms >= 0 && p->stable_ms >= 0 && chance >= 0 && chance < 1);
     slide(s, now_ms);
     switch (event) {
     case RESTART_STARTED:
         on_start(s, now_ms);
         break;
     case RESTART_DIED:
-        return on_death(p, s, now_ms);
+        return on_death(p, s, now_ms, chance);
     case RESTART_STOPPED:
         s->running = s->pending = false;
         s->row = 0;
@@ -104,6 +121,7 @@ struct restart_decision restart_step(const struct restart_policy *p, struct rest
     case RESTART_RESET:
         memset(s->buckets, 0, sizeof(s->buckets));
         s->row = 0;
+        s->restarted_ms = 0;
         break;
     }
     return (struct restart_decision){.verdict = RESTART_NOTHING};

@@ -42,14 +42,10 @@ struct unit {
     bool ever_ran;
     struct arena *memory;
     struct unit_spec spec;
-    struct restart_state restart;
+    struct unit_record record;
     pid_t pid;
-    int64_t started_ms, next_ms, check_ms, kill_ms;
+    int64_t check_ms, kill_ms;
     int64_t grace_ms; /* counts as a turn: we ourselves were late */
-    enum unit_cause cause;
-    char reason[120];
-    uint32_t restarts;
-    struct unit_death last;
 };
 
 struct supervisor {
@@ -77,31 +73,30 @@ static struct unit_view view_of(const struct unit *u)
         .name = u->spec.name,
         .state = u->state,
         .pid = u->pid,
-        .started_ms = u->pid ? u->started_ms : 0,
-        .next_ms = u->state == UNIT_RESTARTING || u->state == UNIT_BACKOFF ? u->next_ms : 0,
-        .restarts = u->restarts,
-        .in_hour = restart_used(&u->restart, u->started_ms),
-        .last = u->last,
+        .in_hour = restart_used(&u->record.restart, u->record.started_ms),
+        .record = &u->record,
         .spec = &u->spec,
     };
 }
 
-static bool has_process(enum unit_state state)
+bool unit_state_has_process(enum unit_state state)
 {
-    return state == UNIT_STARTING || state == UNIT_RUNNING || state == UNIT_STOPPING ||
-           state == UNIT_KILLING;
+    return state == UNIT_STARTING || state == UNIT_RUNNING || state == UNIT_READY ||
+           state == UNIT_STOPPING || state == UNIT_KILLING;
 }
 
 static void change(struct supervisor *s, struct unit *u, enum unit_state state)
 {
-    must(has_process(state) == (u->pid > 0));
+    must(unit_state_has_process(state) == (u->pid > 0));
     if (u->state == state)
         return;
+    enum unit_state from = u->state;
     u->state = state;
+    u->record.state = state;
     u->ever_ran = u->ever_ran || state == UNIT_RUNNING;
     struct unit_view v = view_of(u);
     if (s->config.on_change)
-        s->config.on_change(s->config.arg, &v);
+        s->config.on_change(s->config.arg, &v, from);
 }
 
 /* --- starting and dying --------------------------------------------------------------------- */
@@ -109,13 +104,14 @@ static void change(struct supervisor *s, struct unit *u, enum unit_state state)
 /* The policy's answer to a death or a failed start. */
 static void decide(struct supervisor *s, struct unit *u, int64_t now_ms)
 {
-    struct restart_decision d = restart_step(&u->spec.policy, &u->restart, RESTART_DIED, now_ms);
+    struct restart_decision d =
+        restart_step(&u->spec.policy, &u->record.restart, RESTART_DIED, now_ms, 0);
     must(u->pid == 0 && d.verdict != RESTART_NOTHING);
     if (d.verdict == RESTART_GIVE_UP) {
         change(s, u, UNIT_FATAL);
         return;
     }
-    u->next_ms = d.at_ms;
+    u->record.next_ms = d.at_ms;
     change(s, u, d.over_budget ? UNIT_BACKOFF : UNIT_RESTARTING);
 }
 
@@ -133,21 +129,24 @@ static void start(struct supervisor *s, struct unit *u, int64_t now_ms)
     bool again = u->state == UNIT_RESTARTING || u->state == UNIT_BACKOFF;
     if (spawn_start(&u->spec.spawn, &u->pid, &err) < 0) {
         struct unit_view v = view_of(u);
-        if (s->config.on_start_error)
-            s->config.on_start_error(s->config.arg, &v, &err);
-        restart_step(&u->spec.policy, &u->restart, RESTART_STARTED, now_ms);
+        struct unit_death d = {.cause = CAUSE_SPAWN, .failure = true, .died_ms = now_ms};
+        d.started_ms = now_ms;
+        snprintf(d.reason, sizeof(d.reason), "%.*s", UNIT_REASON_MAX, err.msg);
+        if (s->config.on_death)
+            s->config.on_death(s->config.arg, &v, &d);
+        restart_step(&u->spec.policy, &u->record.restart, RESTART_STARTED, now_ms, 0);
         decide(s, u, now_ms);
         return;
     }
     reaper_add(s->config.reaper, u->pid);
-    restart_step(&u->spec.policy, &u->restart, RESTART_STARTED, now_ms);
-    u->restarts += again;
-    u->started_ms = u->grace_ms = now_ms;
+    restart_step(&u->spec.policy, &u->record.restart, RESTART_STARTED, now_ms, 0);
+    u->record.restarts += again;
+    u->record.started_ms = u->grace_ms = now_ms;
     u->kill_ms = FOREVER;
-    u->check_ms = next_check(u->spec.heartbeat, now_ms);
-    u->cause = CAUSE_ITSELF;
-    u->reason[0] = '\0';
-    change(s, u, u->spec.heartbeat ? UNIT_STARTING : UNIT_RUNNING);
+    u->check_ms = next_check((u->spec.ready == READY_TURN), now_ms);
+    u->record.cause = CAUSE_ITSELF;
+    u->record.reason[0] = '\0';
+    change(s, u, (u->spec.ready == READY_TURN) ? UNIT_STARTING : UNIT_RUNNING);
 }
 
 static void unit_free(struct unit *u)
@@ -173,27 +172,27 @@ static void drop(struct supervisor *s, struct unit *u)
 static void on_died(struct supervisor *s, struct unit *u, const struct reaped *r, int64_t now_ms)
 {
     bool asked = u->state == UNIT_STOPPING;
-    u->last = (struct unit_death){.pid = r->pid,
-                                  .status = r->status,
-                                  .cause = asked ? CAUSE_ASKED : u->cause,
-                                  .usage = r->usage,
-                                  .started_ms = u->started_ms,
-                                  .died_ms = now_ms};
-    snprintf(u->last.reason, sizeof(u->last.reason), "%s", u->reason);
+    u->record.last = (struct unit_death){.pid = r->pid,
+                                         .status = r->status,
+                                         .cause = asked ? CAUSE_ASKED : u->record.cause,
+                                         .usage = r->usage,
+                                         .started_ms = u->record.started_ms,
+                                         .died_ms = now_ms};
+    snprintf(u->record.last.reason, sizeof(u->record.last.reason), "%s", u->record.reason);
     u->pid = 0;
     bool is_final = !u->ever_ran && u->spec.final_status != 0 && WIFEXITED(r->status) &&
                     WEXITSTATUS(r->status) == u->spec.final_status;
     if (asked || is_final) {
-        restart_step(&u->spec.policy, &u->restart, RESTART_STOPPED, now_ms);
+        restart_step(&u->spec.policy, &u->record.restart, RESTART_STOPPED, now_ms, 0);
         change(s, u, asked ? UNIT_STOPPED : UNIT_FATAL);
     } else {
         decide(s, u, now_ms);
-        if (u->state == UNIT_RESTARTING && u->next_ms <= now_ms)
+        if (u->state == UNIT_RESTARTING && u->record.next_ms <= now_ms)
             start(s, u, now_ms);
     }
     struct unit_view v = view_of(u);
     if (s->config.on_death)
-        s->config.on_death(s->config.arg, &v, &u->last);
+        s->config.on_death(s->config.arg, &v, &u->record.last);
     if (asked && u->removing)
         drop(s, u);
     else if (asked && u->start_again) {
@@ -221,7 +220,7 @@ static void kill_unit(struct supervisor *s, struct unit *u, enum unit_cause caus
                       int64_t kill_ms)
 {
     must(u->pid > 0);
-    u->cause = cause;
+    u->record.cause = cause;
     u->kill_ms = kill_ms;
     kill(u->pid, signo);
     change(s, u, UNIT_KILLING);
@@ -231,14 +230,14 @@ static void check_turns(struct supervisor *s, struct unit *u, int64_t now_ms)
 {
     struct unit_view v = view_of(u);
     int64_t turned = s->config.turned_ms ? s->config.turned_ms(s->config.arg, &v) : 0;
-    bool ever = turned >= u->started_ms;
+    bool ever = turned >= u->record.started_ms;
     if (ever && u->state == UNIT_STARTING)
         change(s, u, UNIT_RUNNING);
     int64_t bound = ever ? u->spec.hang_timeout_ms : u->spec.start_timeout_ms;
     int64_t last = ever && turned > u->grace_ms ? turned : u->grace_ms;
     if (bound == 0 || now_ms - last <= bound)
         return;
-    snprintf(u->reason, sizeof(u->reason), "hung: its loop %s for %.1f s",
+    snprintf(u->record.reason, sizeof(u->record.reason), "hung: its loop %s for %.1f s",
              ever ? "had not turned" : "had not begun to turn", (double)(now_ms - last) / 1000);
     kill_unit(s, u, CAUSE_HUNG, SIGABRT, now_ms + ABORT_GRACE_MS);
 }
@@ -248,14 +247,15 @@ static void check_memory(struct supervisor *s, struct unit *u, int64_t now_ms)
     uint64_t bytes = proc__private_bytes(u->pid);
     if (bytes <= u->spec.memory_limit)
         return;
-    snprintf(u->reason, sizeof(u->reason), "over its memory limit: %llu MiB of %llu MiB",
-             (unsigned long long)(bytes >> 20), (unsigned long long)(u->spec.memory_limit >> 20));
+    snprintf(u->record.reason, sizeof(u->record.reason),
+             "over its memory limit: %llu MiB of %llu MiB", (unsigned long long)(bytes >> 20),
+             (unsigned long long)(u->spec.memory_limit >> 20));
     kill_unit(s, u, CAUSE_MEMORY, SIGTERM, now_ms + MEMORY_GRACE_MS);
 }
 
 static void check(struct supervisor *s, struct unit *u, int64_t now_ms)
 {
-    if (u->spec.heartbeat)
+    if (u->spec.ready == READY_TURN)
         check_turns(s, u, now_ms);
     if (u->state == UNIT_RUNNING && u->spec.memory_limit > 0)
         check_memory(s, u, now_ms);
@@ -265,13 +265,13 @@ static void check(struct supervisor *s, struct unit *u, int64_t now_ms)
 static bool is_watched(const struct unit *u)
 {
     return (u->state == UNIT_STARTING || u->state == UNIT_RUNNING) &&
-           (u->spec.heartbeat || u->spec.memory_limit > 0);
+           ((u->spec.ready == READY_TURN) || u->spec.memory_limit > 0);
 }
 
 static void unit_turn(struct supervisor *s, struct unit *u, int64_t now_ms)
 {
     check_magic(u, UNIT_MAGIC);
-    if ((u->state == UNIT_RESTARTING || u->state == UNIT_BACKOFF) && now_ms >= u->next_ms)
+    if ((u->state == UNIT_RESTARTING || u->state == UNIT_BACKOFF) && now_ms >= u->record.next_ms)
         start(s, u, now_ms);
     else if (is_watched(u) && now_ms >= u->check_ms)
         check(s, u, now_ms);
@@ -304,15 +304,14 @@ static int64_t unit_due(const struct unit *u)
     switch (u->state) {
     case UNIT_RESTARTING:
     case UNIT_BACKOFF:
-        return u->next_ms;
+        return u->record.next_ms;
     case UNIT_STARTING:
     case UNIT_RUNNING:
         return is_watched(u) ? u->check_ms : FOREVER;
     case UNIT_STOPPING:
     case UNIT_KILLING:
         return u->kill_ms;
-    case UNIT_STOPPED:
-    case UNIT_FATAL:
+    default:
         break;
     }
     return FOREVER;
@@ -331,6 +330,17 @@ int supervisor_timeout(const struct supervisor *s, int64_t now_ms)
 }
 
 /* --- the owner's wishes --------------------------------------------------------------------- */
+
+const char *unit_cause_name(enum unit_cause c)
+{
+    static const char *const names[] = {
+#define X(name, text) [CAUSE_##name] = text,
+        UNIT_CAUSES(X)
+#undef X
+    };
+    must((size_t)c < array_len(names));
+    return names[c];
+}
 
 static struct unit *find(const struct supervisor *s, const char *name)
 {
@@ -399,31 +409,32 @@ void supervisor_add(struct supervisor *s, const struct unit_spec *spec, int64_t 
     start(s, u, now_ms);
 }
 
-void supervisor_start(struct supervisor *s, const char *name, int64_t now_ms)
+bool supervisor_start(struct supervisor *s, const char *name, int64_t now_ms)
 {
     check_magic(s, SUPERVISOR_MAGIC);
     struct unit *u = find(s, name);
     if (!u)
-        return;
+        return false;
     if (u->state == UNIT_STOPPING && !u->removing) {
         u->start_again = true;
     } else if (u->pid == 0) {
-        restart_step(&u->spec.policy, &u->restart, RESTART_STOPPED, now_ms);
+        restart_step(&u->spec.policy, &u->record.restart, RESTART_STOPPED, now_ms, 0);
         if (u->state != UNIT_STOPPED)
             change(s, u, UNIT_STOPPED); /* so that it does not count as a restart by itself */
         start(s, u, now_ms);
     }
+    return true;
 }
 
-void supervisor_stop(struct supervisor *s, const char *name, int64_t now_ms)
+bool supervisor_stop(struct supervisor *s, const char *name, int64_t now_ms)
 {
     check_magic(s, SUPERVISOR_MAGIC);
     struct unit *u = find(s, name);
     if (!u)
-        return;
+        return false;
     u->start_again = false;
     if (u->pid == 0) {
-        restart_step(&u->spec.policy, &u->restart, RESTART_STOPPED, now_ms);
+        restart_step(&u->spec.policy, &u->record.restart, RESTART_STOPPED, now_ms, 0);
         change(s, u, UNIT_STOPPED);
     } else if (u->state != UNIT_STOPPING) {
         u->kill_ms = now_ms + u->spec.stop_timeout_ms;
@@ -431,17 +442,19 @@ void supervisor_stop(struct supervisor *s, const char *name, int64_t now_ms)
         kill(u->pid, SIGCONT); /* a stopped process could not obey */
         change(s, u, UNIT_STOPPING);
     }
+    return true;
 }
 
-void supervisor_remove(struct supervisor *s, const char *name, int64_t now_ms)
+bool supervisor_remove(struct supervisor *s, const char *name, int64_t now_ms)
 {
     supervisor_stop(s, name, now_ms);
     struct unit *u = find(s, name);
     if (!u)
-        return;
+        return false;
     u->removing = true;
     if (u->pid == 0)
         drop(s, u);
+    return true;
 }
 
 bool supervisor_signal(struct supervisor *s, const char *name, int signo)

@@ -160,7 +160,7 @@ static void start_warden(struct fixture *f)
                               .watcher = {.hang_ms = 1000, .memory = 64 << 20},
                               .stop_timeout_ms = 3000,
                               .log_level = LOG_DEBUG};
-    c.policy.cooldown_ms = 50;
+    c.policy.delay_ms = 50;
     int rc = role_warden(&c);
     if (f->user)
         _exit(rc); /* LeakSanitizer cannot look into a process that changed its user */

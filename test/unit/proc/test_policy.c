@@ -11,11 +11,11 @@
 
 #include "proc/policy.h"
 
-#define HOUR_MS  3600000
-#define MAX_LOG  256
-#define STABLE   60000
-#define COOLDOWN 1000
-#define CAP      4000
+#define HOUR_MS 3600000
+#define MAX_LOG 256
+#define STABLE  60000
+#define DELAY   1000
+#define CAP     4000
 
 /* A second, naive telling of the rules: it keeps every restart's time. */
 struct model {
@@ -54,7 +54,7 @@ static int in_window(const struct model *m, int64_t at)
 
 static void start(struct run *r)
 {
-    restart_step(&r->policy, &r->state, RESTART_STARTED, r->now);
+    restart_step(&r->policy, &r->state, RESTART_STARTED, r->now, 0);
     struct model *m = &r->model;
     if (m->pending) {
         assert_true(m->n < MAX_LOG);
@@ -76,7 +76,7 @@ static void die(struct run *r)
         m->row = 0;
     m->row++;
     m->running = false;
-    struct restart_decision d = restart_step(&r->policy, &r->state, RESTART_DIED, r->now);
+    struct restart_decision d = restart_step(&r->policy, &r->state, RESTART_DIED, r->now, 0);
     int64_t want = r->now + model_delay(m->row);
     r->checked++;
     if (d.verdict == RESTART_GIVE_UP) {
@@ -104,7 +104,7 @@ static void die(struct run *r)
 
 static void forget(struct run *r, enum restart_event event)
 {
-    struct restart_decision d = restart_step(&r->policy, &r->state, event, r->now);
+    struct restart_decision d = restart_step(&r->policy, &r->state, event, r->now, 0);
     assert_int_equal(d.verdict, RESTART_NOTHING); /* rule 5 */
     r->model.row = 0;
     if (event == RESTART_RESET)
@@ -169,7 +169,7 @@ static void play_all(const struct run *from, int depth, long *checked)
 static void every_sequence_keeps_the_rules(void **state)
 {
     for (int give_up = 0; give_up < 2; give_up++) {
-        struct run r = {.policy = {.cooldown_ms = COOLDOWN,
+        struct run r = {.policy = {.delay_ms = DELAY,
                                    .factor = 2,
                                    .cap_ms = CAP,
                                    .stable_ms = STABLE,
@@ -189,12 +189,12 @@ static void a_day_of_dying_at_once(void **state)
     struct restart_state s = {0};
     int64_t now = 0, starts[4000];
     int n = 0;
-    restart_step(&p, &s, RESTART_STARTED, now);
+    restart_step(&p, &s, RESTART_STARTED, now, 0);
     while (now < INT64_C(24) * HOUR_MS) {
-        struct restart_decision d = restart_step(&p, &s, RESTART_DIED, now);
+        struct restart_decision d = restart_step(&p, &s, RESTART_DIED, now, 0);
         assert_int_equal(d.verdict, RESTART_AT); /* never given up */
         now = d.at_ms;
-        restart_step(&p, &s, RESTART_STARTED, now);
+        restart_step(&p, &s, RESTART_STARTED, now, 0);
         assert_true(n < 4000);
         starts[n++] = now;
     }
@@ -211,8 +211,8 @@ static void no_cooldown_and_no_bound_never_wait(void **state)
     struct restart_policy p = {.factor = 1};
     struct restart_state s = {0};
     for (int i = 0; i < 100000; i++) {
-        restart_step(&p, &s, RESTART_STARTED, i);
-        assert_int_equal(restart_step(&p, &s, RESTART_DIED, i).at_ms, i);
+        restart_step(&p, &s, RESTART_STARTED, i, 0);
+        assert_int_equal(restart_step(&p, &s, RESTART_DIED, i, 0).at_ms, i);
     }
 }
 

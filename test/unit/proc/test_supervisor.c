@@ -64,7 +64,7 @@ struct fixture {
     int64_t death_noticed_ns, restarted_ns;
 };
 
-static void on_change(void *arg, const struct unit_view *u)
+static void on_change(void *arg, const struct unit_view *u, enum unit_state from)
 {
     struct fixture *f = arg;
     f->changes++;
@@ -76,16 +76,15 @@ static void on_change(void *arg, const struct unit_view *u)
 static void on_death(void *arg, const struct unit_view *u, const struct unit_death *d)
 {
     struct fixture *f = arg;
+    if (d->cause == CAUSE_SPAWN) {
+        f->errors++;
+        assert_int_equal(d->pid, 0);
+        assert_non_null(strstr(d->reason, "cannot start"));
+        return;
+    }
     f->deaths++;
     f->last = *d;
     f->death_noticed_ns = clock_mono_ns();
-}
-
-static void on_start_error(void *arg, const struct unit_view *u, const struct err *err)
-{
-    struct fixture *f = arg;
-    f->errors++;
-    assert_non_null(strstr(err->msg, "cannot start"));
 }
 
 static int64_t turned_ms(void *arg, const struct unit_view *u)
@@ -109,7 +108,6 @@ static int set_up(void **state)
                                   .arg = f,
                                   .on_change = on_change,
                                   .on_death = on_death,
-                                  .on_start_error = on_start_error,
                                   .turned_ms = turned_ms};
     f->s = supervisor_new(&c);
     *state = f;
@@ -156,7 +154,7 @@ static void add(struct fixture *f, const char *how, struct restart_policy policy
         .name = "unit",
         .spawn = {.path = "/proc/self/exe", .argv = argv, .err_fd = SPAWN_NULL},
         .policy = policy,
-        .heartbeat = true,
+        .ready = READY_TURN,
         .hang_timeout_ms = 300,
         .start_timeout_ms = 5000,
         .stop_timeout_ms = 300,
@@ -199,7 +197,7 @@ static void a_killed_unit_is_replaced_at_once(void **state)
         assert_int_equal(f->last.pid, old);
         assert_int_equal(WTERMSIG(f->last.status), SIGKILL);
         assert_true(view(f).pid > 0 && view(f).pid != old);
-        assert_int_equal(view(f).restarts, i);
+        assert_int_equal(view(f).record->restarts, i);
         int64_t took = f->restarted_ns - before;
         worst = took > worst ? took : worst;
     }
@@ -210,7 +208,7 @@ static void a_killed_unit_is_replaced_at_once(void **state)
 static void a_crashing_unit_waits_longer_and_is_given_up(void **state)
 {
     struct fixture *f = *state;
-    struct restart_policy p = {.cooldown_ms = 30,
+    struct restart_policy p = {.delay_ms = 30,
                                .factor = 2,
                                .cap_ms = 1000,
                                .stable_ms = 60000,
@@ -220,7 +218,7 @@ static void a_crashing_unit_waits_longer_and_is_given_up(void **state)
     add(f, "crash", p);
     wait_state(f, UNIT_FATAL, 10000);
     assert_int_equal(f->deaths, 5);
-    assert_int_equal(view(f).restarts, 4);
+    assert_int_equal(view(f).record->restarts, 4);
     assert_int_equal(WEXITSTATUS(f->last.status), 3);
     assert_true(now_ms() - from >= 30 + 60 + 120);
     run(f, 100, NULL, 0);
@@ -273,7 +271,7 @@ static void stopping(void **state)
     assert_int_equal(view(f).pid, 0);
     supervisor_start(f->s, "unit", now_ms());
     wait_state(f, UNIT_RUNNING, 5000);
-    assert_int_equal(view(f).restarts, 0);
+    assert_int_equal(view(f).record->restarts, 0);
     supervisor_stop(f->s, "unit", now_ms());
     supervisor_start(f->s, "unit", now_ms()); /* while it ends */
     wait_state(f, UNIT_RUNNING, 5000);
@@ -294,7 +292,7 @@ static void a_deaf_unit_is_killed_in_the_end(void **state)
 static void a_missing_program_is_tried_again(void **state)
 {
     struct fixture *f = *state;
-    struct restart_policy p = {.cooldown_ms = 10, .factor = 1, .cap_ms = 10};
+    struct restart_policy p = {.delay_ms = 10, .factor = 1, .cap_ms = 10};
     add(f, "missing", p);
     run(f, 5000, &f->errors, 5);
     assert_int_equal(f->deaths, 0);
