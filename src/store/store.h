@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "io/loop.h"
 #include "model/alert.h"
+#include "model/process.h"
 #include "model/result.h"
 #include "model/target.h"
 
@@ -36,7 +37,7 @@ void store_close(struct store *s); /* executes what was submitted first */
 
 /* Whole tables at the start, in id order. Strings are borrowed during the callback. */
 struct store_max_ids {
-    uint64_t target, result, alert, delivery, channel, maintenance;
+    uint64_t target, result, alert, delivery, channel, maintenance, process_event;
 };
 int store_load_max_ids(struct store *s, struct store_max_ids *out, struct err *err);
 int store_load_targets(struct store *s,
@@ -54,6 +55,9 @@ int store_load_maintenances(struct store *s, void (*fn)(void *arg, const struct 
 /* Alerts named by pending deliveries that are no longer open. */
 int store_load_alert(struct store *s, uint64_t id, struct arena *a, struct alert *out,
                      struct err *err);
+int store_load_processes(struct store *s,
+                         void (*fn)(void *arg, const char *unit, const char *doc_json), void *arg,
+                         struct err *err);
 int store_load_cursor(struct store *s, uint64_t ring_id, uint64_t *seq,
                       struct err *err); /* 0 when none */
 
@@ -79,6 +83,12 @@ void batch_maintenance_del(struct batch *b, uint64_t id);
 void batch_cursor(struct batch *b, uint64_t ring_id, uint64_t seq);
 void batch_setting_put(struct batch *b, const char *key,
                        const char *value); /* NULL value deletes */
+/* tail: the last lines that it printed, of a death; "". The same id again replaces it (the tail comes a moment later). */
+void batch_process_event(struct batch *b, uint64_t id, const struct process_event *e,
+                         const char *tail);
+/* A unit of the API: its document as JSON. */
+void batch_process_put(struct batch *b, const char *unit, const char *doc_json, int64_t now_ms);
+void batch_process_del(struct batch *b, const char *unit);
 /* Drops the result ops (a full disk: alerts are kept), and the states and cursors that later ones of this batch
  * replace. Returns how many results. */
 size_t batch_drop_results(struct batch *b);
@@ -137,6 +147,17 @@ int store_deliveries_of(struct store_reader *r, uint64_t alert_id,
 int store_deliveries_by_channel(struct store_reader *r, uint64_t channel_id, uint32_t limit,
                                 void (*fn)(void *arg, const struct delivery *d), void *arg,
                                 struct err *err);
+struct process_events_query {
+    const char *unit; /* NULL: all */
+    bool deaths_only;
+    int64_t since_ms, until_ms; /* 0: any */
+    uint64_t before_id;         /* cursor; 0 none. Newest first */
+    uint32_t limit;             /* ≤ 1000 */
+};
+int store_process_events(struct store_reader *r, const struct process_events_query *q,
+                         void (*fn)(void *arg, uint64_t id, const struct process_event *e,
+                                    const char *tail),
+                         void *arg, struct err *err);
 /* Copies text of a setting to a; NULL when absent. */
 const char *store_setting(struct store_reader *r, const char *key, struct arena *a);
 
