@@ -25,7 +25,8 @@ struct beat_page *beat_map(const char *path, struct err *err)
         return NULL;
     }
     struct stat st;
-    if (fstat(fd, &st) < 0 || (st.st_size < (off_t)BEAT_SIZE && ipc__allocate(fd, BEAT_SIZE) < 0)) {
+    if (fstat(fd, &st) < 0 ||
+        (st.st_size < (off_t)BEAT_SIZE && ipc__allocate(fd, 0, BEAT_SIZE) < 0)) {
         err_sys(err, ERR_FULL, "cannot allocate heartbeat %s", path);
         return NULL;
     }

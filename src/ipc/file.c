@@ -10,11 +10,11 @@
 #include "base/must.h"
 
 /* For file systems that cannot allocate (and C libraries that do not imitate it). */
-static int write_zeros(int fd, off_t size)
+static int write_zeros(int fd, off_t from, off_t to)
 {
     static const char zeros[16384];
-    for (off_t at = 0; at < size;) {
-        size_t n = size - at < (off_t)sizeof(zeros) ? (size_t)(size - at) : sizeof(zeros);
+    for (off_t at = from; at < to;) {
+        size_t n = to - at < (off_t)sizeof(zeros) ? (size_t)(to - at) : sizeof(zeros);
         ssize_t wrote = pwrite(fd, zeros, n, at);
         if (wrote < 0 && errno == EINTR)
             continue;
@@ -25,15 +25,15 @@ static int write_zeros(int fd, off_t size)
     return 0;
 }
 
-int ipc__allocate(int fd, off_t size)
+int ipc__allocate(int fd, off_t from, off_t to)
 {
-    must(fd >= 0 && size > 0);
+    must(fd >= 0 && from >= 0 && to > from);
     int rc;
     do
-        rc = posix_fallocate(fd, 0, size);
+        rc = posix_fallocate(fd, from, to - from);
     while (rc == EINTR);
     if (rc == EOPNOTSUPP || rc == EINVAL || rc == ENOSYS)
-        return write_zeros(fd, size);
+        return write_zeros(fd, from, to);
     errno = rc;
     return rc == 0 ? 0 : -1;
 }

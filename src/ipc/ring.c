@@ -110,7 +110,7 @@ static uint32_t header_crc(const struct ring_file *f)
 
 static int fill_new(int fd, const char *path, size_t size, struct err *err)
 {
-    if (ipc__allocate(fd, (off_t)(HEADER_SIZE + size)) < 0)
+    if (ipc__allocate(fd, 0, (off_t)(HEADER_SIZE + size)) < 0)
         return err_sys(err, ERR_FULL, "cannot allocate %zu bytes for %s", size, path);
     struct ring_file f = {.magic = RING_MAGIC, .version = RING_VERSION, .size = size};
     f.id = rng_secure_u64();
