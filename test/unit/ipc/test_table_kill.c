@@ -94,7 +94,7 @@ static void look(struct table *t, struct shared *s, uint64_t *seen)
     for (size_t k = 0; k < KEYS; k++)
         shown[k] = atomic_load(&s->shown[k]);
     for (uint32_t it = 0; table_next(t, &it, &key, &r);) {
-        size_t k = (size_t)atoi(key + 5);
+        size_t k = strtoul(key + 5, NULL, 10);
         assert_true(k < KEYS && !there[k]);
         there[k] = true;
         for (size_t i = 1; i < WORDS; i++)
