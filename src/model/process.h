@@ -19,6 +19,11 @@ enum process_event_kind {
     PROCESS_EVENTS(X)
 #undef X
 };
+const char *process_event_kind_name(enum process_event_kind k);
+
+/* How many of proc/supervisor.h's states and causes there are, which lies above this floor. */
+#define PROCESS_STATES 12u
+#define PROCESS_CAUSES 10u
 
 /* Times are wall clock ms. Fixed size; all texts end within their field and are UTF-8. */
 #define PROCESS_ID_MAX        127

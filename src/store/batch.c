@@ -377,6 +377,50 @@ void batch_setting_put(struct batch *b, const char *key, const char *value)
     op_end(b, op);
 }
 
+void batch_process_event(struct batch *b, uint64_t id, const struct process_event *e,
+                         const char *tail)
+{
+    must(e != NULL && id > 0);
+    size_t op = op_begin(b, OP_PROCESS_EVENT);
+    put_id(b, id);
+    put_text(b, e->unit);
+    put_text(b, process_event_kind_name((enum process_event_kind)e->kind));
+    put_i64(b, e->from);
+    put_i64(b, e->to);
+    put_i64(b, e->pid);
+    put_i64(b, e->status);
+    put_i64(b, e->cause);
+    put_i64(b, e->failure);
+    put_i64(b, e->restarts);
+    put_i64(b, e->at_ms);
+    put_i64(b, e->ran_ms);
+    put_i64(b, e->next_ms);
+    put_i64(b, e->cpu_user_us);
+    put_i64(b, e->cpu_system_us);
+    put_i64(b, e->max_rss_bytes);
+    put_text(b, e->reason);
+    put_text(b, tail);
+    op_end(b, op);
+}
+
+void batch_process_put(struct batch *b, const char *unit, const char *doc_json, int64_t now_ms)
+{
+    must(unit != NULL && *unit && doc_json != NULL);
+    size_t op = op_begin(b, OP_PROCESS_PUT);
+    put_text(b, unit);
+    put_text(b, doc_json);
+    put_i64(b, now_ms);
+    op_end(b, op);
+}
+
+void batch_process_del(struct batch *b, const char *unit)
+{
+    must(unit != NULL && *unit);
+    size_t op = op_begin(b, OP_PROCESS_DEL);
+    put_text(b, unit);
+    op_end(b, op);
+}
+
 static uint64_t first_id(const struct op *op)
 {
     uint64_t id;

@@ -33,6 +33,7 @@ static void row_max_ids(void *arg, sqlite3_stmt *st)
         .delivery = (uint64_t)sqlite3_column_int64(st, 3),
         .channel = (uint64_t)sqlite3_column_int64(st, 4),
         .maintenance = (uint64_t)sqlite3_column_int64(st, 5),
+        .process_event = (uint64_t)sqlite3_column_int64(st, 6),
     };
 }
 
@@ -46,7 +47,7 @@ int store_load_max_ids(struct store *s, struct store_max_ids *out, struct err *e
                        " max((SELECT last_id FROM results_merge),"
                        "  (SELECT coalesce(max(id),0) FROM results_hot_0),"
                        "  (SELECT coalesce(max(id),0) FROM results_hot_1))," EVER("alert_records") "," EVER(
-                           "deliveries") "," EVER("notify_channels") "," EVER("maintenances"),
+                           "deliveries") "," EVER("notify_channels") "," EVER("maintenances") "," EVER("process_events"),
         row_max_ids, out, err);
 #undef EVER
 }
@@ -299,6 +300,25 @@ int store_load_maintenances(struct store *s, void (*fn)(void *arg, const struct 
                     "SELECT id,title,targets,groups,starts_at,ends_at,created_at FROM maintenances"
                     " ORDER BY id",
                     row_maintenance, &(struct maintenance_load){fn, arg, a}, err);
+}
+
+struct process_load {
+    void (*fn)(void *arg, const char *unit, const char *doc_json);
+    void *arg;
+};
+
+static void row_process(void *arg, sqlite3_stmt *st)
+{
+    struct process_load *l = arg;
+    l->fn(l->arg, store__text(st, 0), store__text(st, 1));
+}
+
+int store_load_processes(struct store *s,
+                         void (*fn)(void *arg, const char *unit, const char *doc_json), void *arg,
+                         struct err *err)
+{
+    return each_row(s, "SELECT unit,document FROM process_units ORDER BY unit", row_process,
+                    &(struct process_load){fn, arg}, err);
 }
 
 struct one_alert {

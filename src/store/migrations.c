@@ -86,6 +86,19 @@ static const char *const migrations[] = {
     " (SELECT json_group_array(channel_id) FROM target_channels c WHERE c.target_id=t.id)"
     " AS notify_channel_ids, t.source, t.created_at, t.updated_at"
     " FROM targets t LEFT JOIN target_states s ON s.target_id=t.id;",
+
+    /* 2: supervised programs. States and causes are the numbers of proc/supervisor.h. */
+    "CREATE TABLE process_events("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, unit TEXT NOT NULL, kind TEXT NOT NULL,"
+    " state_from INTEGER NOT NULL, state_to INTEGER NOT NULL, pid INTEGER NOT NULL,"
+    " status INTEGER NOT NULL, cause INTEGER NOT NULL, failure INTEGER NOT NULL,"
+    " restarts INTEGER NOT NULL, at INTEGER NOT NULL, ran_ms INTEGER NOT NULL,"
+    " next_at INTEGER NOT NULL, cpu_user_us INTEGER NOT NULL, cpu_system_us INTEGER NOT NULL,"
+    " max_rss_bytes INTEGER NOT NULL, reason TEXT NOT NULL, tail TEXT NOT NULL) STRICT;"
+    "CREATE INDEX process_events_unit ON process_events(unit, id);"
+    "CREATE TABLE process_units("
+    " unit TEXT PRIMARY KEY, document TEXT NOT NULL, updated_at INTEGER NOT NULL)"
+    " STRICT, WITHOUT ROWID;",
 };
 
 int store__schema_newest(void)

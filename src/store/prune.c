@@ -42,11 +42,21 @@ static int prune_alerts(struct store *s, int64_t now_ms, struct err *err)
         before, before);
 }
 
+/* The history of supervised programs is kept as long as results are. */
+static int prune_processes(struct store *s, int64_t now_ms, struct err *err)
+{
+    return store__execf(s->db, err,
+                        "DELETE FROM process_events WHERE id IN"
+                        " (SELECT id FROM process_events ORDER BY id LIMIT %d) AND at < %lld",
+                        ROWS_A_SLICE, (long long)(now_ms - s->opt.results_keep_ms));
+}
+
 static int check(struct store *s, int64_t now_ms, struct err *err)
 {
     int64_t used;
     s->prune_check_ms = now_ms + CHECK_EVERY_MS;
-    if (used_bytes(s, &used, err) < 0 || prune_alerts(s, now_ms, err) < 0)
+    if (used_bytes(s, &used, err) < 0 || prune_alerts(s, now_ms, err) < 0 ||
+        prune_processes(s, now_ms, err) < 0)
         return -1;
     pthread_mutex_lock(&s->lock);
     s->stats.bytes_on_disk = (uint64_t)used;

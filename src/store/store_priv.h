@@ -81,7 +81,11 @@ void store__parse_strings(const char *json, struct arena *a, const char ***out, 
     X(MAINTENANCE_DEL, "DELETE FROM maintenances WHERE id=?1")                                    \
     X(CURSOR, "REPLACE INTO ring_cursors VALUES(?1,?2)")                                          \
     X(SETTING_PUT, "REPLACE INTO settings VALUES(?1,?2)")                                         \
-    X(SETTING_DEL, "DELETE FROM settings WHERE key=?1")
+    X(SETTING_DEL, "DELETE FROM settings WHERE key=?1")                                           \
+    X(PROCESS_EVENT, "REPLACE INTO process_events VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12," \
+                     "?13,?14,?15,?16,?17,?18)")                                                  \
+    X(PROCESS_PUT, "REPLACE INTO process_units VALUES(?1,?2,?3)")                                 \
+    X(PROCESS_DEL, "DELETE FROM process_units WHERE unit=?1")
 enum op_kind {
 #define X(name, sql) OP_##name,
     STORE_OPS(X)
@@ -175,6 +179,9 @@ int store__replace(struct store *s, struct err *err);
     "fired_at,resolved_at,suppressed,suppressed_by"
 #define DELIVERY_COLUMNS \
     "id,channel_id,alert_id,kind,group_name,state,attempts,created_at,next_at,done_at,answer"
+#define PROCESS_EVENT_COLUMNS                                                               \
+    "id,unit,kind,state_from,state_to,pid,status,cause,failure,restarts,at,ran_ms,next_at," \
+    "cpu_user_us,cpu_system_us,max_rss_bytes,reason,tail"
 void store__row_alert(sqlite3_stmt *st, struct arena *a, struct alert *out);
 void store__row_delivery(sqlite3_stmt *st, struct delivery *out);
 const char *store__source_name(enum target_source s);
