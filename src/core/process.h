@@ -77,6 +77,8 @@ int core_process_upgrade(struct core *c, struct waiter *w, struct err *err);
 
 /* One unit as CONTRACT.md says; open: more keys may follow, the caller ends it. */
 void process_json_open(const struct core_process *p, struct json *j);
+/* Adds "config": its document, secrets masked. Not in lists and events: it may be large. */
+void process_json_config(const struct core_process *p, struct json *j);
 /* Keys "status", "signal", "text" of a status of waitpid (or UNIT_STATUS_UNKNOWN). */
 void process_exit_json(int status, struct json *j);
 /* It is not as it should be: crashed, restarting, backoff, fatal. */

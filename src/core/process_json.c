@@ -175,7 +175,7 @@ static void put_what(struct json *j, const struct core_process *p)
     put_labels(j, &c->labels);
 }
 
-static void put_config(struct json *j, const struct core_process *p)
+void process_json_config(const struct core_process *p, struct json *j)
 {
     struct arena *a cleanup(arena_freep) = arena_new();
     const struct node *doc = p->document ? p->document : p->unit->doc;
@@ -195,5 +195,4 @@ void process_json_open(const struct core_process *p, struct json *j)
     put_exit(j, p);
     if (p->open)
         json_kuint(j, "alert_id", p->open->id);
-    put_config(j, p);
 }
