@@ -13,6 +13,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 EXE = os.path.abspath(os.environ.get("BELFRY") or os.path.join(ROOT, "build", "belfry"))
+OWNER = "OWNER_OF_THIS_TEST"
 LONG = os.environ.get("BELFRY_LONG", "") not in ("", "0")
 
 
@@ -63,7 +64,8 @@ class Belfry:
         self.path = os.path.join(self.folder, "belfry.yaml")
         self.data = os.path.join(self.folder, "data")
         self.log = os.path.join(self.folder, "out.log")
-        self.wrapper, self.env = list(wrapper), dict(env or {})
+        # Programs under supervision outlive a killed Belfry and inherit this: it tells whose they are.
+        self.wrapper, self.env = list(wrapper), {OWNER: self.folder, **(env or {})}
         self.child = None
         self.seen = set()  # every process it ever had: the end of the test looks after them
         self.write(config or {})
@@ -130,6 +132,21 @@ class Belfry:
         for pid in self.seen | {c["pid"] for c in self.children() if c["pid"]}:
             if alive(pid) and self.is_ours(pid):
                 self.signal(pid, signal.SIGKILL)
+        for pid in self.programs():
+            self.signal(pid, signal.SIGKILL)
+
+    def programs(self):
+        """Pids of what runs under supervision, children of children included: by the environment."""
+        mark, found = f"{OWNER}={self.folder}\0".encode(), []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/environ", "rb") as f:
+                    text = f.read()
+                if mark in text and b"BELFRY_UNIT=" in text and alive(int(pid)):
+                    found.append(int(pid))
+            except OSError:
+                pass
+        return found
 
     def is_ours(self, pid):
         try:
@@ -228,6 +245,16 @@ class Belfry:
             if t["name"] == name_or_id:
                 return t
         raise KeyError(name_or_id)
+
+    def program(self, unit):
+        return self.get(f"processes/{unit}")
+
+    def wait_program(self, unit, *states, timeout=15, but=None):
+        """The program in one of these states, with another pid than `but`."""
+        def there():
+            p = self.program(unit)
+            return p if p["status"] in states and (but is None or p["pid"] != but) else None
+        return wait_until(there, timeout, what=f"{unit} {states}: {self.program(unit)}")
 
     def wait_status(self, target, status, timeout=15):
         wait_until(lambda: self.target(target)["status"] == status, timeout,
