@@ -1,5 +1,5 @@
-/* Programs that someone else started: found by pid file, by name, or by the systemd unit they belong to. Linux; elsewhere
- * only pid files. Reads /proc and the cgroup file system; no state. */
+/* Programs that someone else started: found by pid file, by name, or by the systemd unit they
+ * belong to. Linux; elsewhere only pid files. Reads /proc and the cgroup file system; no state. */
 #ifndef PROC_ADOPT_H
 #define PROC_ADOPT_H
 

@@ -1,8 +1,10 @@
-/* cgroup v2: one folder a unit, where the process may make one (delegated by systemd, a container, or root). Linux; where
- * there is none every call says UNSUPPORTED and the caller goes on with rlimits and watching.
+/* cgroup v2: one folder a unit, where the process may make one (delegated by systemd, a container,
+ * or root). Linux; where there is none every call says UNSUPPORTED and the caller goes on with
+ * rlimits and watching.
  *
- * Below our own group BASE: BASE/belfry takes Belfry's own processes (a group with children may hold none itself when
- * controllers are on), BASE/units/NAME each unit's. What a killed predecessor made is found again by name. */
+ * Below our own group BASE: BASE/belfry takes Belfry's own processes (a group with children may
+ * hold none itself when controllers are on), BASE/units/NAME each unit's. What a killed
+ * predecessor made is found again by name. */
 #ifndef PROC_CGROUP_H
 #define PROC_CGROUP_H
 
@@ -14,8 +16,8 @@
 
 struct cgroup_base; /* opaque */
 
-/* root: NULL: found by /proc/self/mountinfo and /proc/self/cgroup; else for tests. NULL with UNSUPPORTED when there is none
- * that we may write. Moves the caller into BASE/belfry. */
+/* root: NULL: found by /proc/self/mountinfo and /proc/self/cgroup; else for tests. NULL with
+ * UNSUPPORTED when there is none that we may write. Moves the caller into BASE/belfry. */
 struct cgroup_base *cgroup_open(const char *root, struct err *err);
 void cgroup_close(struct cgroup_base **b);
 /* "cpu memory pids": the controllers that units can be bounded by. */
@@ -27,8 +29,8 @@ struct cgroup_limits {
     uint32_t pids_max;                /* 0: none */
     uint32_t cpu_weight, io_weight;   /* 1 … 10000; 0: the default */
 };
-/* Makes (or finds) the unit's folder and sets its limits. *path is malloc'ed. Limits whose controller is missing:
- * done without, with `missing` (may be NULL) naming the first. */
+/* Makes (or finds) the unit's folder and sets its limits. *path is malloc'ed. Limits whose
+ * controller is missing: done without, with `missing` (may be NULL) naming the first. */
 int cgroup_unit(struct cgroup_base *b, const char *unit, const struct cgroup_limits *l, char **path,
                 const char **missing, struct err *err);
 void cgroup_unit_remove(struct cgroup_base *b, const char *unit); /* when it is empty */

@@ -1,8 +1,9 @@
-/* sd_notify(3): a program tells its supervisor that it is ready, alive, what it does. One datagram socket a unit, so the
- * sender needs no lookup; the name lies in the abstract namespace, "@belfry/TOKEN/UNIT", with a token of the owner's that
- * outlives it, so a successor binds the same name. A datagram whose sender is neither the unit's user nor root is
- * dropped (SCM_CREDENTIALS). Linux; elsewhere UNSUPPORTED.
- * Protocol: systemd's sd_notify(3), "KEY=VALUE" lines, ≤ 4096 bytes. */
+/* sd_notify(3): a program tells its supervisor that it is ready, alive, what it does. One
+ * datagram socket a unit, so the sender needs no lookup; the name lies in the abstract
+ * namespace, "@belfry/TOKEN/UNIT", with a token of the owner's that outlives it, so a successor
+ * binds the same name. A datagram whose sender is neither the unit's user nor root is dropped
+ * (SCM_CREDENTIALS). Linux; elsewhere UNSUPPORTED. Protocol: systemd's sd_notify(3), "KEY=VALUE"
+ * lines, ≤ 4096 bytes. */
 #ifndef PROC_NOTIFY_H
 #define PROC_NOTIFY_H
 

@@ -1,9 +1,70 @@
 /* Systems other than Linux: what spawn.c, reap.c and supervisor.c do without. Deaths are told by SIGCHLD
  * alone, children notice the warden's death by getppid, memory is bounded by rlimits. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
 #include <unistd.h>
 
 #include "proc/proc_priv.h"
 #include "proc/procid.h"
+
+static int unsupported(void)
+{
+    errno = ENOSYS;
+    return -1;
+}
+
+pid_t proc__birth(int cgroup, bool share, void (*fn)(void *arg), void *arg)
+{
+    if (cgroup >= 0)
+        return unsupported();
+    pid_t pid = fork();
+    if (pid != 0)
+        return pid;
+    fn(arg);
+    _exit(127);
+}
+
+bool proc__may_share(bool other_user)
+{
+    return false;
+}
+
+int proc__become_root(void)
+{
+    return seteuid(0);
+}
+
+/* As root setuid changes all three ids. */
+int proc__become(uid_t uid, gid_t gid, const gid_t *groups, int n)
+{
+    if (groups && setgroups(n, groups) < 0)
+        return -1;
+    return setgid(gid) < 0 || setuid(uid) < 0 ? -1 : 0;
+}
+
+/* There is no such promise here: set-user-id programs work as they do from a shell. */
+int proc__no_new_privs(void)
+{
+    return 0;
+}
+
+int proc__io_priority(int io_class, int level)
+{
+    return unsupported();
+}
+
+int proc__oom_score(int score)
+{
+    return unsupported();
+}
+
+void proc__close_rest(void)
+{
+    enum { USUAL = 256 };
+    for (int fd = 3; fd < USUAL; fd++)
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
 
 int proc__death_signal(int signo, pid_t parent)
 {

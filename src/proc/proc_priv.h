@@ -6,13 +6,30 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* In a child between fork and exec; each 0, or -1 with errno. */
+/* --- births --- A child that runs fn(arg), which never returns; its pid, or -1 with errno.
+ * share: in the parent's memory, which waits until it executes or exits (as vfork; where the
+ * system can, else a plain fork); seven times faster. cgroup: it starts in that folder, or -1
+ * with errno; -1: the caller's. */
+pid_t proc__birth(int cgroup, bool share, void (*fn)(void *arg), void *arg);
+/* Whether that is safe: a child that became another user must not be open to that user's ptrace
+ * while it still has our memory. */
+bool proc__may_share(bool other_user);
+
+/* --- in a child before exec, raw system calls: libc's would speak to the threads of a parent
+ * whose memory we share --- Each 0, or -1 with errno. */
+int proc__become_root(void); /* effective; undoes a lowering */
+int proc__become(uid_t uid, gid_t gid, const gid_t *groups,
+                 int n); /* all ids; groups NULL: as they are */
+int proc__no_new_privs(void);
+int proc__io_priority(int io_class, int level); /* enum spawn_io_class */
+int proc__oom_score(int score);
+void proc__close_rest(void); /* descriptors above 2 become close-on-exec */
 int proc__death_signal(int signo, pid_t parent);
 int proc__caps_before_user(unsigned caps);
 int proc__caps_after_user(unsigned caps);
 
-/* The caller's real and effective ids; root stays as the saved one. (Real too, so that children of that user may
- * send us signals.) */
+/* The caller's real and effective ids; root stays as the saved one. (Real too, so that children
+ * of that user may send us signals.) */
 int proc__lower(uid_t uid, gid_t gid);
 
 /* A descriptor that becomes readable when the process ends; -1 when the system has none. */

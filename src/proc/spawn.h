@@ -1,7 +1,7 @@
 /* Starting a program as another user, with bounds, and nothing inherited that was not asked for.
  *
- * Called by the supervisor (warden) and by probers of external plugins; single-threaded callers only,
- * since it forks. Every descriptor of the caller must be close-on-exec. */
+ * Called by the supervisor (warden) and by probers of external plugins; single-threaded callers
+ * only, since it forks. Every descriptor of the caller must be close-on-exec. */
 #ifndef PROC_SPAWN_H
 #define PROC_SPAWN_H
 
@@ -21,8 +21,9 @@ struct spawn_user {
 };
 /* By name or number; NOT_FOUND with the name in the message. */
 int spawn_user_find(const char *name, struct spawn_user *out, struct err *err);
-/* The same with another primary group and other further groups than the user database says. user "" or NULL: the caller's
- * real one; group "" or NULL: the user's own; n_groups 0: the user's own, else exactly those and the primary one. */
+/* The same with another primary group and other further groups than the user database says. user
+ * "" or NULL: the caller's real one; group "" or NULL: the user's own; n_groups 0: the user's
+ * own, else exactly those and the primary one. */
 struct spawn_user_names {
     const char *user, *group;
     const char *const *groups;
@@ -30,10 +31,11 @@ struct spawn_user_names {
 };
 int spawn_user_resolve(const struct spawn_user_names *names, struct spawn_user *out,
                        struct err *err);
-/* The caller (root) goes on as the user, keeping only the right to become root again: what a spawned child
- * needs in order to become whom it must. */
+/* The caller (root) goes on as the user, keeping only the right to become root again: what a
+ * spawned child needs in order to become whom it must. */
 int spawn_lower(const struct spawn_user *u, struct err *err);
-/* For one act (a signal to another user's process, a cgroup): root again, if we may; and back. Nested calls are wrong. */
+/* For one act (a signal to another user's process, a cgroup): root again, if we may; and back.
+ * Nested calls are wrong. */
 void spawn_raise(void);
 void spawn_unraise(void);
 
@@ -41,8 +43,8 @@ enum spawn_group { SPAWN_SAME_GROUP, SPAWN_NEW_GROUP, SPAWN_NEW_SESSION };
 enum { SPAWN_CAP_NET_RAW = 1 };
 
 #define SPAWN_UNLIMITED UINT64_MAX
-/* Soft and hard alike, so that the program cannot raise them again. 0: as the caller's; SPAWN_UNLIMITED; a caller who may not
- * become root gives at most its own hard limit. */
+/* Soft and hard alike, so that the program cannot raise them again. 0: as the caller's;
+ * SPAWN_UNLIMITED; a caller who may not become root gives at most its own hard limit. */
 struct spawn_limits {
     uint64_t address_space, data, open_files, processes;
     uint64_t stack, file_size, locked_memory, core_size;
@@ -74,8 +76,8 @@ struct spawn {
     /* Set-user-id programs give nothing: what a unit gets unless it asks otherwise. */
     bool no_new_privs;
     const char *cgroup; /* folder of a cgroup that it starts in; NULL: the caller's */
-    /* In shared memory: the child writes its identity there before exec, and does not exec when its parent is gone already, so
-     * a process that nobody knows cannot come about. NULL: none. */
+    /* In shared memory: the child writes its identity there before exec, and does not exec when
+     * its parent is gone already, so a process that nobody knows cannot come about. NULL: none. */
     struct spawn_id *record;
     int death_signal;          /* sent to the child when the caller dies (Linux); 0: none */
     enum spawn_group group;    /* a group of its own spares the child a terminal's Ctrl-C */
@@ -86,8 +88,8 @@ struct spawn {
 /* Returns when the program runs (or cannot: message says at which step). */
 int spawn_start(const struct spawn *s, pid_t *pid, struct err *err);
 
-/* A path by which this very executable can be started again, even when its file was replaced meanwhile
- * (Linux); else argv0 made absolute. malloc'ed. */
+/* A path by which this very executable can be started again, even when its file was replaced
+ * meanwhile (Linux); else argv0 made absolute. malloc'ed. */
 char *spawn_self(const char *argv0);
 
 /* "exit status 3", "killed by SIGSEGV (core dumped)" into buf. Returns buf. */

@@ -1,6 +1,7 @@
-/* The whole of what a unit started: by its cgroup where we have one, else by session, by the cookie BELFRY_UNIT=NAME in the
- * environment, and by descent from its main process. The warden is a subreaper, so nothing leaves it unseen.
- * Scans /proc (about 3 µs a process of the machine): for ends and for figures, not for each turn. */
+/* The whole of what a unit started: by its cgroup where we have one, else by session, by the
+ * cookie BELFRY_UNIT=NAME in the environment, and by descent from its main process. The warden
+ * is a subreaper, so nothing leaves it unseen. Scans /proc (about 3 µs a process of the
+ * machine): for ends and for figures, not for each turn. */
 #ifndef PROC_TREE_H
 #define PROC_TREE_H
 
@@ -16,8 +17,9 @@ struct tree {
     const char *cgroup; /* path of its cgroup's folder; NULL: none */
     struct spawn_id main;
 };
-/* Signals every process of it, main process included; with SIGKILL again until none is left that was not killed.
- * Returns how many were signalled. Raises the caller's rights for it where needed (spawn_raise). */
+/* Signals every process of it, main process included; with SIGKILL again until none is left that
+ * was not killed. Returns how many were signalled. Raises the caller's rights for it where
+ * needed (spawn_raise). */
 size_t tree_signal(const struct tree *t, int signo);
 size_t tree_count(const struct tree *t); /* living ones; zombies do not count */
 

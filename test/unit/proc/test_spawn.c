@@ -19,39 +19,17 @@
 #include "proc/reap.h"
 #include "proc/signals.h"
 #include "proc/spawn.h"
-
-/* Runs a shell line with `s`'s settings; its output into out. */
-static void shell(struct spawn *s, const char *line, char *out, size_t size)
-{
-    const char *argv[] = {"sh", "-c", line, NULL};
-    int fds[2];
-    struct err err;
-    pid_t pid;
-    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
-    s->path = "/bin/sh";
-    s->argv = argv;
-    s->out_fd = fds[1];
-    if (spawn_start(s, &pid, &err) < 0)
-        fail_msg("%s", err.msg);
-    close(fds[1]);
-    size_t n = 0;
-    ssize_t got;
-    while (n + 1 < size && (got = read(fds[0], out + n, size - 1 - n)) > 0)
-        n += (size_t)got;
-    out[n] = '\0';
-    close(fds[0]);
-    waitpid(pid, NULL, 0);
-}
+#include "run_shell.h"
 
 static void the_child_gets_what_was_asked(void **state)
 {
     char out[512];
     const char *env[] = {"A=1", NULL};
     struct spawn s = {.env = env, .dir = "/", .limits = {.open_files = 77, .no_core = true}};
-    shell(&s, "echo $A; pwd; ulimit -n; ulimit -c", out, sizeof(out));
+    run_shell(&s, "echo $A; pwd; ulimit -n; ulimit -c", out, sizeof(out));
     assert_string_equal(out, "1\n/\n77\n0\n");
     s = (struct spawn){.in_fd = SPAWN_NULL, .group = SPAWN_NEW_SESSION};
-    shell(&s, "cat; test $(cut -d' ' -f6 /proc/$$/stat) = $$ && echo leader", out, sizeof(out));
+    run_shell(&s, "cat; test $(cut -d' ' -f6 /proc/$$/stat) = $$ && echo leader", out, sizeof(out));
     assert_string_equal(out, "leader\n");
 }
 
@@ -66,12 +44,12 @@ static void a_user_without_rights(void **state)
         skip();
     assert_int_equal(spawn_user_find("nobody", &nobody, &err), 0);
     struct spawn s = {.user = &nobody};
-    shell(&s, "id -un; grep -E 'Cap(Prm|Eff|Inh)' /proc/self/status", out, sizeof(out));
+    run_shell(&s, "id -un; grep -E 'Cap(Prm|Eff|Inh)' /proc/self/status", out, sizeof(out));
     assert_string_equal(out, "nobody\nCapInh:\t0000000000000000\nCapPrm:\t0000000000000000\n"
                              "CapEff:\t0000000000000000\n");
     s.caps = SPAWN_CAP_NET_RAW;
     s.death_signal = SIGTERM;
-    shell(&s, "grep -E 'CapEff' /proc/self/status", out, sizeof(out));
+    run_shell(&s, "grep -E 'CapEff' /proc/self/status", out, sizeof(out));
     assert_string_equal(out, "CapEff:\t0000000000002000\n");
 }
 
