@@ -1,3 +1,4 @@
+/* run_shell.h: for the tests of spawn and its child; in the test process, main thread. */
 #include "run_shell.h"
 
 #include <setjmp.h>
