@@ -150,6 +150,22 @@ int call_number(struct call *k, const char *name, uint64_t absent, uint64_t max,
     return -1;
 }
 
+int call_duration(struct call *k, const char *name, int64_t absent, int64_t max_ms, int64_t *out)
+{
+    const char *text = http_req_query(k->req, name);
+    struct err err = {0};
+    char most[DURATION_SIZE];
+    *out = absent;
+    if (!text)
+        return 0;
+    if (duration_parse(str_of(text), out, &err) == 0 && *out >= 0 && *out <= max_ms)
+        return 0;
+    problem_add(&k->problems, NULL, name, "got \"%.40s\"; want a duration up to %s", text,
+                duration_format(max_ms, most));
+    call_fail_code(k, ERR_MALFORMED, "a query parameter is invalid");
+    return -1;
+}
+
 int call_time(struct call *k, const char *name, int64_t absent, int64_t *out)
 {
     const char *text = http_req_query(k->req, name);

@@ -112,7 +112,24 @@ bool change_only_enables(struct change *c)
 
 /* --- routing --- */
 
-/* 1 and the parameters when the path fits the pattern. */
+/* The parameter at the start of path, as far as the next "/". 0: it does not fit. */
+static size_t take_id(struct call *k, const char *path)
+{
+    size_t n = strcspn(path, "/");
+    bool good = n > 0 && n <= 20 && str_to_u64((struct str){path, n}, &k->id, NULL) == 0;
+    return good && k->id != 0 ? n : 0;
+}
+
+static size_t take_unit(struct call *k, const char *path)
+{
+    size_t n = strcspn(path, "/");
+    if (n == 0 || n > UNIT_NAME_MAX)
+        return 0;
+    k->unit = arena_strndup(k->arena, path, n);
+    return n;
+}
+
+/* True, and the parameters are set, when the path fits the pattern. */
 static bool fits(const char *pattern, const char *path, struct call *k)
 {
     must(*pattern == '/');
@@ -121,12 +138,12 @@ static bool fits(const char *pattern, const char *path, struct call *k)
             k->path = path;
             return true;
         }
-        if (strncmp(pattern, "{id}", 4) == 0) {
-            size_t n = strcspn(path, "/");
-            if (n == 0 || n > 20 || str_to_u64((struct str){path, n}, &k->id, NULL) != 0 ||
-                k->id == 0)
+        if (*pattern == '{') {
+            bool number = strncmp(pattern, "{id}", 4) == 0;
+            size_t n = number ? take_id(k, path) : take_unit(k, path);
+            if (n == 0)
                 return false;
-            pattern += 4;
+            pattern += strcspn(pattern, "}") + 1;
             path += n;
             continue;
         }
@@ -248,7 +265,8 @@ void api_handle(void *ctx, const struct http_req *req, struct http_resp *resp)
 {
     struct api *a = ctx;
     check_magic(a, API_MAGIC);
-    struct call k = {.api = a, .req = req, .resp = resp, .arena = req->arena, .path = ""};
+    struct call k = {
+        .api = a, .req = req, .resp = resp, .arena = req->arena, .path = "", .unit = ""};
     must(req->arena && resp->body.len == 0);
     problems_init(&k.problems, req->arena);
     buf_init(&resp->body, 512 << 20);

@@ -4,10 +4,12 @@
 #define API_API_PRIV_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "api/api.h"
 #include "base/json.h"
 #include "config/option.h"
+#include "core/process.h"
 #include "core/resources.h"
 #include "store/store.h"
 
@@ -25,6 +27,8 @@ struct api {
     pthread_mutex_t lock; /* guards readers, n_readers */
     struct store_reader *readers[API_READERS];
     int n_readers;
+    atomic_int
+        log_waiters[2]; /* calls that wait for a log's next line: over TCP, over the Unix socket */
 };
 #define API_MAGIC 0xbe1f0a91u
 
@@ -36,6 +40,7 @@ struct call {
     struct arena *arena;
     const char *path; /* tail of a route that ends in "*" */
     uint64_t id;      /* of "{id}" */
+    const char *unit; /* of "{unit}": a text */
     struct problems problems;
 };
 
@@ -68,6 +73,8 @@ void list_end(struct json *j, uint64_t total, uint64_t next);
 struct node *call_body(struct call *k);
 /* A query parameter as number; `absent` when it is not there. -1: answered already. */
 int call_number(struct call *k, const char *name, uint64_t absent, uint64_t max, uint64_t *out);
+/* A duration ("30s"), or a bare number of seconds. */
+int call_duration(struct call *k, const char *name, int64_t absent, int64_t max_ms, int64_t *out);
 /* RFC 3339 or Unix seconds; `absent` when it is not there. */
 int call_time(struct call *k, const char *name, int64_t absent, int64_t *out);
 
@@ -124,6 +131,28 @@ void maintenances_create(struct call *k);
 void maintenances_get(struct call *k);
 void maintenances_patch(struct call *k);
 void maintenances_delete(struct call *k);
+void processes_list(struct call *k);
+void processes_options(struct call *k);
+void processes_create(struct call *k);
+void processes_get(struct call *k);
+void processes_replace(struct call *k);
+void processes_patch(struct call *k);
+void processes_delete(struct call *k);
+void processes_start(struct call *k);
+void processes_stop(struct call *k);
+void processes_restart(struct call *k);
+void processes_reset(struct call *k);
+void processes_enable(struct call *k);
+void processes_disable(struct call *k);
+void processes_signal(struct call *k);
+void processes_start_many(struct call *k);
+void processes_stop_many(struct call *k);
+void processes_restart_many(struct call *k);
+void processes_history(struct call *k);
+void processes_log(struct call *k);
+void processes_status(struct call *k);
+void proxy_monitor_status(struct call *k);
+void belfry_upgrade(struct call *k);
 void nodes_list(struct call *k);
 void events_stream(struct call *k);
 void openapi_document(struct call *k);
@@ -141,11 +170,17 @@ extern const struct option target_doc_options[];
 extern const struct option channel_doc_options[];
 extern const struct option maintenance_doc_options[];
 extern const struct option try_doc_options[];
+extern const struct option process_many_options[];
+extern const struct option process_signal_options[];
 /* Binds a document to a target; *config is its prober configuration. old: masks and what is absent come from it
  * (PATCH); NULL for a new one. Strings borrow from the arena. -1: problems were added. */
 int target_from_doc(struct call *k, const struct node *doc, const struct core_target *old,
                     struct target *out, struct node **config);
 int channel_from_doc(struct call *k, const struct node *doc, const struct channel *old,
                      struct channel *out);
+
+/* RFC 7396, of all depths: null stands for "remove", the rest replaces. Then the nulls are taken out. */
+void doc_merge(struct node *into, const struct node *patch, struct arena *a);
+struct node *doc_without_nulls(const struct node *map, struct arena *a);
 
 #endif

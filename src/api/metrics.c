@@ -56,7 +56,7 @@ void metrics_label_name(struct buf *out, const char *s)
     }
 }
 
-static void put_label(struct buf *out, const char *name, const char *value)
+void metrics_put_label(struct buf *out, const char *name, const char *value)
 {
     if (out->len)
         buf_putc(out, ',');
@@ -66,8 +66,7 @@ static void put_label(struct buf *out, const char *name, const char *value)
     buf_putc(out, '"');
 }
 
-/* Whether both become the same name: a series must not have a label twice. */
-static bool same_label(const char *a, const char *b)
+bool metrics_same_label(const char *a, const char *b)
 {
     struct buf x = BUF_INIT(1000), y = BUF_INIT(1000);
     metrics_label_name(&x, a);
@@ -84,18 +83,18 @@ static void target_labels(struct buf *out, const struct core_target *v)
                                        "phase",  "server", "cipher", "version"};
     const struct target *t = v->target;
     buf_clear(out);
-    put_label(out, "target", t->name);
-    put_label(out, "group", t->group);
-    put_label(out, "type", t->type);
-    put_label(out, "instance", v->instance);
+    metrics_put_label(out, "target", t->name);
+    metrics_put_label(out, "group", t->group);
+    metrics_put_label(out, "type", t->type);
+    metrics_put_label(out, "instance", v->instance);
     for (uint32_t i = 0; i < t->n_labels; i++) {
         bool clash = false;
         for (size_t o = 0; o < array_len(ours); o++)
-            clash = clash || same_label(ours[o], t->labels[i].name);
+            clash = clash || metrics_same_label(ours[o], t->labels[i].name);
         for (uint32_t k = 0; k < i; k++)
-            clash = clash || same_label(t->labels[k].name, t->labels[i].name);
+            clash = clash || metrics_same_label(t->labels[k].name, t->labels[i].name);
         if (!clash)
-            put_label(out, t->labels[i].name, t->labels[i].value);
+            metrics_put_label(out, t->labels[i].name, t->labels[i].value);
     }
 }
 

@@ -57,9 +57,7 @@ static void copy_on_core(void *arg)
     core_watchers_each(c, copy_watcher, s);
 }
 
-/* OpenMetrics names a counter's family without _total. */
-static void family_header(struct buf *out, bool om, const char *name, const char *type,
-                          const char *help)
+void metrics_family(struct buf *out, bool om, const char *name, const char *type, const char *help)
 {
     char family[100];
     size_t n = strlen(name);
@@ -72,7 +70,7 @@ static void family_header(struct buf *out, bool om, const char *name, const char
 static void one(struct buf *out, bool om, const char *name, const char *type, const char *help,
                 double value)
 {
-    family_header(out, om, name, type, help);
+    metrics_family(out, om, name, type, help);
     buf_puts(out, name);
     buf_putc(out, ' ');
     buf_add_f64(out, value);
@@ -177,7 +175,7 @@ static const struct watcher_metric {
 static void watcher_family(const struct self *s, struct buf *out, bool om,
                            const struct watcher_metric *m)
 {
-    family_header(out, om, m->name, m->type, m->help);
+    metrics_family(out, om, m->name, m->type, m->help);
     for (size_t i = 0; i < s->watchers.n; i++) {
         const struct watcher_copy *w = &s->watchers.at[i];
         int64_t value = *(const int64_t *)((const char *)w + m->offset);
@@ -212,4 +210,5 @@ void metrics_self(struct call *k, struct buf *out, bool openmetrics)
     for (size_t i = 0; i < array_len(watcher_metrics); i++)
         watcher_family(&s, out, openmetrics, &watcher_metrics[i]);
     vec_done(&s.watchers);
+    metrics_processes(k, out, openmetrics);
 }

@@ -25,10 +25,12 @@ static void put_parameters(struct json *j, const struct route *r)
     json_karr(j, "parameters");
     if (strstr(r->pattern, "{id}"))
         put_parameter(j, "id", "path", "integer");
+    if (strstr(r->pattern, "{unit}"))
+        put_parameter(j, "unit", "path", "string");
     while (str_next(&rest, ' ', &name)) {
         snprintf(text, sizeof(text), "%.*s", (int)name.n, name.p);
         bool number = streq(text, "limit") || streq(text, "points") || streq(text, "recent") ||
-                      streq(text, "target_id");
+                      streq(text, "target_id") || streq(text, "lines");
         put_parameter(j, text, "query", number ? "integer" : "string");
     }
     json_end(j);

@@ -127,20 +127,6 @@ static struct node *settable(struct call *k, const struct node *doc)
     return out;
 }
 
-/* RFC 7396 on the top level and in config: null removes, the rest replaces. */
-static void merge(struct call *k, struct node *into, const struct node *patch)
-{
-    must(into->kind == NODE_MAP && patch->kind == NODE_MAP);
-    for (const struct node *n = patch->first; n; n = n->next) {
-        const char *key = arena_strndup(k->arena, n->key.p, n->key.n);
-        struct node *old = node_get(into, key);
-        if (n->kind == NODE_MAP && old && old->kind == NODE_MAP)
-            merge(k, old, n);
-        else
-            node_put(into, k->arena, key, node_copy(k->arena, n));
-    }
-}
-
 /* Each once: a channel is told once. */
 static void add_id(struct id_list *ids, uint64_t id)
 {
@@ -148,18 +134,6 @@ static void add_id(struct id_list *ids, uint64_t id)
         if (ids->at[i] == id)
             return;
     ids->at[ids->n++] = id;
-}
-
-static struct node *without_nulls(struct call *k, const struct node *map)
-{
-    struct node *out = node_map(k->arena);
-    for (const struct node *n = map->first; n; n = n->next) {
-        const char *key = arena_strndup(k->arena, n->key.p, n->key.n);
-        if (n->kind != NODE_NULL)
-            node_put(out, k->arena, key,
-                     n->kind == NODE_MAP ? without_nulls(k, n) : node_copy(k->arena, n));
-    }
-    return out;
 }
 
 static struct id_list ids_of(struct call *k, const struct node *n, const char *field)
@@ -311,8 +285,8 @@ int target_from_doc(struct call *k, const struct node *doc, const struct core_ta
             node_put(base, k->arena, "config", node_map(k->arena));
         if (!type && node_get(doc, "url")) /* its scheme says which */
             node_put(base, k->arena, "type", node_text(k->arena, ""));
-        merge(k, base, doc);
-        whole = without_nulls(k, settable(k, base));
+        doc_merge(base, doc, k->arena);
+        whole = doc_without_nulls(settable(k, base), k->arena);
     }
     options_bind(target_doc_options, whole, &d, k->arena, &k->problems, "");
     take_fields(k, &d, out);
