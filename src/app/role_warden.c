@@ -251,7 +251,7 @@ int role_warden(const struct warden_config *cfg)
     w.run_dir = path_join(cfg->data_dir, "run");
     w.crash_dir = path_join(cfg->data_dir, "crash");
     proctitle_set("belfry: warden %s", cfg->config_path);
-    w.reaper = reaper_new(true);
+    w.reaper = reaper_new(REAP_ALL);
     int rc = 1;
     if (warden_prepare(&w, &err) < 0) {
         fprintf(stderr, "belfry: %s\n", err.msg);

@@ -96,9 +96,23 @@ int proc__gather(void)
     return -1;
 }
 
-int proc__gather_add(int gather, int fd)
+int proc__gather_add(int gather, int fd, pid_t pid)
 {
     return -1;
+}
+
+bool proc__gather_next(int gather, pid_t *pid)
+{
+    return false;
+}
+
+void proc__take_orphans(void)
+{
+}
+
+uint32_t proc__open_files(pid_t pid)
+{
+    return 0;
 }
 
 uint64_t proc__private_bytes(pid_t pid)

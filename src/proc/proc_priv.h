@@ -36,10 +36,16 @@ int proc__lower(uid_t uid, gid_t gid);
 int proc__pidfd(pid_t pid);
 /* As epoll: one descriptor for many. -1 when the system has none. */
 int proc__gather(void);
-int proc__gather_add(int gather, int fd);
+int proc__gather_add(int gather, int fd, pid_t pid);
+/* The pid of one that is readable; false when none is. */
+bool proc__gather_next(int gather, pid_t *pid);
+/* Orphans among our descendants become our children. */
+void proc__take_orphans(void);
 
 /* Memory of its own (not shared with files or others); 0 unknown. */
 uint64_t proc__private_bytes(pid_t pid);
+/* Its open descriptors; 0 unknown. */
+uint32_t proc__open_files(pid_t pid);
 /* The machine's processor time since its boot, in ticks; false unknown. */
 bool proc__cpu_ticks(uint64_t *busy, uint64_t *all);
 /* Memory in use, 0-100; negative unknown. */

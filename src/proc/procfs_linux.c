@@ -1,38 +1,15 @@
-/* What Linux tells about processes: pidfds (5.3; older: -1), epoll over them, /proc. */
+/* What Linux tells about processes in /proc. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fs.h"
 #include "base/must.h"
 #include "proc/proc_priv.h"
 #include "proc/procid.h"
-
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
-
-int proc__pidfd(pid_t pid)
-{
-    must(pid > 0);
-    return (int)syscall(SYS_pidfd_open, pid, 0); /* close-on-exec by nature */
-}
-
-int proc__gather(void)
-{
-    return epoll_create1(EPOLL_CLOEXEC);
-}
-
-int proc__gather_add(int gather, int fd)
-{
-    struct epoll_event e = {.events = EPOLLIN, .data.fd = fd};
-    return epoll_ctl(gather, EPOLL_CTL_ADD, fd, &e);
-}
 
 /* The file's first size-1 bytes, NUL-terminated. */
 static bool read_text(const char *path, char *text, size_t size)

@@ -109,7 +109,7 @@ static void deaths_are_noticed(bool pidfds)
     struct err err;
     int chld = signals_open((const int[]){SIGCHLD}, 1, &err);
     assert_true(chld >= 0);
-    struct reaper *r = reaper_new(pidfds);
+    struct reaper *r = reaper_new(pidfds ? REAP_ALL : REAP_SIGNALS);
     pid_t pids[10];
     const char *argv[] = {"sleep", "60", NULL};
     struct spawn s = {.path = "/bin/sleep", .argv = argv};
@@ -143,7 +143,7 @@ static void by_signal(void **state)
 
 static void by_pidfd(void **state)
 {
-    struct reaper *r = reaper_new(true);
+    struct reaper *r = reaper_new(REAP_ALL);
     bool have = reaper_fd(r) >= 0;
     reaper_free(&r);
     if (!have)

@@ -103,7 +103,7 @@ static int set_up(void **state)
     f->turned = mmap(NULL, 8, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     close(fd);
     f->chld = signals_open((const int[]){SIGCHLD}, 1, NULL);
-    f->reaper = reaper_new(true);
+    f->reaper = reaper_new(REAP_ALL);
     struct supervisor_config c = {.reaper = f->reaper,
                                   .arg = f,
                                   .on_change = on_change,
