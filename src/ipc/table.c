@@ -175,7 +175,8 @@ static uint32_t header_crc(const struct table_file *f)
 static bool header_good(const struct table_file *f)
 {
     return f->magic == TABLE_MAGIC && f->format == TABLE_FORMAT && f->crc == header_crc(f) &&
-           f->max_slots > 0 && f->max_slots <= SLOTS_MAX;
+           f->max_slots > 0 && f->max_slots <= SLOTS_MAX && f->record_size > 0 &&
+           f->record_size <= RECORD_MAX;
 }
 
 static bool fits(const struct table_file *f, uint32_t version, size_t record_size)
@@ -278,32 +279,60 @@ static void take_over(struct table *t)
     bump_generation(t);
 }
 
-struct table *table_create(const char *path, uint32_t version, size_t record_size,
-                           uint32_t max_slots, struct err *err)
+static struct table_file header_of(const struct table_spec *spec)
 {
-    must(record_size > 0 && record_size <= RECORD_MAX && max_slots > 0 && max_slots <= SLOTS_MAX);
-    struct table_file f = {0}, want = {.magic = TABLE_MAGIC,
-                                       .format = TABLE_FORMAT,
-                                       .version = version,
-                                       .record_size = (uint32_t)record_size,
-                                       .max_slots = max_slots,
-                                       .boot = ipc__boot_hash()};
-    want.crc = header_crc(&want);
+    struct table_file f = {.magic = TABLE_MAGIC,
+                           .format = TABLE_FORMAT,
+                           .version = spec->version,
+                           .record_size = (uint32_t)spec->record_size,
+                           .max_slots = spec->max_slots,
+                           .boot = ipc__boot_hash()};
+    f.crc = header_crc(&f);
+    return f;
+}
+
+static struct table *open_writer(const char *path, const struct table_file *f, struct err *err)
+{
     int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0 || read_header(fd, &f) < 0 ||
-        memcmp(&f, &want, offsetof(struct table_file, crc)) != 0) {
-        fd_closep(&fd);
-        if (create_file(path, &want, err) < 0)
-            return NULL;
-        fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    }
     if (fd < 0) {
         err_sys(err, ERR_IO, "cannot open the table %s", path);
         return NULL;
     }
-    struct table *t = map(fd, path, &want, true, err);
+    struct table *t = map(fd, path, f, true, err);
     if (t)
         take_over(t);
+    return t;
+}
+
+/* Other versions' records, as far as all versions agree. */
+static void carry_over(struct table *from, struct table *to, size_t stable)
+{
+    const char *key;
+    for (uint32_t it = 0; table_next(from, &it, &key, NULL);) {
+        const void *old = table_record(from, key, NULL);
+        void *record = table_record(to, key, NULL);
+        if (record) {
+            memcpy(record, old, stable);
+            table_show(to, record);
+        }
+    }
+}
+
+struct table *table_create(const char *path, const struct table_spec *spec, struct err *err)
+{
+    must(spec->record_size > 0 && spec->record_size <= RECORD_MAX);
+    must(spec->stable <= spec->record_size && spec->max_slots > 0 && spec->max_slots <= SLOTS_MAX);
+    struct table_file f = {0}, want = header_of(spec);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    bool there = fd >= 0 && read_header(fd, &f) == 0 && f.boot == want.boot;
+    fd_closep(&fd);
+    if (there && f.crc == want.crc)
+        return open_writer(path, &want, err);
+    struct table *old = there && f.record_size >= spec->stable ? open_writer(path, &f, NULL) : NULL;
+    struct table *t = create_file(path, &want, err) < 0 ? NULL : open_writer(path, &want, err);
+    if (old && t)
+        carry_over(old, t, spec->stable);
+    table_close(&old);
     return t;
 }
 

@@ -18,11 +18,17 @@
 
 struct table;
 
-/* --- writer: one a file ---
- * Creates it, or goes on with what a predecessor left; a file of another version, size or boot of the machine is put
- * aside for an empty one. It grows by itself; records never move in memory (one sparse mapping for max_slots). */
-struct table *table_create(const char *path, uint32_t version, size_t record_size,
-                           uint32_t max_slots, struct err *err);
+/* --- writer: one a file --- */
+struct table_spec {
+    uint32_t version;
+    size_t record_size;
+    size_t stable; /* so many bytes at a record's start mean the same in every version */
+    uint32_t max_slots;
+};
+/* Creates it, or goes on with what a predecessor left. What another version left goes on with its stable bytes, the rest
+ * of each record zero; what another boot of the machine left is put aside for an empty one. It grows by itself; records
+ * never move in memory (one sparse mapping for max_slots). */
+struct table *table_create(const char *path, const struct table_spec *spec, struct err *err);
 /* The record of the key, made (zeroed) when there is none; NULL when all slots are used or the disk is full. *is_new may
  * be NULL. What stands there survives the writer from the moment it is stored. */
 void *table_record(struct table *t, const char *key, bool *is_new);

@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char path[64];
     snprintf(path, sizeof(path), "/tmp/belfry-fuzz-table-%ld", (long)getpid());
     unlink(path);
-    struct table *w = table_create(path, 1, RECORD, SLOTS, NULL);
+    struct table *w = table_create(path, &(struct table_spec){1, RECORD, 8, SLOTS}, NULL);
     must(w);
     table_close(&w);
     int fd = open(path, O_RDWR | O_CLOEXEC);
@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct table *r = table_open(path, 1, RECORD, NULL);
     must(r);
     walk(r, true);
-    w = table_create(path, 1, RECORD, SLOTS, NULL);
+    w = table_create(path, &(struct table_spec){1, RECORD, 8, SLOTS}, NULL);
     must(w);
     walk(w, false);
     void *record = table_record(w, "new", NULL);

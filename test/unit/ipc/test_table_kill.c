@@ -56,7 +56,8 @@ static uint64_t go_on_from(struct table *t, struct shared *s, uint64_t k)
 
 static void write_on(const char *path, struct shared *s, uint64_t seed)
 {
-    struct table *t = table_create(path, 1, sizeof(struct record), KEYS, NULL);
+    struct table *t =
+        table_create(path, &(struct table_spec){1, sizeof(struct record), 0, KEYS}, NULL);
     if (!t)
         _exit(3);
     struct rng rng;
@@ -113,7 +114,8 @@ static void killed_at_random_no_record_is_torn(void **state)
     snprintf(path, sizeof(path), "%s/table", dir);
     struct shared *s =
         mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    struct table *first = table_create(path, 1, sizeof(struct record), KEYS, NULL);
+    struct table *first =
+        table_create(path, &(struct table_spec){1, sizeof(struct record), 0, KEYS}, NULL);
     table_close(&first);
     struct table *t = table_open(path, 1, sizeof(struct record), NULL);
     assert_non_null(t);

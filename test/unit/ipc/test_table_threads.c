@@ -77,7 +77,8 @@ static void no_reader_sees_a_torn_record(void **state)
     char dir[] = "/tmp/belfry-table-XXXXXX";
     assert_non_null(mkdtemp(dir));
     snprintf(s.path, sizeof(s.path), "%s/table", dir);
-    struct table *t = table_create(s.path, 1, sizeof(struct record), KEYS, NULL);
+    struct table *t =
+        table_create(s.path, &(struct table_spec){1, sizeof(struct record), 0, KEYS}, NULL);
     assert_non_null(t);
     pthread_t readers[READERS];
     for (int i = 0; i < READERS; i++)
