@@ -180,7 +180,7 @@ static void retire(struct core *c, struct watcher_slot *s)
         unlink(path);
         free(path);
     }
-    core__commit_forget_ring(c, s);
+    core__commit_forget_ring(c, &s->tap);
     slot_free(s);
 }
 
@@ -254,7 +254,7 @@ void core__retire_unwanted(struct core *c)
 {
     for (size_t i = 0; i < c->watchers.n;) {
         struct watcher_slot *s = c->watchers.at[i];
-        struct ring_stats st = s->ring ? ring_stats(s->ring) : (struct ring_stats){0};
+        struct ring_stats st = s->tap.ring ? ring_stats(s->tap.ring) : (struct ring_stats){0};
         if (s->wanted || st.used > 0 || link_connected(c->link, s->key)) {
             i++;
             continue;
@@ -315,7 +315,7 @@ void core__mend_watchers(struct core *c)
         write_units(c);
     core__write_assignments(c);
     vec_each (&c->watchers, it)
-        if ((*it)->wanted && !(*it)->ring) {
+        if ((*it)->wanted && !(*it)->tap.ring) {
             core__attach_ring(c, *it);
             core__drain(*it);
         }

@@ -395,21 +395,33 @@ static struct watcher_slot *any_watcher(struct core *c)
     return NULL;
 }
 
-static uint64_t expect_answer(struct core *c, struct watcher_slot *s, struct waiter *w,
-                              int64_t within_ms)
+static uint64_t expect_answer(struct core *c, const struct pending_check *who, int64_t within_ms)
 {
     struct pending_check *p = calloc(1, sizeof(*p));
-    must(p);
-    *p = (struct pending_check){waiter_ref(w), s, clock_mono_ns() + within_ms * NS_PER_MS};
+    must(p && (!who->waiter || !who->fn));
+    *p = *who;
+    waiter_ref(p->waiter);
+    p->deadline_ns = clock_mono_ns() + within_ms * NS_PER_MS;
     map_u64_put(c->checks, ++c->next_request, p);
     return c->next_request;
 }
 
+/* Nothing was asked after all. */
 static void forget_answer(struct core *c, uint64_t request)
 {
     struct pending_check *p = map_u64_del(c->checks, request);
-    if (p)
-        waiter_unref(p->waiter);
+    must(p);
+    waiter_unref(p->waiter);
+    free(p);
+}
+
+void core__check_done(struct pending_check *p, const struct err *err, const void *record, size_t n)
+{
+    if (p->waiter)
+        waiter_finish(p->waiter, err, record, n);
+    if (p->fn)
+        p->fn(p->arg, err, record, n);
+    waiter_unref(p->waiter);
     free(p);
 }
 
@@ -430,13 +442,39 @@ int core_check(struct core *c, uint64_t target_id, struct waiter *w, struct err 
         return err_set(err, ERR_CONFLICT, "the target \"%s\" is paused; resume it first",
                        e->target->name);
     must(e->watcher);
-    uint64_t request = expect_answer(c, e->watcher, w, patience_ms(e->target));
+    uint64_t request = expect_answer(c, &(struct pending_check){.waiter = w, .slot = e->watcher},
+                                     patience_ms(e->target));
     struct buf id = BUF_INIT(8);
     buf_put_u64(&id, target_id);
     int rc = link_send(c->link, e->watcher->key, LINK_CHECK, request, id.data, id.len, err);
     buf_done(&id);
     if (rc != 0)
         forget_answer(c, request);
+    return rc;
+}
+
+int core__ask_watcher(struct core *c, const struct target *t, const struct node *config,
+                      const struct pending_check *who, struct err *err)
+{
+    struct watcher_slot *s = any_watcher(c);
+    if (!s)
+        return err_set(err, ERR_BUSY, "no watcher is connected yet; try again in a moment");
+    struct buf bytes = BUF_INIT(LINK_MAX), entry = BUF_INIT(LINK_MAX);
+    node_encode(config, &bytes);
+    assign_encode(t, (struct str){bytes.data, bytes.len}, 0, false, &entry);
+    int rc = -1;
+    if (bytes.failed || entry.failed) {
+        err_set(err, ERR_TOO_LARGE, "config is larger than %d bytes", LINK_MAX);
+    } else {
+        struct pending_check p = *who;
+        p.slot = s;
+        uint64_t request = expect_answer(c, &p, patience_ms(t));
+        rc = link_send(c->link, s->key, LINK_TRY, request, entry.data, entry.len, err);
+        if (rc != 0)
+            forget_answer(c, request);
+    }
+    buf_done(&bytes);
+    buf_done(&entry);
     return rc;
 }
 
@@ -448,24 +486,7 @@ int core_try(struct core *c, const struct target *t, const struct node *config, 
     const char *instance;
     if (!core__check_config(t->type, config, a, p, "config", &instance))
         return refuse(p, err);
-    struct watcher_slot *s = any_watcher(c);
-    if (!s)
-        return err_set(err, ERR_BUSY, "no watcher is connected yet; try again in a moment");
-    struct buf bytes = BUF_INIT(LINK_MAX), entry = BUF_INIT(LINK_MAX);
-    node_encode(config, &bytes);
-    assign_encode(t, (struct str){bytes.data, bytes.len}, 0, false, &entry);
-    int rc = -1;
-    if (bytes.failed || entry.failed) {
-        err_set(err, ERR_TOO_LARGE, "config is larger than %d bytes", LINK_MAX);
-    } else {
-        uint64_t request = expect_answer(c, s, w, patience_ms(t));
-        rc = link_send(c->link, s->key, LINK_TRY, request, entry.data, entry.len, err);
-        if (rc != 0)
-            forget_answer(c, request);
-    }
-    buf_done(&bytes);
-    buf_done(&entry);
-    return rc;
+    return core__ask_watcher(c, t, config, &(struct pending_check){.waiter = w}, err);
 }
 
 /* Answers that did not come: the watcher died, or was replaced. */
@@ -480,8 +501,8 @@ void core__expire_checks(struct core *c)
             continue;
         struct err err = {0};
         err_set(&err, ERR_TIMEOUT, "the watcher did not answer in time");
-        waiter_finish(p->waiter, &err, NULL, 0);
-        forget_answer(c, id);
+        map_u64_del(c->checks, id);
+        core__check_done(p, &err, NULL, 0);
     }
 }
 
@@ -492,9 +513,8 @@ void core__checks_free(struct core *c)
     struct err err = {0};
     err_set(&err, ERR_CANCELLED, "Belfry is stopping");
     for (size_t it = 0; map_u64_next(c->checks, &it, &id, &value);) {
-        struct pending_check *p = value;
-        waiter_finish(p->waiter, &err, NULL, 0);
-        forget_answer(c, id);
+        map_u64_del(c->checks, id);
+        core__check_done(value, &err, NULL, 0);
     }
     map_u64_free(c->checks);
 }

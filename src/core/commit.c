@@ -19,8 +19,8 @@
 #define HELD_BYTES_MAX (64u << 20)
 
 struct ring_mark {
-    struct watcher_slot *slot;
-    uint64_t ring_id; /* the slot may have got another ring meanwhile */
+    struct ring_tap *tap;
+    uint64_t ring_id; /* the tap may have got another ring meanwhile */
     uint64_t seq;
 };
 
@@ -131,8 +131,8 @@ static void release(struct commit *k)
 static void finish(struct commit *k)
 {
     vec_each (&k->marks, m)
-        if (m->slot->ring && ring_id(m->slot->ring) == m->ring_id)
-            ring_free_upto(m->slot->ring, m->seq);
+        if (m->tap->ring && ring_id(m->tap->ring) == m->ring_id)
+            ring_free_upto(m->tap->ring, m->seq);
     release(k);
     vec_each (&k->waiters, it) {
         waiter_finish(*it, NULL, NULL, 0);
@@ -164,7 +164,7 @@ static void bound_memory(struct core *c)
 static void spare_rings(struct commit *k)
 {
     vec_each (&k->marks, m) {
-        struct ring *r = m->slot->ring;
+        struct ring *r = m->tap->ring;
         if (!r || ring_id(r) != m->ring_id)
             continue;
         struct ring_stats st = ring_stats(r);
@@ -295,28 +295,28 @@ void core__commit_wait(struct core *c, struct waiter *w)
     core__commit_now(c);
 }
 
-void core__commit_forget_ring(struct core *c, const struct watcher_slot *s)
+void core__commit_forget_ring(struct core *c, const struct ring_tap *t)
 {
     struct commit *const all[] = {c->commit, c->under_way, c->held};
     for (size_t k = 0; k < array_len(all); k++)
         for (size_t i = 0; all[k] && i < all[k]->marks.n;)
-            if (all[k]->marks.at[i].slot == s)
+            if (all[k]->marks.at[i].tap == t)
                 all[k]->marks.at[i] = vec_pop(&all[k]->marks);
             else
                 i++;
 }
 
-void core__commit_free_ring(struct core *c, struct watcher_slot *s, uint64_t seq)
+void core__commit_free_ring(struct core *c, struct ring_tap *t, uint64_t seq)
 {
     struct commit *k = c->commit;
-    must(s->ring);
+    must(t->ring);
     for (size_t i = 0; i < k->marks.n; i++)
-        if (k->marks.at[i].slot == s && k->marks.at[i].ring_id == ring_id(s->ring)) {
+        if (k->marks.at[i].tap == t && k->marks.at[i].ring_id == ring_id(t->ring)) {
             must(k->marks.at[i].seq <= seq);
             k->marks.at[i].seq = seq;
             return;
         }
-    vec_push(&k->marks, ((struct ring_mark){s, ring_id(s->ring), seq}));
+    vec_push(&k->marks, ((struct ring_mark){t, ring_id(t->ring), seq}));
 }
 
 void core__commit_release(struct core *c, uint64_t delivery_id)

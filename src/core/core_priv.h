@@ -41,27 +41,41 @@ struct chan {
     uint64_t seen_reload;
 };
 
+/* A ring that the core takes records from (tap.c): a watcher's, or the warden's. The owner sets what stands first. */
+struct ring_tap {
+    struct core *core;
+    char *path; /* malloc'ed, the owner's */
+    size_t size;
+    void (*take)(struct ring_tap *t, const void *record, size_t n, struct arena *a);
+
+    struct ring *ring; /* NULL: it could not be opened */
+    uint64_t read_seq; /* last record taken from the ring */
+    uint64_t cursor;   /* last record known to be stored, from an earlier life */
+    bool trouble;      /* told already */
+    struct timer drain;
+};
+
 /* What a group (or one of several shards of it) is to the core. */
 struct watcher_slot {
     char *name; /* "payments/0": titles, logs */
     char *key;  /* file name of ring, beat and assignment */
     char *group;
     uint32_t shard;
-    struct ring *ring;
+    struct ring_tap tap;
     struct beat_page *beat;
-    uint64_t read_seq; /* last record taken from the ring */
-    uint64_t cursor;   /* last record known to be stored, from an earlier life */
     uint32_t targets;
-    bool dirty;                        /* its assignment must be written */
-    bool ring_trouble, assign_trouble; /* told already */
-    bool wanted;                       /* the configuration still has it */
-    struct timer drain;
+    bool dirty;          /* its assignment must be written */
+    bool assign_trouble; /* told already */
+    bool wanted;         /* the configuration still has it */
     struct core *core;
 };
 
 /* A request that a watcher answers with a result carrying its number. */
 struct pending_check {
-    struct waiter *waiter;
+    struct waiter *waiter; /* or NULL, and fn */
+    /* err, or the encoded result. */
+    void (*fn)(void *arg, const struct err *err, const void *record, size_t n);
+    void *arg;
     struct watcher_slot *slot;
     int64_t deadline_ns;
 };
@@ -145,13 +159,18 @@ void core__commit_soon(struct core *c);    /* within 100 ms */
 void core__commit_now(struct core *c);
 void core__commit_wait(struct core *c,
                        struct waiter *w); /* finished when the present batch is durable */
-void core__commit_free_ring(struct core *c, struct watcher_slot *s, uint64_t seq);
-void core__commit_forget_ring(struct core *c, const struct watcher_slot *s); /* it goes away */
+void core__commit_free_ring(struct core *c, struct ring_tap *t, uint64_t seq);
+void core__commit_forget_ring(struct core *c, const struct ring_tap *t); /* it goes away */
 void core__commit_release(struct core *c, uint64_t delivery_id); /* may be sent once durable */
 bool core__commits_idle(const struct core *c);
 bool core__commits_crowded(const struct core *c); /* so much waits that rings should wait too */
 void core__commit_init(struct core *c);
 void core__commit_done(struct core *c);
+
+/* --- tap.c: records from rings, exactly once --- */
+void core__tap_open(struct ring_tap *t); /* again: after a failure, or when the file was damaged */
+void core__tap_close(struct ring_tap *t);
+void core__tap_drain(struct ring_tap *t);
 
 /* --- ingest.c: rings → judge --- */
 void core__attach_ring(struct core *c, struct watcher_slot *s);
@@ -202,6 +221,11 @@ void core__watchers_free(struct core *c);
 void core__target_remove(struct core *c, struct entry *e);
 void core__channel_remove(struct core *c, struct chan *ch);
 void core__expire_checks(struct core *c);
+/* core_try without its checks: who says where the answer goes. Not before it returns. */
+int core__ask_watcher(struct core *c, const struct target *t, const struct node *config,
+                      const struct pending_check *who, struct err *err);
+/* Ends it (it is in no map any more) and frees it. */
+void core__check_done(struct pending_check *p, const struct err *err, const void *record, size_t n);
 void core__checks_free(struct core *c);
 /* Targets name only what there is: a channel just removed, parents that are gone. */
 void core__forget_channel(struct core *c, uint64_t id);

@@ -109,8 +109,8 @@ void core_watchers_each(struct core *c, bool (*fn)(void *arg, const struct core_
             .targets = s->targets,
             .beat = s->beat,
         };
-        if (s->ring)
-            info.ring = ring_stats(s->ring);
+        if (s->tap.ring)
+            info.ring = ring_stats(s->tap.ring);
         if (s->wanted && !fn(arg, &info))
             return;
     }

@@ -199,7 +199,7 @@ static void a_damaged_ring_is_replaced(void **state)
     snprintf(aside, sizeof(aside), "%s.damaged", path);
     bed_result(&b, "a", true);
     bed_settle(&b);
-    uint64_t old = ring_id(s->ring);
+    uint64_t old = ring_id(s->tap.ring);
     assert_true(ring_put(path, 1, true, ++b.clock_ms));
     assert_int_equal(stat(path, &st), 0);
     int fd = open(path, O_WRONLY);
@@ -207,7 +207,7 @@ static void a_damaged_ring_is_replaced(void **state)
         assert_int_equal(pwrite(fd, "\xa5\x5a\xa5\x5a\xa5\x5a\xa5\x5a", 8, at), 8);
     close(fd);
     core__drain(s);
-    assert_true(ring_id(s->ring) != old);
+    assert_true(ring_id(s->tap.ring) != old);
     assert_int_equal(stat(aside, &st), 0);
     for (int i = 0; i < 5; i++)
         bed_result(&b, "a", true);

@@ -20,7 +20,7 @@ static void results_are_stored_once(void **state)
     bed_settle(&b);
     assert_int_equal(bed_sql(&b, "SELECT count(*) FROM probe_results"), 50);
     assert_int_equal(bed_sql(&b, "SELECT max(seq) FROM ring_cursors"), 50);
-    assert_int_equal(ring_stats(bed_target(&b, "a")->watcher->ring).used, 0);
+    assert_int_equal(ring_stats(bed_target(&b, "a")->watcher->tap.ring).used, 0);
     bed_close(&b);
 
     bed_open(&b);
