@@ -20,7 +20,9 @@ int cmd_target(int argc, char **argv);  /* target.c */
 int cmd_channel(int argc, char **argv); /* channel.c: ls, add, rm, test, enable, disable, preview */
 int cmd_alert(int argc, char **argv);   /* alert.c */
 int cmd_maintenance(int argc, char **argv);
-int cmd_import(int argc, char **argv); /* import.c */
-int cmd_reload(int argc, char **argv); /* reload.c: POST /-/reload, prints the problems */
+int cmd_process(int argc, char **argv); /* process.c: supervised programs */
+int cmd_upgrade(int argc, char **argv); /* upgrade.c: POST /api/v1/upgrade */
+int cmd_import(int argc, char **argv);  /* import.c */
+int cmd_reload(int argc, char **argv);  /* reload.c: POST /-/reload, prints the problems */
 
 #endif

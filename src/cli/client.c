@@ -59,7 +59,7 @@ const char *args_take(struct client_args *args, const char *name)
 
 bool args_take_flag(struct client_args *args, const char *name)
 {
-    for (int i = 1; i < args->argc; i++)
+    for (int i = 1; i < args->argc && strcmp(args->argv[i], "--") != 0; i++)
         if (strcmp(args->argv[i], name) == 0) {
             drop(args, i, 1);
             return true;
@@ -69,7 +69,7 @@ bool args_take_flag(struct client_args *args, const char *name)
 
 bool args_unknown(const struct client_args *args)
 {
-    for (int i = 1; i < args->argc; i++)
+    for (int i = 1; i < args->argc && strcmp(args->argv[i], "--") != 0; i++)
         if (args->argv[i][0] == '-' && args->argv[i][1]) {
             fprintf(stderr,
                     "belfry %s: unknown option %s (or its value is missing); see belfry help %s\n",

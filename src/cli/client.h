@@ -21,6 +21,7 @@ struct client_args {
 };
 /* Takes known flags out of argv; unknown ones stay. -1: a flag misses its value (already printed). */
 int client_args(int argc, char **argv, struct client_args *out);
+/* What stands behind "--" is never an option. */
 /* Takes "--name VALUE" or "--name=VALUE" out of args; NULL when absent. */
 const char *args_take(struct client_args *args, const char *name);
 bool args_take_flag(struct client_args *args, const char *name);
@@ -48,5 +49,8 @@ struct table;
 struct table *table_new(struct arena *a, const char *const *columns);
 void table_row(struct table *t, const char *const *cells);
 void table_print(const struct table *t);
+/* The terminal's colour for a state; "" for other words. colour_end() after it. Both "" when stdout is no terminal. */
+const char *colour_begin(const char *word);
+const char *colour_end(void);
 
 #endif

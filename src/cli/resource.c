@@ -27,12 +27,21 @@ static const struct verb *find_verb(const struct verb *verbs, const char *name)
 
 int run_verb(int argc, char **argv, const char *help, const char *path, const struct verb *verbs)
 {
-    struct session s = {.path = path};
+    return run_verb_with(argc, argv, help, path, verbs, NULL, NULL);
+}
+
+int run_verb_with(int argc, char **argv, const char *help, const char *path,
+                  const struct verb *verbs, bool (*take)(struct client_args *args, void *own),
+                  void *own)
+{
+    struct session s = {.path = path, .own = own};
     struct err err = {0};
     client_args(argc, argv, &s.args);
     if (s.args.help)
         return usage(stdout, help, EXIT_GOOD);
     must(path[0] == '/' && verbs[0].name);
+    if (take && !take(&s.args, own))
+        return EXIT_USAGE;
     const struct verb *v = s.args.argc > 1 ? find_verb(verbs, s.args.argv[1]) : NULL;
     if (!v || s.args.argc - 2 < v->min_words)
         return usage(stderr, help, EXIT_USAGE);

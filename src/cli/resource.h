@@ -9,6 +9,7 @@ struct session {
     const char *path; /* of the resource: "/api/v1/targets" */
     struct client *client;
     struct arena *arena;
+    void *own;  /* of the command: what its take() filled */
     int status; /* exit status of what failed last: not found is 1, Belfry not reached 3 */
 };
 
@@ -20,6 +21,11 @@ struct verb {
 
 /* Runs argv[1] of the command for the resource at `path`; prints help and errors; returns the exit status. */
 int run_verb(int argc, char **argv, const char *help, const char *path, const struct verb *verbs);
+/* The same for a command with options of its own: take() takes them out of args into `own`, which the verbs find in
+ * session.own; false when one is wrong (printed). */
+int run_verb_with(int argc, char **argv, const char *help, const char *path,
+                  const struct verb *verbs, bool (*take)(struct client_args *args, void *own),
+                  void *own);
 
 struct column {
     const char *title, *field; /* "last_message" */

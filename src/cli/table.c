@@ -76,12 +76,26 @@ static const char *colour_of(const char *cell)
         {"healthy", "\033[32m"},     {"unhealthy", "\033[31m"}, {"firing", "\033[31m"},
         {"resolved", "\033[32m"},    {"sent", "\033[32m"},      {"failed", "\033[31m"},
         {"degraded", "\033[33m"},    {"disabled", "\033[90m"},  {"pending", "\033[33m"},
-        {"maintenance", "\033[34m"},
+        {"maintenance", "\033[34m"}, {"running", "\033[32m"},   {"ready", "\033[32m"},
+        {"starting", "\033[34m"},    {"stopping", "\033[34m"},  {"restarting", "\033[33m"},
+        {"backoff", "\033[33m"},     {"crashed", "\033[31m"},   {"fatal", "\033[31m"},
+        {"stopped", "\033[90m"},     {"unknown", "\033[90m"},
     };
     for (size_t i = 0; i < array_len(words); i++)
         if (strcmp(words[i].word, cell) == 0)
             return words[i].colour;
     return NULL;
+}
+
+const char *colour_begin(const char *word)
+{
+    const char *colour = isatty(STDOUT_FILENO) ? colour_of(word) : NULL;
+    return colour ? colour : "";
+}
+
+const char *colour_end(void)
+{
+    return isatty(STDOUT_FILENO) ? "\033[0m" : "";
 }
 
 static void print_row(const struct table *t, const char *const *cells, bool colours)
