@@ -249,12 +249,42 @@ static int start_watcher(struct client_args *args)
     return role_watcher(&opt);
 }
 
+static int start_output(struct client_args *args)
+{
+    struct err err = {0};
+    struct output_role_options opt = {
+        .run_dir = args_take(args, "--run-dir"),
+        .log_dir = args_take(args, "--log-dir"),
+    };
+    if (!opt.run_dir || !opt.log_dir) {
+        fprintf(stderr, "belfry: --role=output is started by the warden alone\n");
+        return EXIT_USAGE;
+    }
+    char *dir = path_join(opt.log_dir, "output"), *file = path_join(dir, "output.log");
+    struct log_config log = {.level = LOG_INFO,
+                             .format = LOG_JSON,
+                             .component = "output",
+                             .file = file,
+                             .keep_days = 30};
+    if (fs_mkdirs(dir, 0755, &err) != 0 || log_open(&log, &err) != 0) {
+        log.file = NULL;
+        log_open(&log, NULL);
+    }
+    free(dir);
+    free(file);
+    install_crash_handlers(opt.run_dir);
+    proctitle_set("belfry: output");
+    return role_output(&opt);
+}
+
 int run_role(const char *role, int argc, char **argv)
 {
     struct client_args args;
     client_args(argc, argv, &args);
     if (streq(role, "watcher"))
         return start_watcher(&args);
+    if (streq(role, "output"))
+        return start_output(&args);
     if (streq(role, "core")) {
         struct core_role_options opt = {.config_path = args.config, .warden = getppid()};
         proctitle_set("belfry: core");

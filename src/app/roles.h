@@ -30,6 +30,13 @@ struct core_role_options {
 };
 int role_core(const struct core_role_options *opt);
 
+struct output_role_options {
+    const char *run_dir; /* "data/run" */
+    const char *log_dir; /* "logs" */
+};
+/* Reads the pipes of users' programs until SIGTERM (output/output.h). */
+int role_output(const struct output_role_options *opt);
+
 /* --- common.c --- */
 /* Loads the configuration; all problems go to stderr, one a line. NULL when there are any. */
 struct config *load_config(const char *path);
