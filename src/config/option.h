@@ -134,6 +134,10 @@ bool options_bind(const struct option *table, const struct node *node, void *out
 struct node *options_normalize(const struct option *table, const struct node *node,
                                struct arena *a);
 
+/* A bound struct as the document that binds to the same, secrets as they are; what is absent is left
+ * out. */
+struct node *options_document(const struct option *table, const void *bound, struct arena *a);
+
 /* A copy with secrets replaced by SECRET_MASK; and back: masks in `fresh` replaced by the values of
  * `old`. */
 struct node *options_mask(const struct option *table, const struct node *node, struct arena *a);

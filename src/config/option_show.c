@@ -1,5 +1,5 @@
-/* From a bound struct back to a document, secrets masked: what `belfry config show` prints
- * (option_priv.h). */
+/* From a bound struct back to a document: what `belfry config show` prints, and what one process
+ * writes for another to bind again (option.h, option_priv.h). Pure functions. */
 #include "base/clock.h"
 #include "config/option_priv.h"
 
@@ -38,7 +38,7 @@ static struct node *show_sections(const struct option *o, const struct section_l
 {
     struct node *n = node_list(a);
     for (size_t i = 0; i < list->n; i++)
-        node_append(n, options_show(o->sub, (const char *)list->at + i * o->sub_size, a));
+        node_append(n, options_document(o->sub, (const char *)list->at + i * o->sub_size, a));
     return n;
 }
 
@@ -78,7 +78,7 @@ static struct node *show_value(const struct option *o, const void *at, struct ar
     case OPT_MAP:
         return ((const struct pair_list *)at)->n > 0 ? show_map(at, a) : NULL;
     case OPT_SECTION:
-        return options_show(o->sub, at, a);
+        return options_document(o->sub, at, a);
     case OPT_SECTIONS:
         return show_sections(o, at, a);
     case OPT_NODE:
@@ -90,7 +90,7 @@ static struct node *show_value(const struct option *o, const void *at, struct ar
     return NULL;
 }
 
-struct node *options_show(const struct option *table, const void *bound, struct arena *a)
+struct node *options_document(const struct option *table, const void *bound, struct arena *a)
 {
     must(table != NULL && bound != NULL);
     struct node *map = node_map(a);
@@ -99,5 +99,10 @@ struct node *options_show(const struct option *table, const void *bound, struct 
         if (n != NULL)
             node_put(map, a, o->name, n);
     }
-    return options_mask(table, map, a);
+    return map;
+}
+
+struct node *options_show(const struct option *table, const void *bound, struct arena *a)
+{
+    return options_mask(table, options_document(table, bound, a), a);
 }
