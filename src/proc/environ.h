@@ -37,6 +37,7 @@ struct environ_spec {
     const struct environ_pair *pairs;
     size_t n_pairs;
     const char *unit;          /* BELFRY_UNIT; NULL: none */
+    const char *instance;      /* BELFRY_INSTANCE, which Belfry's it is; NULL: none (tree.h) */
     const char *notify_socket; /* NOTIFY_SOCKET; NULL: none */
     int64_t watchdog_us;       /* WATCHDOG_USEC; 0: none */
 };
@@ -50,6 +51,9 @@ char **environ_build(const struct environ_spec *s, struct err *err);
 int environ_parse(const char *text, size_t n,
                   void (*put)(void *arg, const char *name, const char *value), void *arg,
                   struct err *err);
+
+/* The value of a name in "NAME=VALUE" strings; NULL: it has none. */
+const char *environ_get(const char *const *env, const char *name);
 
 /* [A-Za-z_][A-Za-z0-9_]* */
 bool environ_name_ok(const char *name, size_t n);

@@ -1,15 +1,22 @@
 /* What Linux tells about processes in /proc. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fs.h"
 #include "base/must.h"
 #include "proc/proc_priv.h"
+#include "proc/procfs.h"
 #include "proc/procid.h"
+
+#ifndef SYS_pidfd_send_signal
+#define SYS_pidfd_send_signal 424
+#endif
 
 /* The file's first size-1 bytes, NUL-terminated. */
 static bool read_text(const char *path, char *text, size_t size)
@@ -70,23 +77,100 @@ double proc__memory_percent(void)
     return total > 0 && free_now >= 0 ? 100 * (total - free_now) / total : -1;
 }
 
-/* "pid (name) state ppid …": the name may hold anything, so count from the last parenthesis; the start time is
- * the 20th field behind it. */
+/* --- /proc/PID/stat ------------------------------------------------------------------------- */
+
+/* The next number, white space before it; a minus makes it 0, for we want none of the fields
+ * that may have one. */
+static bool number(const char **at, const char *end, uint64_t *out)
+{
+    const char *p = *at;
+    while (p < end && *p == ' ')
+        p++;
+    bool negative = p < end && *p == '-';
+    p += negative;
+    uint64_t v = 0;
+    const char *digits = p;
+    for (; p < end && *p >= '0' && *p <= '9'; p++)
+        v = v * 10 + (uint64_t)(*p - '0');
+    *out = negative ? 0 : v;
+    *at = p;
+    return p > digits;
+}
+
+/* "pid (name) state ppid …": the name may hold anything, so fields are counted from the last
+ * parenthesis. The numbers behind the state are proc(5)'s fields 4 to 24. */
+bool proc__stat_parse(const char *text, size_t n, struct proc_stat *out)
+{
+    enum { PPID = 4, SESSION = 6, UTIME = 14, CSTIME = 17, THREADS = 20, START = 22, RSS = 24 };
+    const char *at = text, *end = text + n, *name = memrchr(text, ')', n);
+    uint64_t pid, field[RSS + 1];
+    if (!name || end - name < 4 || name[1] != ' ' || !number(&at, name, &pid))
+        return false;
+    at = name + 3;
+    for (int i = PPID; i <= RSS; i++)
+        if (!number(&at, end, &field[i]))
+            return false;
+    if (pid == 0 || pid > INT32_MAX || field[PPID] > INT32_MAX || field[SESSION] > INT32_MAX)
+        return false;
+    *out = (struct proc_stat){.pid = (pid_t)pid,
+                              .ppid = (pid_t)field[PPID],
+                              .session = (pid_t)field[SESSION],
+                              .state = name[2],
+                              .threads = (uint32_t)field[THREADS],
+                              .start_time = field[START],
+                              .rss_pages = field[RSS]};
+    for (int i = UTIME; i <= CSTIME; i++)
+        out->cpu_ticks += field[i];
+    return true;
+}
+
+/* "/proc/PID/NAME", without snprintf: children call this between fork and exec. */
+void proc__path(char out[PROC_PATH_SIZE], pid_t pid, const char *name)
+{
+    char digits[12], *d = digits + sizeof(digits);
+    for (unsigned long left = (unsigned long)pid; d == digits + sizeof(digits) || left > 0;
+         left /= 10)
+        *--d = (char)('0' + left % 10);
+    size_t n_digits = (size_t)(digits + sizeof(digits) - d), n_name = strlen(name);
+    must(pid > 0 && sizeof("/proc/") + n_digits + 1 + n_name <= PROC_PATH_SIZE);
+    char *at = mempcpy(out, "/proc/", sizeof("/proc/") - 1);
+    at = mempcpy(at, d, n_digits);
+    *at++ = '/';
+    memcpy(at, name, n_name + 1);
+}
+
+bool proc__stat(pid_t pid, struct proc_stat *out)
+{
+    char path[PROC_PATH_SIZE], text[1024];
+    proc__path(path, pid, "stat");
+    return read_text(path, text, sizeof(text)) && proc__stat_parse(text, strlen(text), out);
+}
+
+bool proc__dead(const struct proc_stat *s)
+{
+    return s->state == 'Z' || s->state == 'X';
+}
+
 uint64_t process_start_time(pid_t pid)
 {
-    char path[64], text[1024];
-    snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
-    if (!read_text(path, text, sizeof(text)))
-        return 0;
-    const char *at = strrchr(text, ')');
-    if (!at || at[1] == '\0' || at[2] == 'Z' || at[2] == 'X')
-        return 0;
-    for (int field = 0; at && field < 20; field++)
-        at = strchr(at + 1, ' ');
-    return at ? strtoull(at, NULL, 10) : 0;
+    struct proc_stat s;
+    return pid > 0 && proc__stat(pid, &s) && !proc__dead(&s) ? s.start_time : 0;
 }
 
 bool process_is(pid_t pid, uint64_t start_time)
 {
     return pid > 0 && start_time != 0 && process_start_time(pid) == start_time;
+}
+
+/* The descriptor holds the process while we look whether it is the right one. Linux before 5.3:
+ * by number. */
+bool proc__signal_exact(pid_t pid, uint64_t start_time, int signo)
+{
+    cleanup(fd_closep) int fd = proc__pidfd(pid);
+    if (fd < 0 && errno != ENOSYS && errno != EPERM)
+        return false;
+    if (!process_is(pid, start_time))
+        return false;
+    return fd >= 0 ? syscall(SYS_pidfd_send_signal, fd, signo, NULL, 0) == 0
+                   : kill(pid, signo) == 0;
 }

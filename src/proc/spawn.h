@@ -48,7 +48,8 @@ enum { SPAWN_CAP_NET_RAW = 1 };
 struct spawn_limits {
     uint64_t address_space, data, open_files, processes;
     uint64_t stack, file_size, locked_memory, core_size;
-    uint64_t cpu_seconds; /* SIGXCPU then, SIGKILL 5 seconds later */
+    uint64_t open_files_soft; /* with open_files 0: the soft limit alone; the hard one stays */
+    uint64_t cpu_seconds;     /* SIGXCPU then, SIGKILL 5 seconds later */
     bool no_core;
 };
 

@@ -103,8 +103,19 @@ static int limit(int what, uint64_t value, uint64_t grace)
     return setrlimit((__rlimit_resource_t)what, &want);
 }
 
+static int soft_open_files(uint64_t value)
+{
+    struct rlimit l;
+    if (getrlimit(RLIMIT_NOFILE, &l) < 0)
+        return -1;
+    l.rlim_cur = value < l.rlim_max ? (rlim_t)value : l.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &l);
+}
+
 static int put_limits(const struct spawn_limits *l)
 {
+    if (l->open_files == 0 && l->open_files_soft > 0 && soft_open_files(l->open_files_soft) < 0)
+        return -1;
     const struct {
         int what;
         uint64_t value, grace;

@@ -48,6 +48,7 @@ static void settings(void **state)
     } cases[] = {
         {{.has_umask = true, .umask = 0027}, "umask", "0027\n"},
         {{.limits = {.open_files = 99}}, "ulimit -Sn; ulimit -Hn", "99\n99\n"},
+        {{.limits = {.open_files_soft = 99}}, "ulimit -Sn; test $(ulimit -Hn) -gt 99 && echo y", "99\ny\n"},
         {{.limits = {.processes = 4000}},
          "grep processes /proc/self/limits | tr -s ' '",
          "Max processes 4000 4000 processes \n"},
