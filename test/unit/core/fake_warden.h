@@ -1,0 +1,31 @@
+/* A warden that only pretends: on a thread of its own it takes the core's commands, keeps the table and publishes
+ * events as the real one would, but starts nothing. A unit whose id begins with "bad" comes to nothing (fatal), one that
+ * begins with "slow" stays starting, "denied" is refused. */
+#ifndef CORE_FAKE_WARDEN_H
+#define CORE_FAKE_WARDEN_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "proc/supervisor.h"
+
+struct fake_warden {
+    char run_dir[200];
+    pthread_t thread;
+    atomic_bool stop;
+    pthread_mutex_t lock; /* guards table, ring, heard */
+    struct table *table;
+    struct ring *ring;
+    int listener, peer;
+    int last_pid;
+    char heard[8000]; /* "START web\n…", in the order that commands came */
+};
+/* dir: the bed's; data/run must be there (bed_init and core_new make it; it may be started before the core). */
+void fake_warden_open(struct fake_warden *w, const char *dir);
+void fake_warden_close(struct fake_warden *w);
+/* Its process dies with the status (of waitpid) and is started again at once. */
+void fake_warden_kill(struct fake_warden *w, const char *unit, int status);
+/* Whether the command came, "START web". */
+bool fake_warden_heard(struct fake_warden *w, const char *line);
+
+#endif
