@@ -113,17 +113,24 @@ static void check_restart(struct loader *l)
 /* --- the main table ------------------------------------------------------------------------------
  */
 
+void loader_warn(struct loader *l, const struct node *at, const char *field, const char *text)
+{
+    struct problem one = {.field = field, .message = text};
+    struct buf line = BUF_INIT(4096);
+    if (at != NULL) {
+        one.file = at->file;
+        one.line = at->line;
+        one.column = at->column;
+    }
+    problem_text(&one, &line);
+    vec_push(&l->warnings, arena_strdup(l->arena, line.data));
+    buf_done(&line);
+}
+
 static void warn_later(struct loader *l, const struct node *child)
 {
-    struct buf text = BUF_INIT(1000);
-    problem_text(&(struct problem){.field = child->key.p,
-                                   .file = child->file,
-                                   .line = child->key_line,
-                                   .column = child->key_column,
-                                   .message = "not used yet by this version"},
-                 &text);
-    vec_push(&l->warnings, arena_strdup(l->arena, text.data));
-    buf_done(&text);
+    struct node key = {.file = child->file, .line = child->key_line, .column = child->key_column};
+    loader_warn(l, &key, child->key.p, "not used yet by this version");
 }
 
 static bool is_later(struct str key)
@@ -203,6 +210,7 @@ static void load_lists(struct loader *l)
     loader_channels(l);
     timing_apply(l, &given, map, "defaults", l->arena, &defaults);
     loader_groups(l, &defaults);
+    loader_processes(l);
 }
 
 /* --- life ----------------------------------------------------------------------------------------
@@ -242,6 +250,7 @@ struct config *config_load(const struct config_input *in, const struct config_ho
     l.cfg->warnings = keep_list(arena, l.warnings.at, l.warnings.n);
     vec_done(&l.files);
     vec_done(&l.warnings);
+    vec_done(&l.units);
     struct config *c = l.cfg;
     if (p->list.n + p->dropped > before)
         config_unref(&c);

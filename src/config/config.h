@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "config/option.h"
+#include "config/process.h"
 #include "model/target.h"
 
 enum config_anonymous { ANONYMOUS_NONE, ANONYMOUS_VIEWER, ANONYMOUS_ADMIN };
@@ -114,8 +115,14 @@ struct config {
     const uint32_t
         *reference_targets; /* own_network: all failing means that our own network is gone */
     uint32_t n_reference_targets;
+    struct process_section processes; /* its units: a list, never NULL; each item is a unit's at */
+    struct process_unit *units;       /* resolved and checked among each other */
+    uint32_t n_units;
+    struct str_list
+        process_users;        /* whom units of the API may run as: those of the file's units and
+                                      processes.users; "" (Belfry's own) is always allowed */
     struct str_list files;    /* every file that was read, absolute: what a reload watches */
-    struct str_list warnings; /* "belfry.yaml:40:1: processes: not used yet by this version" */
+    struct str_list warnings; /* "belfry.yaml:40:1: host: not used yet by this version" */
 };
 
 struct config_hooks {

@@ -39,7 +39,7 @@ static const char intro_en[] =
     "`${NAME}` is\nreplaced by the environment variable, `${NAME:-default}` by the default when it is not set "
     "or empty, and `$$` by `$`.\nA variable that is not set and has no default is an error.\n\n"
     "**Includes.** `include: [conf.d/*.yaml]` reads further files, relative to the file that names them. "
-    "Their lists (`groups`,\n`channels` …) are added to those of the file; every other section may stand in one "
+    "Their lists (`groups`,\n`channels`, `processes.units` …) are added to those of the file; every other section may stand in one "
     "file only.\n\n"
     "**Inheritance.** What `defaults` gives holds for all groups, what a group gives for its targets. Labels are "
     "merged; a list\nof channels replaces the inherited one (`channels: []` for none). A timeout that is written "
@@ -76,7 +76,7 @@ static const char intro_zh[] =
     "| section, sections | 一个映射、一组映射，其中的键见另一张表 |\n\n"
     "**环境变量**：值中的 `${NAME}` 替换为环境变量，`${NAME:-default}` 在变量未设置或为空时取默认值，`$$` 表示 `$`。\n"
     "键中不替换，取自 Prometheus 的各节也不替换。变量未设置且没有默认值是错误。\n\n"
-    "**包含**：`include: [conf.d/*.yaml]` 读取更多文件，路径相对于写有该项的文件。其中的列表（`groups`、`channels` 等）\n"
+    "**包含**：`include: [conf.d/*.yaml]` 读取更多文件，路径相对于写有该项的文件。其中的列表（`groups`、`channels`、`processes.units` 等）\n"
     "追加到本文件的列表；其他各节只能出现在一个文件中。\n\n"
     "**继承**：`defaults` 对所有分组有效，分组的设置对其中的目标有效。标签会合并；渠道列表会替换继承来的列表\n"
     "（`channels: []` 表示没有）。写明的超时不得大于间隔；继承来的超时会缩短到间隔。\n\n";
@@ -142,6 +142,23 @@ static void parts(const struct page *p, const struct config_doc_part *list, cons
     }
 }
 
+static void process_part(const struct page *p)
+{
+    section(
+        p, say(p, "## Processes", "## 受管程序"),
+        say(p,
+            "Each item of `processes.units`. How they behave is told in [processes.md](processes.md). The seed's "
+            "shape\n`proxy: {monitor: {…}}` is accepted beside `processes`, as another name of "
+            "`processes.monitor`.",
+            "`processes.units` 的每一项。运行方式见 [processes.md](processes.md)。也接受 `proxy: {monitor: {…}}` 的写法，\n"
+            "它是 `processes.monitor` 的另一个名称。"),
+        process_unit_options, "");
+    section(p, "### health",
+            say(p, "What a unit's `health` holds; probed each `check_interval` from a watcher.",
+                "单元的 `health` 的内容；每隔 `check_interval` 由探测进程探测。"),
+            process_health_options, "health");
+}
+
 void config_doc(const struct config_doc_part *probers, const struct config_doc_part *channels,
                 bool zh, struct buf *out)
 {
@@ -174,6 +191,7 @@ void config_doc(const struct config_doc_part *probers, const struct config_doc_p
             "`channels` 的每一项。其类型的选项与这些并列书写，或写在 `config` 中。"),
         config_channel_options(), "");
     parts(&p, channels, "");
+    process_part(&p);
     while (out->len > 1 && out->data[out->len - 2] == '\n')
         out->data[--out->len] = '\0';
 }

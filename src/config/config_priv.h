@@ -56,6 +56,9 @@ struct raw_channel {
 struct raw_network {
     struct str_list reference_targets;
 };
+struct raw_proxy {
+    struct process_monitor monitor;
+};
 struct raw_file {
     struct config_server server;
     const char *data_dir, *store;
@@ -67,6 +70,8 @@ struct raw_file {
     struct raw_network own_network;
     struct section_list groups; /* only in the table: read apart, by config_group.c */
     const struct node *channels;
+    struct process_section processes;
+    struct raw_proxy proxy;      /* the seed's name of processes.monitor */
     struct str_list include;     /* resolved before binding */
     const struct node *later[8]; /* sections of later issues */
 };
@@ -91,6 +96,7 @@ struct loader {
     const struct node *root; /* all files merged */
     vec_of(const char *) files;
     vec_of(const char *) warnings;
+    vec_of(struct process_unit) units;
     struct map_str *channel_names; /* name → index + 1 */
 };
 
@@ -100,6 +106,8 @@ bool loader_read(struct loader *l);
  * the main one). */
 const char *loader_path(struct loader *l, const struct node *at, const char *path, struct arena *a);
 void loader_used(struct loader *l, const char *path); /* remembers a file that was read */
+/* Adds to cfg->warnings; at may be NULL. */
+void loader_warn(struct loader *l, const struct node *at, const char *field, const char *text);
 
 /* config_env.c: ${NAME}, ${NAME:-default}, $$ in all values of the tree. */
 void expand_environment(struct node *n, struct arena *a, struct problems *p);
@@ -126,6 +134,14 @@ struct group_work {
 void loader_target(struct loader *l, struct group_work *g, const struct node *node, size_t index);
 void loader_target_line(struct loader *l, struct group_work *g, struct str url, const char *file,
                         uint32_t line);
+/* {url, …config, expect} of a target or a health probe; `node` is where they stand together. NULL: a
+ * problem was added. */
+const struct node *loader_document(struct loader *l, const struct raw_target *raw,
+                                   const struct node *node, const char *path);
+/* The prober's check, problems placed; path + ".config" is the document's. */
+bool loader_check_target(struct loader *l, struct config_target *t, const char *path);
+/* config_process.c: supervised programs. */
+void loader_processes(struct loader *l);
 /* config_parents.c: depends_on and own_network, once all targets are known. */
 void loader_parents(struct loader *l, struct group_work *groups);
 

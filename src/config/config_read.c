@@ -1,6 +1,6 @@
 /* From files to one tree: the main file, its includes (patterns, nested up to 8 deep), the
- * environment. Lists of included files are appended (groups, channels …), every other section may
- * stand in one file only. */
+ * environment. Lists of included files are appended (groups, channels, processes.units …), everything
+ * else may stand in one file only. */
 #include <glob.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -76,26 +76,36 @@ static struct node *parse_file(struct loader *l, const char *path, const struct 
     return root;
 }
 
-/* Adds the sections of an included file to the tree. */
-static void merge(struct loader *l, struct node *into, struct node *from)
+static void append_items(struct node *have, struct node *more)
+{
+    struct node *next;
+    for (struct node *item = more->first; item != NULL; item = next) {
+        next = item->next;
+        node_append(have, item);
+    }
+}
+
+/* Adds the keys of one map to another: lists grow, `processes` is added to key by key, everything
+ * else stands in one file only. path is the map's, "" for the whole file. */
+static void merge(struct loader *l, struct node *into, struct node *from, const char *path)
 {
     struct node *next;
     for (struct node *c = from->first; c != NULL; c = next) {
         next = c->next;
         struct node *have = node_get(into, c->key.p);
-        if (str_eqz(c->key, "include"))
+        if (path[0] == '\0' && str_eqz(c->key, "include"))
             continue; /* followed already */
+        const char *field =
+            arena_printf(l->tree, "%s%s%s", path, path[0] != '\0' ? "." : "", c->key.p);
         if (have == NULL) {
             node_insert(into, c->key, c);
         } else if (have->kind == NODE_LIST && c->kind == NODE_LIST) {
-            struct node *item_next;
-            for (struct node *item = c->first; item != NULL; item = item_next) {
-                item_next = item->next;
-                node_append(have, item);
-            }
+            append_items(have, c);
+        } else if (have->kind == NODE_MAP && c->kind == NODE_MAP && streq(field, "processes")) {
+            merge(l, have, c, field);
         } else {
             struct node at = {.file = c->file, .line = c->key_line, .column = c->key_column};
-            problem_add(l->problems, &at, c->key.p, "stands already in %s:%u", have->file,
+            problem_add(l->problems, &at, field, "stands already in %s:%u", have->file,
                         have->key_line);
         }
     }
@@ -118,7 +128,7 @@ static void include_file(struct loader *l, struct node *root, const char *path,
     if (file == NULL)
         return;
     include_all(l, root, file, depth + 1);
-    merge(l, root, file);
+    merge(l, root, file, "");
 }
 
 static void include_pattern(struct loader *l, struct node *root, const struct node *at, int depth)

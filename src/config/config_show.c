@@ -140,6 +140,61 @@ static struct node *show_channels(const struct config *c, const struct config_ho
     return list;
 }
 
+/* {url, type, config, expect} with what its prober calls secret masked. */
+static struct node *show_health(const struct config_hooks *hooks, const struct node *health,
+                                struct arena *a)
+{
+    struct node *shown = node_copy(a, health);
+    const struct node *type = node_get(health, "type"), *url = node_get(health, "url"),
+                      *config = node_get(health, "config");
+    struct str name = {0}, rest;
+    if (type != NULL && type->kind == NODE_TEXT)
+        name = type->text;
+    else if (url != NULL && url->kind == NODE_TEXT)
+        str_cut(url->text, ':', &name, &rest);
+    if (url != NULL && url->kind == NODE_TEXT)
+        node_put(shown, a, "url", node_text(a, mask_url(url->text.p, a)));
+    const struct option *table = hooks->prober_options != NULL && name.n > 0
+                                     ? hooks->prober_options(arena_strndup(a, name.p, name.n))
+                                     : NULL;
+    if (config != NULL && table != NULL)
+        node_put(shown, a, "config", options_mask(table, options_normalize(table, config, a), a));
+    return shown;
+}
+
+static struct node *show_unit(const struct process_config *c, const struct config_hooks *hooks,
+                              struct arena *a)
+{
+    struct node *n = options_show(process_unit_options, c, a), *shown = node_map(a);
+    struct node *priority = node_map(a);
+    for (const struct node *k = node_get(n, "priority")->first; k != NULL; k = k->next)
+        if (k->kind != NODE_INT || k->num != PROCESS_AS_BELFRY)
+            node_put(priority, a, k->key.p, node_copy(a, k));
+    node_put(n, a, "priority", priority);
+    if (c->health != NULL)
+        node_put(n, a, "health", show_health(hooks, c->health, a));
+    for (const struct node *k = n->first; k != NULL; k = k->next) {
+        bool job = str_eqz(k->key, "timezone") || str_eqz(k->key, "overlap") ||
+                   str_eqz(k->key, "catch_up");
+        bool adopt = str_eqz(k->key, "adopt") && c->adopt.pid_file[0] == '\0' &&
+                     c->adopt.name[0] == '\0' && c->adopt.systemd[0] == '\0';
+        if (!adopt && (!job || c->schedule[0] != '\0')) /* what would be refused here */
+            node_put(shown, a, k->key.p, node_copy(a, k));
+    }
+    return shown;
+}
+
+static struct node *show_processes(const struct config *c, const struct config_hooks *hooks,
+                                   struct arena *a)
+{
+    struct node *n = options_show(process_section_options, &c->processes, a);
+    struct node *units = node_list(a);
+    for (uint32_t i = 0; i < c->n_units; i++)
+        node_append(units, show_unit(c->units[i].config, hooks, a));
+    node_put(n, a, "units", units);
+    return n;
+}
+
 static struct str_list reference_list(const struct config *c, struct arena *a)
 {
     struct str_list list = {arena_array_of(a, const char *, c->n_reference_targets + 1),
@@ -164,11 +219,12 @@ static struct node *show(const struct config *c, const struct config_hooks *hook
     struct node *out = node_map(a);
     for (const struct node *k = n->first; k != NULL;
          k = k->next) /* every target shows what it inherited */
-        if (!str_eqz(k->key, "defaults") && !str_eqz(k->key, "groups"))
+        if (!str_eqz(k->key, "defaults") && !str_eqz(k->key, "groups") && !str_eqz(k->key, "proxy"))
             node_put(out, a, k->key.p, node_copy(a, k));
     node_put(out, a, "store", node_text(a, "sqlite"));
     node_put(out, a, "channels", show_channels(c, hooks, a));
     node_put(out, a, "groups", show_groups(c, hooks, a));
+    node_put(out, a, "processes", show_processes(c, hooks, a));
     return out;
 }
 

@@ -297,6 +297,12 @@ static const struct option channel_options[] = {
     OPTION_END,
 };
 
+static const struct option proxy_options[] = {
+    {"monitor", OPT_SECTION, offsetof(struct raw_proxy, monitor), .sub = process_monitor_options,
+     .help = {"As processes.monitor.", "同 processes.monitor。"}},
+    OPTION_END,
+};
+
 #define LATER(key, index, en, zh)                                         \
     {                                                                     \
         key, OPT_NODE, offsetof(struct raw_file, later[index]), .help = { \
@@ -307,8 +313,8 @@ static const struct option channel_options[] = {
 static const struct option file_options[] = {
     {"include", OPT_LIST, offsetof(struct raw_file, include),
      .help =
-         {"Further files, patterns allowed; their groups and channels are added to this file's.",
-          "要包含的其他文件，可用通配符；其分组与渠道会加入本文件。"},
+         {"Further files, patterns allowed; their groups, channels and units are added to this file's.",
+          "要包含的其他文件，可用通配符；其分组、渠道与受管程序会加入本文件。"},
      .example = "[conf.d/*.yaml]"},
     {"server", OPT_SECTION, offsetof(struct raw_file, server), .sub = server_options,
      .help = {"The HTTP server of page, API and metrics.", "页面、API 与指标的 HTTP 服务。"}},
@@ -338,15 +344,20 @@ static const struct option file_options[] = {
      .help = {"Limits of Belfry's own processes.", "Belfry 自身进程的限制。"}},
     {"restart", OPT_SECTION, offsetof(struct raw_file, restart), .sub = restart_options,
      .help = {"How Belfry's own processes are restarted.", "Belfry 自身进程的重启策略。"}},
-    LATER("processes", 0, "Supervised programs.", "受管理的程序。"),
-    LATER("scrape_configs", 1, "Scraping, as in prometheus.yml.", "抓取配置，同 prometheus.yml。"),
-    LATER("rule_files", 2, "Files of alerting and recording rules, as in prometheus.yml.",
+    {"processes", OPT_SECTION, offsetof(struct raw_file, processes), .sub = process_section_options,
+     .help = {"Programs that Belfry starts, watches and restarts.",
+              "由 Belfry 启动、监视并重启的程序。"}},
+    {"proxy", OPT_SECTION, offsetof(struct raw_file, proxy), .sub = proxy_options,
+     .help = {"`proxy.monitor` is another name of `processes.monitor`; one of them may be given.",
+              "`proxy.monitor` 是 `processes.monitor` 的另一个名称；只能写其中之一。"}},
+    LATER("scrape_configs", 0, "Scraping, as in prometheus.yml.", "抓取配置，同 prometheus.yml。"),
+    LATER("rule_files", 1, "Files of alerting and recording rules, as in prometheus.yml.",
           "告警规则与记录规则文件，同 prometheus.yml。"),
-    LATER("alerting", 3, "Routes, receivers, inhibition, as in alertmanager.yml.",
+    LATER("alerting", 2, "Routes, receivers, inhibition, as in alertmanager.yml.",
           "路由、接收者与抑制，同 alertmanager.yml。"),
-    LATER("remote_write", 4, "Remote write, as in prometheus.yml.",
+    LATER("remote_write", 3, "Remote write, as in prometheus.yml.",
           "远程写入，同 prometheus.yml。"),
-    LATER("host", 5, "CPU, memory, disk, network and containers of this machine.",
+    LATER("host", 4, "CPU, memory, disk, network and containers of this machine.",
           "本机的 CPU、内存、磁盘、网络与容器。"),
     OPTION_END,
 };

@@ -34,9 +34,8 @@ static bool is_map_or_absent(struct loader *l, const struct node *n, const char 
     return false;
 }
 
-/* {url, …config, expect}; NULL: a problem was added. */
-static const struct node *target_document(struct loader *l, const struct raw_target *raw,
-                                          const struct node *node, const char *path)
+const struct node *loader_document(struct loader *l, const struct raw_target *raw,
+                                   const struct node *node, const char *path)
 {
     if (!is_map_or_absent(l, raw->config, "config", path) ||
         !is_map_or_absent(l, raw->expect, "expect", path))
@@ -119,13 +118,13 @@ static const char *scheme(struct loader *l, const char *url)
     return arena_strndup(l->tree, url, colon != NULL ? (size_t)(colon - url) : strlen(url));
 }
 
-static void check_target(struct loader *l, struct config_target *t, const char *path)
+bool loader_check_target(struct loader *l, struct config_target *t, const char *path)
 {
     char config_path[PATH_SIZE + 8];
     if (l->hooks->check_target == NULL) {
         if (t->spec.type == NULL)
             t->spec.type = scheme(l, t->url);
-        return;
+        return true;
     }
     snprintf(config_path, sizeof(config_path), "%s%sconfig", path, path[0] != '\0' ? "." : "");
     size_t before = l->problems->list.n;
@@ -133,6 +132,7 @@ static void check_target(struct loader *l, struct config_target *t, const char *
     bool good = l->hooks->check_target(l->hooks->ctx, t, l->tree, l->problems, config_path);
     place_problems(l->problems, before, doc, t->at, config_path);
     must(!good || t->spec.type != NULL);
+    return good;
 }
 
 /* Takes the next place in the array. A faulty target takes one too: the load fails as a whole, but
@@ -144,7 +144,7 @@ static void keep(struct loader *l, struct group_work *g, struct config_target *t
     if (name_taken(l, g, t->spec.name, name != NULL ? name : t->at, path))
         return;
     if (good)
-        check_target(l, t, path);
+        loader_check_target(l, t, path);
     must(l->cfg->n_targets < TARGETS_MAX);
     must(t->spec.interval_ms > 0 && t->spec.threshold > 0 && t->spec.attempts > 0);
     t->spec.group = l->cfg->groups[g->index].name;
@@ -184,7 +184,7 @@ void loader_target(struct loader *l, struct group_work *g, const struct node *no
     t.spec.type = raw.type;
     t.spec.enabled = raw.enabled;
     good &= apply_burst(l, &raw.burst, node_get(node, "burst"), path, &t.spec);
-    t.config = target_document(l, &raw, node, path);
+    t.config = loader_document(l, &raw, node, path);
     if (t.spec.name != NULL)
         keep(l, g, &t, good && t.config != NULL, path);
 }
