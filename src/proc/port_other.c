@@ -1,12 +1,18 @@
-/* Systems other than Linux: what spawn.c, reap.c and supervisor.c do without. Deaths are told by SIGCHLD
- * alone, children notice the warden's death by getppid, memory is bounded by rlimits. */
+/* Systems other than Linux: what spawn.c, reap.c and supervisor.c do without. Deaths are told by
+ * SIGCHLD alone, children notice the warden's death by getppid, memory is bounded by rlimits. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "proc/adopt_priv.h"
+#include "proc/cgroup.h"
+#include "proc/notify.h"
 #include "proc/proc_priv.h"
 #include "proc/procid.h"
+#include "proc/tree.h"
 
 static int unsupported(void)
 {
@@ -136,6 +142,105 @@ uint64_t process_start_time(pid_t pid)
 }
 
 bool process_is(pid_t pid, uint64_t start_time)
+{
+    return false;
+}
+
+/* --- adoption, trees, cgroups, notification: what Linux has ---------------------------------- */
+
+int64_t adopt__started_ms(uint64_t start_time)
+{
+    return 0;
+}
+
+bool adopt__search(const struct unit_adopt *a, struct spawn_id *out)
+{
+    return false;
+}
+
+/* A unit leads its session, so its process group has its number. */
+size_t tree_scan_signal(struct tree_scan *scan, const struct tree *t, int signo)
+{
+    return t->main.pid > 1 && kill(-t->main.pid, signo) == 0 ? 1 : 0;
+}
+
+size_t tree_scan_count(struct tree_scan *scan, const struct tree *t)
+{
+    return tree_scan_signal(scan, t, 0);
+}
+
+size_t tree_signal(const struct tree *t, int signo)
+{
+    return tree_scan_signal(NULL, t, signo);
+}
+
+size_t tree_count(const struct tree *t)
+{
+    return tree_scan_count(NULL, t);
+}
+
+struct tree_scan *tree_scan_new(void)
+{
+    return NULL;
+}
+
+void tree_scan_free(struct tree_scan **s)
+{
+    *s = NULL;
+}
+
+void tree_usage(const struct tree *trees, size_t n, struct tree_usage *out)
+{
+    memset(out, 0, n * sizeof(*out));
+}
+
+struct cgroup_base *cgroup_open(const char *root, const char *instance, struct err *err)
+{
+    err_set(err, ERR_UNSUPPORTED, "there are no cgroups on this system");
+    return NULL;
+}
+
+void cgroup_close(struct cgroup_base **b)
+{
+    *b = NULL;
+}
+
+bool cgroup_has(const struct cgroup_base *b, const char *controller)
+{
+    return false;
+}
+
+int cgroup_unit(struct cgroup_base *b, const char *unit, const struct cgroup_limits *l, char **path,
+                const char **missing, struct err *err)
+{
+    return err_set(err, ERR_UNSUPPORTED, "there are no cgroups on this system");
+}
+
+void cgroup_unit_remove(struct cgroup_base *b, const char *unit)
+{
+}
+
+int cgroup_unit_kill(const char *path)
+{
+    return -1;
+}
+
+uint64_t cgroup_oom_kills(const char *path)
+{
+    return 0;
+}
+
+double cgroup_cpu_seconds(const char *path)
+{
+    return -1;
+}
+
+int notify_open(const char *token, const char *unit, char **address, struct err *err)
+{
+    return err_set(err, ERR_UNSUPPORTED, "there is no sd_notify on this system");
+}
+
+bool notify_next(int fd, uid_t user, struct notify_message *out, pid_t *pid)
 {
     return false;
 }

@@ -15,6 +15,10 @@ pid_t proc__birth(int cgroup, bool share, void (*fn)(void *arg), void *arg);
  * while it still has our memory. */
 bool proc__may_share(bool other_user);
 
+/* spawn_raise for code that may run raised already; unraise takes what raise returned. */
+bool proc__raise(void);
+void proc__unraise(bool raised);
+
 /* --- in a child before exec, raw system calls: libc's would speak to the threads of a parent
  * whose memory we share --- Each 0, or -1 with errno. */
 int proc__become_root(void); /* effective; undoes a lowering */

@@ -31,10 +31,10 @@ static pid_t birth(struct spawn_child *c)
     bool share = proc__may_share(s->user != NULL);
     if (!s->cgroup)
         return proc__birth(-1, share, spawn__child, c);
-    spawn_raise();
+    bool raised = proc__raise();
     cleanup(fd_closep) int folder = open(s->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     pid_t pid = folder >= 0 ? proc__birth(folder, share, spawn__child, c) : -1;
-    spawn_unraise();
+    proc__unraise(raised);
     if (pid > 0)
         return pid;
     c->enter_cgroup = true;

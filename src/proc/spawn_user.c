@@ -122,3 +122,19 @@ void spawn_unraise(void)
     if (geteuid() == 0 && getuid() != 0)
         must(seteuid(getuid()) == 0);
 }
+
+bool proc__raise(void)
+{
+    if (geteuid() == 0)
+        return false;
+    spawn_raise();
+    return true;
+}
+
+void proc__unraise(bool raised)
+{
+    int saved = errno;
+    if (raised)
+        spawn_unraise();
+    errno = saved;
+}
