@@ -1,59 +1,20 @@
-/* Units and their states (supervisor.h). Runs in the warden's one thread.
+/* The list of units and the owner's wishes (supervisor.h). Runs in the owner's one thread. The life of one unit is
+ * unit.c; supervisor_priv.h lists the other rooms.
  *
- *                     ┌────────────────────────── start ◀── STOPPED ◀─────────────┐
- *                     ▼                                        ▲ died             │ stop
- *      start()   STARTING ──first turn──▶ RUNNING ──stop──▶ STOPPING              │
- *                     │  └──────stop──────────┼───────────────▲                   │
- *                     │                       │ hung, too large                   │
- *                     │                       ▼                                   │
- *                died │        died     KILLING ──SIGKILL after a while           │
- *                     ▼          ▼            │ died                              │
- *      on_died()   RESTARTING / BACKOFF ◀─────┘ ──due──▶ start()                  │
- *                     └── budget gone and policy says so ──▶ FATAL ───────────────┘
- *
- * change() is the one function that sets a state. */
+ * Each public call that changes something ends with leave(): those who waited for the change go on, those that were
+ * to be removed go. */
 #include "proc/supervisor.h"
 
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
-#include "base/arena.h"
-#include "base/must.h"
 #include "base/str.h"
-#include "base/vec.h"
-#include "proc/proc_priv.h"
+#include "proc/notify.h"
+#include "proc/supervisor_priv.h"
 
-#define SUPERVISOR_MAGIC 0x53555052u
-#define UNIT_MAGIC       0x554e4954u
-#define CHECK_MS         1000 /* hang and memory */
-#define STARTING_MS      50   /* is the first turn there? */
-#define ABORT_GRACE_MS   2000 /* from SIGABRT to SIGKILL: time for the backtrace */
-#define MEMORY_GRACE_MS  5000
-#define FOREVER          INT64_MAX
-
-struct unit {
-    uint32_t magic;
-    enum unit_state state;
-    bool removing;
-    bool start_again; /* supervisor_start while it was stopping */
-    bool ever_ran;
-    struct arena *memory;
-    struct unit_spec spec;
-    struct unit_record record;
-    pid_t pid;
-    int64_t check_ms, kill_ms;
-    int64_t grace_ms; /* counts as a turn: we ourselves were late */
-};
-
-struct supervisor {
-    uint32_t magic;
-    struct supervisor_config config;
-    int64_t turned_ms;
-    vec_of(struct unit *) units;
-};
+#define LATE_MS        3000
+#define MAX_TIMEOUT_MS 3600000
 
 const char *unit_state_name(enum unit_state s)
 {
@@ -66,270 +27,11 @@ const char *unit_state_name(enum unit_state s)
     return names[s];
 }
 
-static struct unit_view view_of(const struct unit *u)
+bool unit_state_has_process(enum unit_state s)
 {
-    check_magic(u, UNIT_MAGIC);
-    return (struct unit_view){
-        .name = u->spec.name,
-        .state = u->state,
-        .pid = u->pid,
-        .in_hour = restart_used(&u->record.restart, u->record.started_ms),
-        .record = &u->record,
-        .spec = &u->spec,
-    };
+    return s == UNIT_STARTING || s == UNIT_RUNNING || s == UNIT_READY || s == UNIT_STOPPING ||
+           s == UNIT_KILLING;
 }
-
-bool unit_state_has_process(enum unit_state state)
-{
-    return state == UNIT_STARTING || state == UNIT_RUNNING || state == UNIT_READY ||
-           state == UNIT_STOPPING || state == UNIT_KILLING;
-}
-
-static void change(struct supervisor *s, struct unit *u, enum unit_state state)
-{
-    must(unit_state_has_process(state) == (u->pid > 0));
-    if (u->state == state)
-        return;
-    enum unit_state from = u->state;
-    u->state = state;
-    u->record.state = state;
-    u->ever_ran = u->ever_ran || state == UNIT_RUNNING;
-    struct unit_view v = view_of(u);
-    if (s->config.on_change)
-        s->config.on_change(s->config.arg, &v, from);
-}
-
-/* --- starting and dying --------------------------------------------------------------------- */
-
-/* The policy's answer to a death or a failed start. */
-static void decide(struct supervisor *s, struct unit *u, int64_t now_ms)
-{
-    struct restart_decision d =
-        restart_step(&u->spec.policy, &u->record.restart, RESTART_DIED, now_ms, 0);
-    must(u->pid == 0 && d.verdict != RESTART_NOTHING);
-    if (d.verdict == RESTART_GIVE_UP) {
-        change(s, u, UNIT_FATAL);
-        return;
-    }
-    u->record.next_ms = d.at_ms;
-    change(s, u, d.over_budget ? UNIT_BACKOFF : UNIT_RESTARTING);
-}
-
-/* On a grid that all units share: one wake-up a second, however many there are. */
-static int64_t next_check(bool starting, int64_t now_ms)
-{
-    int64_t step = starting ? STARTING_MS : CHECK_MS;
-    return (now_ms / step + 1) * step;
-}
-
-static void start(struct supervisor *s, struct unit *u, int64_t now_ms)
-{
-    must(u->pid == 0);
-    struct err err = {0};
-    bool again = u->state == UNIT_RESTARTING || u->state == UNIT_BACKOFF;
-    if (spawn_start(&u->spec.spawn, &u->pid, &err) < 0) {
-        struct unit_view v = view_of(u);
-        struct unit_death d = {.cause = CAUSE_SPAWN, .failure = true, .died_ms = now_ms};
-        d.started_ms = now_ms;
-        snprintf(d.reason, sizeof(d.reason), "%.*s", UNIT_REASON_MAX, err.msg);
-        if (s->config.on_death)
-            s->config.on_death(s->config.arg, &v, &d);
-        restart_step(&u->spec.policy, &u->record.restart, RESTART_STARTED, now_ms, 0);
-        decide(s, u, now_ms);
-        return;
-    }
-    reaper_add(s->config.reaper, u->pid);
-    restart_step(&u->spec.policy, &u->record.restart, RESTART_STARTED, now_ms, 0);
-    u->record.restarts += again;
-    u->record.started_ms = u->grace_ms = now_ms;
-    u->kill_ms = FOREVER;
-    u->check_ms = next_check((u->spec.ready == READY_TURN), now_ms);
-    u->record.cause = CAUSE_ITSELF;
-    u->record.reason[0] = '\0';
-    change(s, u, (u->spec.ready == READY_TURN) ? UNIT_STARTING : UNIT_RUNNING);
-}
-
-static void unit_free(struct unit *u)
-{
-    u->magic = 0;
-    arena_free(u->memory); /* it lies in there */
-}
-
-static void drop(struct supervisor *s, struct unit *u)
-{
-    must(u->pid == 0);
-    for (size_t i = 0; i < s->units.n; i++) {
-        if (s->units.at[i] != u)
-            continue;
-        memmove(&s->units.at[i], &s->units.at[i + 1], (s->units.n - i - 1) * sizeof(u));
-        s->units.n--;
-        unit_free(u);
-        return;
-    }
-    must(!"a unit is in the list");
-}
-
-static void on_died(struct supervisor *s, struct unit *u, const struct reaped *r, int64_t now_ms)
-{
-    bool asked = u->state == UNIT_STOPPING;
-    u->record.last = (struct unit_death){.pid = r->pid,
-                                         .status = r->status,
-                                         .cause = asked ? CAUSE_ASKED : u->record.cause,
-                                         .usage = r->usage,
-                                         .started_ms = u->record.started_ms,
-                                         .died_ms = now_ms};
-    snprintf(u->record.last.reason, sizeof(u->record.last.reason), "%s", u->record.reason);
-    u->pid = 0;
-    bool is_final = !u->ever_ran && u->spec.final_status != 0 && WIFEXITED(r->status) &&
-                    WEXITSTATUS(r->status) == u->spec.final_status;
-    if (asked || is_final) {
-        restart_step(&u->spec.policy, &u->record.restart, RESTART_STOPPED, now_ms, 0);
-        change(s, u, asked ? UNIT_STOPPED : UNIT_FATAL);
-    } else {
-        decide(s, u, now_ms);
-        if (u->state == UNIT_RESTARTING && u->record.next_ms <= now_ms)
-            start(s, u, now_ms);
-    }
-    struct unit_view v = view_of(u);
-    if (s->config.on_death)
-        s->config.on_death(s->config.arg, &v, &u->record.last);
-    if (asked && u->removing)
-        drop(s, u);
-    else if (asked && u->start_again) {
-        u->start_again = false;
-        start(s, u, now_ms);
-    }
-}
-
-static void reap(struct supervisor *s, int64_t now_ms)
-{
-    struct reaped r;
-    while (reaper_next(s->config.reaper, &r)) {
-        for (size_t i = 0; i < s->units.n; i++) {
-            if (s->units.at[i]->pid == r.pid) {
-                on_died(s, s->units.at[i], &r, now_ms);
-                break;
-            }
-        }
-    }
-}
-
-/* --- watching ------------------------------------------------------------------------------- */
-
-static void kill_unit(struct supervisor *s, struct unit *u, enum unit_cause cause, int signo,
-                      int64_t kill_ms)
-{
-    must(u->pid > 0);
-    u->record.cause = cause;
-    u->kill_ms = kill_ms;
-    kill(u->pid, signo);
-    change(s, u, UNIT_KILLING);
-}
-
-static void check_turns(struct supervisor *s, struct unit *u, int64_t now_ms)
-{
-    struct unit_view v = view_of(u);
-    int64_t turned = s->config.turned_ms ? s->config.turned_ms(s->config.arg, &v) : 0;
-    bool ever = turned >= u->record.started_ms;
-    if (ever && u->state == UNIT_STARTING)
-        change(s, u, UNIT_RUNNING);
-    int64_t bound = ever ? u->spec.hang_timeout_ms : u->spec.start_timeout_ms;
-    int64_t last = ever && turned > u->grace_ms ? turned : u->grace_ms;
-    if (bound == 0 || now_ms - last <= bound)
-        return;
-    snprintf(u->record.reason, sizeof(u->record.reason), "hung: its loop %s for %.1f s",
-             ever ? "had not turned" : "had not begun to turn", (double)(now_ms - last) / 1000);
-    kill_unit(s, u, CAUSE_HUNG, SIGABRT, now_ms + ABORT_GRACE_MS);
-}
-
-static void check_memory(struct supervisor *s, struct unit *u, int64_t now_ms)
-{
-    uint64_t bytes = proc__private_bytes(u->pid);
-    if (bytes <= u->spec.memory_limit)
-        return;
-    snprintf(u->record.reason, sizeof(u->record.reason),
-             "over its memory limit: %llu MiB of %llu MiB", (unsigned long long)(bytes >> 20),
-             (unsigned long long)(u->spec.memory_limit >> 20));
-    kill_unit(s, u, CAUSE_MEMORY, SIGTERM, now_ms + MEMORY_GRACE_MS);
-}
-
-static void check(struct supervisor *s, struct unit *u, int64_t now_ms)
-{
-    if (u->spec.ready == READY_TURN)
-        check_turns(s, u, now_ms);
-    if (u->state == UNIT_RUNNING && u->spec.memory_limit > 0)
-        check_memory(s, u, now_ms);
-    u->check_ms = next_check(u->state == UNIT_STARTING, now_ms);
-}
-
-static bool is_watched(const struct unit *u)
-{
-    return (u->state == UNIT_STARTING || u->state == UNIT_RUNNING) &&
-           ((u->spec.ready == READY_TURN) || u->spec.memory_limit > 0);
-}
-
-static void unit_turn(struct supervisor *s, struct unit *u, int64_t now_ms)
-{
-    check_magic(u, UNIT_MAGIC);
-    if ((u->state == UNIT_RESTARTING || u->state == UNIT_BACKOFF) && now_ms >= u->record.next_ms)
-        start(s, u, now_ms);
-    else if (is_watched(u) && now_ms >= u->check_ms)
-        check(s, u, now_ms);
-    else if ((u->state == UNIT_STOPPING || u->state == UNIT_KILLING) && now_ms >= u->kill_ms) {
-        kill(u->pid, SIGKILL);
-        u->kill_ms = now_ms + CHECK_MS; /* a process in the kernel's hands may need another */
-    }
-}
-
-/* We were stopped, or the machine was: nobody else could turn either. */
-static void forgive_lateness(struct supervisor *s, int64_t now_ms)
-{
-    if (s->turned_ms != 0 && now_ms - s->turned_ms > 3 * CHECK_MS)
-        for (size_t i = 0; i < s->units.n; i++)
-            s->units.at[i]->grace_ms = now_ms;
-    s->turned_ms = now_ms;
-}
-
-void supervisor_turn(struct supervisor *s, int64_t now_ms)
-{
-    check_magic(s, SUPERVISOR_MAGIC);
-    forgive_lateness(s, now_ms);
-    reap(s, now_ms);
-    for (size_t i = 0; i < s->units.n; i++)
-        unit_turn(s, s->units.at[i], now_ms);
-}
-
-static int64_t unit_due(const struct unit *u)
-{
-    switch (u->state) {
-    case UNIT_RESTARTING:
-    case UNIT_BACKOFF:
-        return u->record.next_ms;
-    case UNIT_STARTING:
-    case UNIT_RUNNING:
-        return is_watched(u) ? u->check_ms : FOREVER;
-    case UNIT_STOPPING:
-    case UNIT_KILLING:
-        return u->kill_ms;
-    default:
-        break;
-    }
-    return FOREVER;
-}
-
-int supervisor_timeout(const struct supervisor *s, int64_t now_ms)
-{
-    check_magic(s, SUPERVISOR_MAGIC);
-    int64_t due = FOREVER;
-    for (size_t i = 0; i < s->units.n; i++)
-        if (unit_due(s->units.at[i]) < due)
-            due = unit_due(s->units.at[i]);
-    if (due == FOREVER)
-        return -1;
-    return due <= now_ms ? 0 : due - now_ms > 3600000 ? 3600000 : (int)(due - now_ms);
-}
-
-/* --- the owner's wishes --------------------------------------------------------------------- */
 
 const char *unit_cause_name(enum unit_cause c)
 {
@@ -342,48 +44,31 @@ const char *unit_cause_name(enum unit_cause c)
     return names[c];
 }
 
-static struct unit *find(const struct supervisor *s, const char *name)
-{
-    for (size_t i = 0; i < s->units.n; i++)
-        if (streq(s->units.at[i]->spec.name, name))
-            return s->units.at[i];
-    return NULL;
-}
-
-static const char *const *copy_list(struct arena *a, const char *const *list)
-{
-    size_t n = 0;
-    while (list[n])
-        n++;
-    const char **copy = arena_array_of(a, const char *, n + 1);
-    for (size_t i = 0; i < n; i++)
-        copy[i] = arena_strdup(a, list[i]);
-    return copy;
-}
-
-static struct unit *unit_new(const struct unit_spec *spec)
-{
-    struct arena *a = arena_new();
-    struct unit *u = arena_new_of(a, struct unit);
-    *u = (struct unit){.magic = UNIT_MAGIC, .memory = a, .spec = *spec};
-    struct spawn *p = &u->spec.spawn;
-    u->spec.name = arena_strdup(a, spec->name);
-    p->path = arena_strdup(a, p->path);
-    p->argv = copy_list(a, p->argv);
-    p->env = p->env ? copy_list(a, p->env) : NULL;
-    p->dir = p->dir ? arena_strdup(a, p->dir) : NULL;
-    p->user = p->user ? arena_memdup(a, p->user, sizeof(*p->user)) : NULL;
-    return u;
-}
+/* --- the list ------------------------------------------------------------------------------- */
 
 struct supervisor *supervisor_new(const struct supervisor_config *c)
 {
-    must(c->reaper != NULL);
     struct supervisor *s = calloc(1, sizeof(*s));
     must(s != NULL);
     s->magic = SUPERVISOR_MAGIC;
     s->config = *c;
+    s->os = c->os ? *c->os : supervisor__real_os(s);
+    s->places = map_str_new();
+    s->pids = map_u64_new();
+    s->closing_order = INT32_MAX;
     return s;
+}
+
+static void unit_free(struct supervisor *s, struct unit *u)
+{
+    must(u->magic == UNIT_MAGIC && !u->woken);
+    heap_del(&s->due, &u->due);
+    order__unlink(s, u);
+    if (u->own_record)
+        free(u->record);
+    arena_free(u->memory);
+    u->magic = 0;
+    free(u);
 }
 
 void supervisor_free(struct supervisor **sp)
@@ -393,100 +78,497 @@ void supervisor_free(struct supervisor **sp)
     if (!s)
         return;
     check_magic(s, SUPERVISOR_MAGIC);
-    for (size_t i = 0; i < s->units.n; i++)
-        unit_free(s->units.at[i]);
+    must(!s->telling);
+    vec_each (&s->units, u)
+        unit_free(s, *u);
+    must(map_str_count(s->places) == 0);
     vec_done(&s->units);
+    vec_done(&s->woken);
+    heap_done(&s->due);
+    map_str_free(s->places);
+    map_u64_free(s->pids);
     s->magic = 0;
     free(s);
 }
 
-void supervisor_add(struct supervisor *s, const struct unit_spec *spec, int64_t now_ms)
+/* From order__settle alone. */
+void supervisor__drop(struct supervisor *s, struct unit *u)
+{
+    must(u->pid == 0 && u->removing && !unit__busy(u));
+    size_t i = 0;
+    while (i < s->units.n && s->units.at[i] != u)
+        i++;
+    must(i < s->units.n);
+    memmove(&s->units.at[i], &s->units.at[i + 1], (s->units.n - i - 1) * sizeof(s->units.at[0]));
+    s->units.n--;
+    if (s->config.forget) {
+        s->telling = true;
+        s->config.forget(s->config.arg, u->spec.name);
+        s->telling = false;
+    }
+    unit_free(s, u);
+}
+
+/* NULL: there is no such unit. */
+static struct unit *enter(struct supervisor *s, const char *name)
 {
     check_magic(s, SUPERVISOR_MAGIC);
-    must(!find(s, spec->name));
-    struct unit *u = unit_new(spec);
+    must(!s->telling); /* callbacks change nothing */
+    return order__find(s, name);
+}
+
+static bool leave(struct supervisor *s, struct unit *u, int64_t now_ms)
+{
+    watch__arm(s, u, now_ms);
+    order__settle(s, now_ms);
+    return true;
+}
+
+static struct unit_record *record_of(const struct supervisor *s, struct unit *u)
+{
+    struct unit_record *r = s->config.record ? s->config.record(s->config.arg, u->spec.name) : NULL;
+    if (r)
+        return r;
+    r = calloc(1, sizeof(*r));
+    must(r != NULL);
+    u->own_record = true;
+    return r;
+}
+
+static bool is_new(const struct unit_record *r)
+{
+    return r->state == UNIT_UNKNOWN && !r->wanted && r->spawned.pid == 0 && r->starts == 0;
+}
+
+static void begin(struct supervisor *s, struct unit *u, int64_t now_ms)
+{
+    struct unit_record *r = u->record;
+    unit__edit(s, u);
+    *r = (struct unit_record){.wanted = u->spec.autostart && !u->closing,
+                              .unmonitored = u->spec.unmonitored,
+                              .changed_ms = now_ms};
+    unit__edited(s, u);
+    if (u->spec.adopt.kind != ADOPT_NONE)
+        return; /* it is looked for first */
+    if (r->wanted)
+        u->start_due = true;
+    else
+        unit__change(s, u, UNIT_STOPPED, now_ms);
+}
+
+static struct unit *unit_new(struct supervisor *s, const struct unit_spec *spec)
+{
+    struct unit *u = calloc(1, sizeof(*u));
+    must(u != NULL);
+    u->magic = UNIT_MAGIC;
+    u->kill_ms = FOREVER;
+    u->memory = unit_spec__copy(&u->spec, spec);
+    u->record = record_of(s, u);
+    u->closing = s->closing;
+    u->sequence = ++s->added;
     vec_push(&s->units, u);
-    start(s, u, now_ms);
+    order__link(s, u);
+    return u;
+}
+
+static void come_back(struct supervisor *s, struct unit *u, const struct unit_spec *spec,
+                      int64_t now_ms)
+{
+    u->removing = false;
+    u->record->wanted = spec->autostart;
+    supervisor_change(s, spec, true, now_ms);
+}
+
+void supervisor_add(struct supervisor *s, const struct unit_spec *spec, int64_t now_ms)
+{
+    struct unit *u = enter(s, spec->name);
+    must(!u || u->removing);
+    if (u) {
+        come_back(s, u, spec, now_ms);
+        return;
+    }
+    u = unit_new(s, spec);
+    if (is_new(u->record))
+        begin(s, u, now_ms);
+    else
+        takeover__begin(s, u, now_ms);
+    order__changed(s, u); /* those who waited for its name */
+    leave(s, u, now_ms);
+}
+
+/* --- wishes --------------------------------------------------------------------------------- */
+
+static void set_wanted(struct supervisor *s, struct unit *u, bool wanted)
+{
+    unit__edit(s, u);
+    u->record->wanted = wanted;
+    unit__edited(s, u);
+    then_store();
+}
+
+static void forget_row(struct supervisor *s, struct unit *u, enum restart_event event,
+                       int64_t now_ms)
+{
+    unit__edit(s, u);
+    restart_step(&u->spec.policy, &u->record->restart, event, now_ms, 0);
+    unit__edited(s, u);
+}
+
+void supervisor__wish_start(struct supervisor *s, struct unit *u, bool by_person, int64_t now_ms)
+{
+    u->start_due = false;
+    if (u->removing || u->closing)
+        return;
+    set_wanted(s, u, true);
+    order__start_required(s, u, by_person, now_ms);
+    if (unit__busy(u)) /* STOPPING, KILLING: it starts when that is over */
+        return;
+    if (by_person)
+        forget_row(s, u, RESTART_STOPPED, now_ms);
+    unit__start(s, u, now_ms);
+}
+
+void supervisor__wish_stop(struct supervisor *s, struct unit *u, bool again, int64_t now_ms)
+{
+    if (!again) {
+        u->start_due = false;
+        set_wanted(s, u, false);
+    }
+    order__stop_requirers(s, u, again, now_ms);
+    if (unit__busy(u)) {
+        unit__stop(s, u, now_ms);
+    } else if (!again) {
+        forget_row(s, u, RESTART_STOPPED, now_ms);
+        unit__change(s, u, UNIT_STOPPED, now_ms);
+    }
+    watch__arm(s, u, now_ms);
 }
 
 bool supervisor_start(struct supervisor *s, const char *name, int64_t now_ms)
 {
-    check_magic(s, SUPERVISOR_MAGIC);
-    struct unit *u = find(s, name);
-    if (!u)
+    struct unit *u = enter(s, name);
+    if (!u || u->removing || u->closing)
         return false;
-    if (u->state == UNIT_STOPPING && !u->removing) {
-        u->start_again = true;
-    } else if (u->pid == 0) {
-        restart_step(&u->spec.policy, &u->record.restart, RESTART_STOPPED, now_ms, 0);
-        if (u->state != UNIT_STOPPED)
-            change(s, u, UNIT_STOPPED); /* so that it does not count as a restart by itself */
-        start(s, u, now_ms);
-    }
-    return true;
+    supervisor__wish_start(s, u, true, now_ms);
+    return leave(s, u, now_ms);
 }
 
 bool supervisor_stop(struct supervisor *s, const char *name, int64_t now_ms)
 {
-    check_magic(s, SUPERVISOR_MAGIC);
-    struct unit *u = find(s, name);
+    struct unit *u = enter(s, name);
     if (!u)
         return false;
-    u->start_again = false;
-    if (u->pid == 0) {
-        restart_step(&u->spec.policy, &u->record.restart, RESTART_STOPPED, now_ms, 0);
-        change(s, u, UNIT_STOPPED);
-    } else if (u->state != UNIT_STOPPING) {
-        u->kill_ms = now_ms + u->spec.stop_timeout_ms;
-        kill(u->pid, SIGTERM);
-        kill(u->pid, SIGCONT); /* a stopped process could not obey */
-        change(s, u, UNIT_STOPPING);
+    supervisor__wish_stop(s, u, false, now_ms);
+    return leave(s, u, now_ms);
+}
+
+bool supervisor_restart(struct supervisor *s, const char *name, int64_t now_ms)
+{
+    struct unit *u = enter(s, name);
+    if (!u || u->removing || u->closing)
+        return false;
+    if (unit__busy(u)) {
+        set_wanted(s, u, true);
+        supervisor__wish_stop(s, u, true, now_ms);
+    } else {
+        supervisor__wish_start(s, u, true, now_ms);
     }
-    return true;
+    return leave(s, u, now_ms);
 }
 
 bool supervisor_remove(struct supervisor *s, const char *name, int64_t now_ms)
 {
-    supervisor_stop(s, name, now_ms);
-    struct unit *u = find(s, name);
+    struct unit *u = enter(s, name);
     if (!u)
         return false;
     u->removing = true;
-    if (u->pid == 0)
-        drop(s, u);
-    return true;
+    u->start_due = false;
+    set_wanted(s, u, false);
+    supervisor__wish_stop(s, u, true, now_ms); /* those that require it may get another one */
+    if (!unit__busy(u)) {
+        unit__change(s, u, UNIT_STOPPED, now_ms);
+        order__wake(s, u);
+    }
+    return leave(s, u, now_ms);
 }
+
+bool supervisor_reset(struct supervisor *s, const char *name, int64_t now_ms)
+{
+    struct unit *u = enter(s, name);
+    if (!u)
+        return false;
+    forget_row(s, u, RESTART_RESET, now_ms);
+    if (u->record->state == UNIT_FATAL)
+        supervisor__wish_start(s, u, true, now_ms);
+    else if (u->record->state == UNIT_BACKOFF || u->record->state == UNIT_RESTARTING)
+        u->record->next_ms = now_ms;
+    return leave(s, u, now_ms);
+}
+
+static void set_monitor(struct supervisor *s, struct unit *u, bool on, int64_t now_ms)
+{
+    bool comes_on = on && u->record->unmonitored;
+    u->spec.unmonitored = !on;
+    unit__edit(s, u);
+    u->record->unmonitored = !on;
+    unit__edited(s, u);
+    if (!comes_on)
+        return;
+    u->pinged_ms = now_ms;
+    if (u->record->state == UNIT_CRASHED && u->record->wanted && u->spec.kind == UNIT_DAEMON &&
+        u->spec.restart != RESTART_NEVER)
+        supervisor__wish_start(s, u, true, now_ms);
+}
+
+bool supervisor_monitor(struct supervisor *s, const char *name, bool on, int64_t now_ms)
+{
+    struct unit *u = enter(s, name);
+    if (!u)
+        return false;
+    set_monitor(s, u, on, now_ms);
+    return leave(s, u, now_ms);
+}
+
+/* --- another specification ------------------------------------------------------------------ */
+
+static void replace_spec(struct supervisor *s, struct unit *u, const struct unit_spec *spec)
+{
+    struct arena *old = u->memory;
+    for (uint32_t i = 0; i < u->n_needs; i++)
+        if (u->needs[i].place->unit && u->needs[i].place->unit->held)
+            order__wake(s, u->needs[i].place->unit); /* it waited for our end, perhaps no longer */
+    struct place *kept = u->place;
+    vec_push(&kept->dependents, ((struct dependent){u, false})); /* keeps the place */
+    order__unlink(s, u);
+    bool monitored = !u->spec.unmonitored;
+    u->memory = unit_spec__copy(&u->spec, spec);
+    u->spec.unmonitored = !monitored;
+    order__link(s, u);
+    must(u->place == kept);
+    order__let_go(kept, u);
+    arena_free(old);
+}
+
+bool supervisor_change(struct supervisor *s, const struct unit_spec *spec, bool restart,
+                       int64_t now_ms)
+{
+    struct unit *u = enter(s, spec->name);
+    if (!u || u->removing)
+        return false;
+    bool same = unit_spec__same_program(&u->spec, spec);
+    bool monitored = !spec->unmonitored;
+    replace_spec(s, u, spec);
+    if (u->spec.hang_timeout_ms == 0 || u->watchdog_ms == 0)
+        u->watchdog_ms = u->spec.hang_timeout_ms;
+    set_monitor(s, u, monitored, now_ms);
+    bool rests = u->record->state == UNIT_FATAL || u->record->state == UNIT_CRASHED;
+    bool anew = restart && !same && u->record->wanted && !u->closing;
+    if (anew && unit__busy(u))
+        supervisor__wish_stop(s, u, true, now_ms);
+    else if (anew && rests)
+        supervisor__wish_start(s, u, true, now_ms);
+    if (u->record->state == UNIT_WAITING)
+        order__wake(s, u);
+    return leave(s, u, now_ms);
+}
+
+/* --- what it says, and what others say of it ------------------------------------------------ */
 
 bool supervisor_signal(struct supervisor *s, const char *name, int signo)
 {
-    check_magic(s, SUPERVISOR_MAGIC);
-    struct unit *u = find(s, name);
-    return u && u->pid > 0 && kill(u->pid, signo) == 0;
+    struct unit *u = enter(s, name);
+    if (!u || u->pid == 0 || u->record->phase != PHASE_MAIN)
+        return false;
+    s->os.signal(s->os.arg, &u->spec, &u->record->spawned, signo, false);
+    return true;
 }
+
+bool supervisor_ready(struct supervisor *s, const char *name, int64_t now_ms)
+{
+    struct unit *u = enter(s, name);
+    if (!u)
+        return false;
+    if (u->spec.ready == READY_NOTIFY || u->spec.ready == READY_HEALTH) {
+        u->pinged_ms = now_ms;
+        unit__ready(s, u, now_ms);
+    }
+    return leave(s, u, now_ms);
+}
+
+static bool runs(const struct unit *u)
+{
+    enum unit_state state = (enum unit_state)u->record->state;
+    return u->record->phase == PHASE_MAIN &&
+           (state == UNIT_STARTING || state == UNIT_RUNNING || state == UNIT_READY);
+}
+
+bool supervisor_fail(struct supervisor *s, const char *name, enum unit_cause cause,
+                     const char *reason, int64_t now_ms)
+{
+    struct unit *u = enter(s, name);
+    if (!u)
+        return false;
+    if (runs(u) && !u->spec.unmonitored)
+        unit__kill(s, u, cause, reason, now_ms);
+    return leave(s, u, now_ms);
+}
+
+static void take_main_pid(struct supervisor *s, struct unit *u, pid_t pid)
+{
+    struct spawn_id id = {.pid = pid};
+    if (pid == u->pid || map_u64_get(s->pids, (uint64_t)pid) ||
+        !s->os.identify(s->os.arg, &u->spec, &id))
+        return;
+    unit__disown(s, u);
+    unit__own(s, u, &id);
+}
+
+bool supervisor_notify(struct supervisor *s, const char *name, const struct notify_message *m,
+                       int64_t now_ms)
+{
+    struct unit *u = enter(s, name);
+    if (!u)
+        return false;
+    if (!runs(u))
+        return true;
+    if (m->has_status)
+        unit__set_text(s, u, m->status);
+    if (m->main_pid > 0)
+        take_main_pid(s, u, m->main_pid);
+    if (m->watchdog_us > 0 && u->spec.ready == READY_NOTIFY)
+        u->watchdog_ms = m->watchdog_us / 1000 > 0 ? m->watchdog_us / 1000 : 1;
+    if (m->ready && u->spec.ready == READY_NOTIFY)
+        unit__ready(s, u, now_ms);
+    if ((m->watchdog || m->ready) && u->record->state != UNIT_STARTING)
+        u->pinged_ms = now_ms;
+    if (m->watchdog_trigger && !u->spec.unmonitored)
+        unit__kill(s, u, CAUSE_HUNG, "hung: it said so (WATCHDOG=trigger)", now_ms);
+    return leave(s, u, now_ms);
+}
+
+/* --- the end of all ------------------------------------------------------------------------- */
+
+static void begin_to_close(struct supervisor *s, struct unit *u, int64_t now_ms)
+{
+    if (unit__busy(u)) {
+        unit__stop(s, u, now_ms);
+    } else if (u->record->state != UNIT_CRASHED && u->record->state != UNIT_FATAL) {
+        u->start_due = false;
+        forget_row(s, u, RESTART_STOPPED, now_ms);
+        unit__change(s, u, UNIT_STOPPED, now_ms);
+    }
+    order__wake(s, u);
+    watch__arm(s, u, now_ms);
+}
+
+void supervisor_stop_all(struct supervisor *s, bool (*want)(void *arg, const struct unit_view *u),
+                         void *arg, int64_t now_ms)
+{
+    check_magic(s, SUPERVISOR_MAGIC);
+    must(!s->telling);
+    int32_t highest = INT32_MIN;
+    vec_each (&s->units, it) {
+        struct unit *u = *it;
+        struct unit_view v = unit__view(u);
+        if (want && !want(arg, &v))
+            continue;
+        u->closing = true;
+        if (unit__busy(u) && u->spec.start_order > highest)
+            highest = u->spec.start_order;
+    }
+    s->closing = s->closing || !want;
+    s->closing_order = highest;
+    for (size_t i = s->units.n; i-- > 0;) /* what came last goes first */
+        if (s->units.at[i]->closing)
+            begin_to_close(s, s->units.at[i], now_ms);
+    order__settle(s, now_ms);
+}
+
+/* --- turns ---------------------------------------------------------------------------------- */
+
+/* We were stopped, or the machine was: nobody else could give a sign of life either. */
+static void forgive_lateness(struct supervisor *s, int64_t now_ms)
+{
+    const struct heap_node *first = heap_min(&s->due);
+    if (first && first->key > 0 && now_ms - first->key > LATE_MS)
+        s->grace_ms = now_ms;
+}
+
+static void reap(struct supervisor *s, int64_t now_ms)
+{
+    struct reaped r;
+    while (s->os.reap(s->os.arg, &r)) {
+        struct unit *u = map_u64_get(s->pids, (uint64_t)r.pid);
+        if (u)
+            unit__ended(s, u, &r, now_ms);
+        else
+            s->strays = true;
+    }
+}
+
+/* An orphan's end may have been the last of a tree. */
+static void look_at_trees(struct supervisor *s, int64_t now_ms)
+{
+    s->strays = false;
+    for (size_t i = 0; s->in_tree > 0 && i < s->units.n; i++) {
+        struct unit *u = s->units.at[i];
+        if (u->record->phase != PHASE_TREE)
+            continue;
+        watch__turn(s, u, now_ms);
+        watch__arm(s, u, now_ms);
+    }
+}
+
+void supervisor_turn(struct supervisor *s, int64_t now_ms)
+{
+    check_magic(s, SUPERVISOR_MAGIC);
+    must(!s->telling);
+    forgive_lateness(s, now_ms);
+    reap(s, now_ms);
+    if (s->strays)
+        look_at_trees(s, now_ms);
+    for (struct heap_node *n; (n = heap_min(&s->due)) != NULL && n->key <= now_ms;) {
+        struct unit *u = container_of(n, struct unit, due);
+        watch__turn(s, u, now_ms);
+        watch__arm(s, u, now_ms);
+        if (u->due.slot != 0 && u->due.key <= now_ms)
+            heap_move(&s->due, &u->due, now_ms + 1); /* whatever it is: once a turn */
+    }
+    order__settle(s, now_ms);
+}
+
+int supervisor_timeout(const struct supervisor *s, int64_t now_ms)
+{
+    check_magic(s, SUPERVISOR_MAGIC);
+    const struct heap_node *first = heap_min(&s->due);
+    if (!first)
+        return -1;
+    int64_t left = first->key - now_ms;
+    return left <= 0 ? 0 : left > MAX_TIMEOUT_MS ? MAX_TIMEOUT_MS : (int)left;
+}
+
+/* --- views ---------------------------------------------------------------------------------- */
 
 bool supervisor_view(const struct supervisor *s, size_t i, struct unit_view *out)
 {
     check_magic(s, SUPERVISOR_MAGIC);
     if (i >= s->units.n)
         return false;
-    *out = view_of(s->units.at[i]);
+    *out = unit__view(s->units.at[i]);
     return true;
 }
 
 bool supervisor_find(const struct supervisor *s, const char *name, struct unit_view *out)
 {
     check_magic(s, SUPERVISOR_MAGIC);
-    const struct unit *u = find(s, name);
+    const struct unit *u = order__find(s, name);
     if (u)
-        *out = view_of(u);
+        *out = unit__view(u);
     return u != NULL;
 }
 
 size_t supervisor_alive(const struct supervisor *s)
 {
     check_magic(s, SUPERVISOR_MAGIC);
-    size_t n = 0;
-    for (size_t i = 0; i < s->units.n; i++)
-        n += s->units.at[i]->pid > 0;
-    return n;
+    return s->alive;
 }

@@ -155,6 +155,7 @@ static void add(struct fixture *f, const char *how, struct restart_policy policy
         .spawn = {.path = "/proc/self/exe", .argv = argv, .err_fd = SPAWN_NULL},
         .policy = policy,
         .ready = READY_TURN,
+        .autostart = true,
         .hang_timeout_ms = 300,
         .start_timeout_ms = 5000,
         .stop_timeout_ms = 300,

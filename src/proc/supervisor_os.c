@@ -1,0 +1,131 @@
+/* The operating system as the supervisor sees it (supervisor_os in supervisor.h): the real one. */
+#include <signal.h>
+#include <sys/stat.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/rng.h"
+#include "proc/environ.h"
+#include "proc/proc_priv.h"
+#include "proc/supervisor_priv.h"
+#include "proc/tree.h"
+
+static int os_spawn(void *arg, const struct spawn *p, struct spawn_id *id, struct err *err)
+{
+    pid_t pid;
+    (void)arg;
+    if (spawn_start(p, &pid, err) < 0)
+        return -1;
+    *id = (struct spawn_id){.pid = pid, .start_time = process_start_time(pid)};
+    return 0;
+}
+
+static enum reap_watch os_watch(void *arg, pid_t pid)
+{
+    const struct supervisor *s = arg;
+    return reaper_add(s->config.reaper, pid);
+}
+
+static void os_forget(void *arg, pid_t pid)
+{
+    const struct supervisor *s = arg;
+    reaper_forget(s->config.reaper, pid);
+}
+
+static bool os_reap(void *arg, struct reaped *out)
+{
+    const struct supervisor *s = arg;
+    return reaper_next(s->config.reaper, out);
+}
+
+static bool os_alive(void *arg, const struct spawn_id *id)
+{
+    (void)arg;
+    return process_is(id->pid, id->start_time);
+}
+
+/* What a program says of itself must not make us signal others' processes. */
+static bool os_identify(void *arg, const struct unit_spec *spec, struct spawn_id *id)
+{
+    char path[64];
+    struct stat st;
+    uid_t user = spec->spawn.user ? spec->spawn.user->uid : getuid();
+    (void)arg;
+    snprintf(path, sizeof(path), "/proc/%ld", (long)id->pid);
+    if (id->pid <= 1 || stat(path, &st) < 0 || (st.st_uid != user && user != 0))
+        return false;
+    id->start_time = process_start_time(id->pid);
+    return id->start_time != 0;
+}
+
+static struct tree tree_of(const struct unit_spec *spec, const struct spawn_id *id)
+{
+    const char *const *env = spec->spawn.env;
+    return (struct tree){.cookie = env ? environ_get(env, "BELFRY_UNIT") : NULL,
+                         .instance = env ? environ_get(env, "BELFRY_INSTANCE") : NULL,
+                         .cgroup = spec->spawn.cgroup,
+                         .main = *id};
+}
+
+static void os_signal(void *arg, const struct unit_spec *spec, const struct spawn_id *id, int signo,
+                      bool tree)
+{
+    (void)arg;
+    if (tree) {
+        struct tree t = tree_of(spec, id);
+        tree_signal(&t, signo);
+    } else if (id->start_time == 0 ||
+               process_is(id->pid, id->start_time)) { /* 0: an unreaped child */
+        spawn_raise();
+        kill(id->pid, signo);
+        spawn_unraise();
+    }
+}
+
+static bool os_tree_empty(void *arg, const struct unit_spec *spec, const struct spawn_id *id)
+{
+    struct tree t = tree_of(spec, id);
+    (void)arg;
+    return tree_count(&t) == 0;
+}
+
+static bool os_usage(void *arg, const struct spawn_id *id, uint64_t *private_bytes, uint32_t *files)
+{
+    (void)arg;
+    *private_bytes = proc__private_bytes(id->pid);
+    if (files) {
+        spawn_raise();
+        *files = proc__open_files(id->pid);
+        spawn_unraise();
+    }
+    return true;
+}
+
+static bool os_find(void *arg, const struct unit_adopt *adopt, struct spawn_id *id)
+{
+    (void)arg;
+    return adopt_find(adopt, id);
+}
+
+static double os_chance(void *arg)
+{
+    (void)arg;
+    return (double)(rng_secure_u64() >> 11) / (double)(UINT64_C(1) << 53);
+}
+
+struct supervisor_os supervisor__real_os(struct supervisor *s)
+{
+    must(s->config.reaper != NULL);
+    return (struct supervisor_os){.spawn = os_spawn,
+                                  .watch = os_watch,
+                                  .forget = os_forget,
+                                  .reap = os_reap,
+                                  .alive = os_alive,
+                                  .identify = os_identify,
+                                  .signal = os_signal,
+                                  .tree_empty = os_tree_empty,
+                                  .usage = os_usage,
+                                  .find = os_find,
+                                  .chance = os_chance,
+                                  .arg = s};
+}

@@ -1,0 +1,119 @@
+/* Units whose record tells of an earlier life: of a killed or replaced predecessor of this process (supervisor_add).
+ *
+ * What may be found, and what follows:
+ *     a living process (pid and start time agree)   it is owned again, in its state; one that nobody wanted
+ *                                                   any more, or whose stop was under way, is asked to stop (again)
+ *     a state with a process, which is dead         owned as well: waitpid may still tell how it ended, else the
+ *                                                   next look does; then it is an ordinary death
+ *     the same, without a pid                       killed between two processes: the step is done again
+ *     CRASHED with a state to follow                the end is finished
+ *     no process, but wanted                        started
+ * A living process in a state without one was started in the last moment: its start is recorded now. */
+#include <string.h>
+
+#include "proc/supervisor_priv.h"
+
+static bool text_ends(const char *p, size_t size)
+{
+    return memchr(p, '\0', size) != NULL;
+}
+
+/* The file is ours, but a machine that lost power writes what it likes. */
+static bool is_sane(const struct unit_record *r, int64_t now_ms)
+{
+    return r->state <= UNIT_FATAL && r->phase <= PHASE_POST_STOP && r->then <= UNIT_FATAL &&
+           r->cause >= 0 && r->cause <= CAUSE_SPAWN && r->spawned.pid >= 0 &&
+           r->started_ms <= now_ms && r->changed_ms <= now_ms && r->restart.started_ms <= now_ms &&
+           r->restart.restarted_ms <= now_ms && r->restart.minute >= 0 &&
+           r->restart.minute <= now_ms / 60000 && text_ends(r->reason, sizeof(r->reason)) &&
+           text_ends(r->status_text, sizeof(r->status_text));
+}
+
+/* What a living process was doing goes on. */
+static void go_on(struct supervisor *s, struct unit *u, int64_t now_ms)
+{
+    enum unit_phase phase = (enum unit_phase)u->record->phase;
+    int64_t limit = u->spec.start_timeout_ms;
+    switch ((enum unit_state)u->record->state) {
+    case UNIT_STOPPING:
+        if (phase == PHASE_MAIN || phase == PHASE_PRE_START || phase == PHASE_COMMAND)
+            unit__release(s, u, now_ms);
+        break;
+    case UNIT_STARTING:
+        if (phase != PHASE_MAIN)
+            u->kill_ms = limit > 0 ? now_ms + limit : now_ms + FIND_MS;
+        break;
+    case UNIT_RUNNING:
+    case UNIT_READY:
+    case UNIT_KILLING:
+        break;
+    default:
+        if (phase == PHASE_MAIN)
+            unit__begun(s, u, now_ms);
+        else
+            unit__change(s, u, UNIT_STARTING, now_ms);
+        break;
+    }
+    if (!u->record->wanted && u->record->state != UNIT_STOPPING)
+        unit__stop(s, u, now_ms);
+}
+
+/* Nothing was there to wait for: killed between two processes of the unit. */
+static void do_again(struct supervisor *s, struct unit *u, int64_t now_ms)
+{
+    const struct unit_record *r = u->record;
+    if (r->phase == PHASE_TREE)
+        unit__kill_now(s, u, now_ms);
+    else if (r->state == UNIT_STARTING && r->phase == PHASE_COMMAND)
+        u->kill_ms = now_ms + FIND_MS;
+    else if (r->state == UNIT_STARTING && r->wanted)
+        unit__start(s, u, now_ms);
+    else
+        unit__finish(s, u, now_ms);
+}
+
+static void without_process(struct supervisor *s, struct unit *u, int64_t now_ms)
+{
+    struct unit_record *r = u->record;
+    enum unit_state state = (enum unit_state)r->state;
+    unit__edit(s, u);
+    r->spawned = (struct spawn_id){0};
+    r->phase = PHASE_NONE;
+    unit__edited(s, u);
+    if (state == UNIT_CRASHED && r->then != 0)
+        unit__finish(s, u, now_ms);
+    else if (r->wanted && (state == UNIT_STOPPED || state == UNIT_WAITING))
+        u->start_due = true;
+}
+
+void takeover__begin(struct supervisor *s, struct unit *u, int64_t now_ms)
+{
+    struct unit_record *r = u->record;
+    if (!is_sane(r, now_ms)) {
+        struct spawn_id kept = r->spawned;
+        *r = (struct unit_record){.wanted = u->spec.autostart, .phase = PHASE_MAIN};
+        r->spawned = kept.pid > 0 ? kept : (struct spawn_id){0};
+    }
+    r->unmonitored = u->spec.unmonitored;
+    s->alive += unit__busy(u);
+    s->in_tree += r->phase == PHASE_TREE;
+    u->pinged_ms = now_ms;
+    u->watchdog_ms = u->spec.hang_timeout_ms;
+    u->kill_ms = now_ms + u->spec.stop_timeout_ms;
+    struct spawn_id id = r->spawned;
+    bool lives = id.pid > 0 && r->phase != PHASE_TREE && s->os.alive(s->os.arg, &id);
+    if (lives) {
+        unit__own(s, u, &id);
+        if (r->phase == PHASE_NONE) /* the record of an older version, or of a damaged file */
+            unit__set_phase(s, u, PHASE_MAIN);
+        go_on(s, u, now_ms);
+    } else if (!unit__busy(u)) {
+        without_process(s, u, now_ms);
+    } else if (id.pid > 0 && r->phase != PHASE_TREE) {
+        unit__own(s, u, &id);
+        u->unseen = true;
+    } else {
+        do_again(s, u, now_ms);
+    }
+    watch__arm(s, u, now_ms);
+}
