@@ -65,6 +65,7 @@ static int read_act(struct call *k, struct acting *a, const char **signal)
 static bool await(struct acting *a)
 {
     struct err err = {0};
+    must(a->c.waiter && a->wait_ms >= 0 && a->wait_ms <= WAIT_MAX_MS);
     int64_t ms = a->wait_ms ? a->wait_ms : API_COMMIT_WAIT_MS;
     int rc = waiter_wait(a->c.waiter, ms, NULL, &err);
     if (rc == 0 || (a->wait_ms && err.code == ERR_TIMEOUT))
@@ -224,6 +225,7 @@ static void start_rolling(struct many *m)
 {
     const char **ids = arena_array_of(m->call->arena, const char *, m->members.n + 1);
     size_t n = 0;
+    must(m->action == PROCESS_RESTART && !m->rolling);
     vec_each (&m->members, it)
         if (it->rc == 0)
             ids[n++] = it->id;
@@ -237,6 +239,7 @@ static void begin_on_core(void *arg)
 {
     struct many *m = arg;
     struct core *core = m->call->api->core;
+    must(m->members.n == 0);
     core_processes_each(core, choose_one, m);
     add_unknown(m);
     if (m->doc.rolling) {

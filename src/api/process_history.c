@@ -66,6 +66,7 @@ static struct carry before(const struct process_event *e, struct carry next)
 
 static void put_restart(struct json *j, const struct process_event *e, struct carry next)
 {
+    must(e->kind == PROCESS_DEATH);
     json_key(j, "restart");
     if (next.how == WENT_NOWHERE) {
         json_nil(j);
@@ -114,6 +115,7 @@ static void put_row(struct history *h, uint64_t id, const struct process_event *
 static void take_row(void *arg, uint64_t id, const struct process_event *e, const char *tail)
 {
     struct history *h = arg;
+    must(h->listed <= h->limit && (h->last_id == 0 || id < h->last_id)); /* newest first */
     must(e->from <= UNIT_FATAL && e->to <= UNIT_FATAL); /* the store decodes with bounds */
     h->rows++;
     if (h->listed == h->limit)
@@ -151,6 +153,7 @@ static int read_cursor(struct call *k, struct process_events_query *q, struct ca
 static void put_next(struct history *h, bool more)
 {
     char cursor[64];
+    must(h->last_carry.how >= WENT_NOWHERE && h->last_carry.how <= WENT_BADLY);
     json_key(&h->json, "next");
     if (!more) {
         json_nil(&h->json);

@@ -203,6 +203,7 @@ static void create_on_core(void *arg)
     struct change *c = arg;
     struct call *k = c->call;
     const struct node *id = id_of(c->doc);
+    must(c->waiter != NULL);
     k->unit = id ? arena_strndup(k->arena, id->text.p, id->text.n) : "";
     if (!id)
         problem_add(&k->problems, node_get(c->doc, "id"), "id", "required, but missing");
@@ -233,6 +234,7 @@ static void put_on_core(void *arg)
     struct change *c = arg;
     struct call *k = c->call;
     struct core_process old;
+    must(c->waiter && c->doc);
     if (!process_find(c, true, &old))
         return;
     const char *id = arena_strdup(k->arena, old.unit->template_id);
@@ -250,6 +252,7 @@ static void enable_on_core(void *arg)
 {
     struct change *c = arg;
     struct core_process p;
+    must(c->waiter && *c->call->unit);
     if (process_find(c, false, &p))
         c->rc = core_process_act(c->call->api->core, c->call->unit,
                                  c->enabled ? PROCESS_ENABLE : PROCESS_DISABLE, 0, false, c->waiter,

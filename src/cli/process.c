@@ -73,6 +73,7 @@ static int choose_from(struct session *s, const process_list *all, char **words,
                        process_list *out)
 {
     bool *used = arena_array_of(s->arena, bool, n + 1);
+    must(out->n == 0);
     vec_each (all, it) {
         bool fits = n == 0;
         for (int i = 0; i < n; i++)
@@ -90,8 +91,8 @@ static int choose_from(struct session *s, const process_list *all, char **words,
 int process_choose(struct session *s, char **words, int n, process_list *out)
 {
     process_list all = {0};
-    int status = fetch(s, "", &all);
     must(n > 0);
+    int status = fetch(s, "", &all);
     if (status == EXIT_GOOD)
         status = choose_from(s, &all, words, n, out);
     vec_done(&all);
@@ -313,6 +314,7 @@ static int history(struct session *s, char **words, int n)
 static struct node *document(struct session *s, char **words, int n)
 {
     int k = 0;
+    must(n > 0);
     while (k < n && !streq(words[k], "--"))
         k++;
     struct node *doc = words_to_map(s, words, k);

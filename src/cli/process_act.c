@@ -68,6 +68,7 @@ static int look_again(struct session *s, struct awaited *w)
 static int sweep(struct session *s, const char *verb, struct awaited *at, size_t n, size_t *left)
 {
     int status = EXIT_GOOD;
+    must(verb && (at || n == 0));
     *left = 0;
     for (size_t i = 0; i < n; i++) {
         enum process_rest rest = at[i].done ? REST_GOOD : process_rest(at[i].item, verb);
@@ -119,6 +120,7 @@ static int await_rest(struct session *s, const char *verb, struct awaited *at, s
 static struct node *ids_of(struct session *s, const process_list *list)
 {
     struct node *body = node_map(s->arena), *ids = node_list(s->arena);
+    must(list->n > 0);
     vec_each (list, it)
         node_append(ids, node_text(s->arena, process_id(*it)));
     node_put(body, s->arena, "ids", ids);
@@ -207,6 +209,7 @@ int process_restart(struct session *s, char **words, int n)
 static int post_each(struct session *s, char **words, int n, const char *tail, const char *done)
 {
     process_list list = {0};
+    must(tail[0] == '/');
     int status = process_choose(s, words, n, &list);
     vec_each (&list, it) {
         struct err err = {0};
@@ -244,6 +247,7 @@ int process_disable(struct session *s, char **words, int n)
 int process_signal(struct session *s, char **words, int n)
 {
     struct buf tail = BUF_INIT(4096);
+    must(n >= 2); /* the verb's table */
     buf_puts(&tail, "/signal?signal=");
     url_encode(&tail, str_of(words[0]));
     const char *path = arena_strndup(s->arena, tail.data, tail.len);

@@ -13,6 +13,7 @@
 #define LOOK_MS       200
 #define LINES_DEFAULT 20
 #define LINES_A_TURN  2000
+#define TAIL_TURNS    3
 
 struct tail {
     const char *id, *path;
@@ -128,14 +129,26 @@ int process_log(struct session *s, char **words, int n)
     return status;
 }
 
+/* What it printed last may still be on its way through the pipe: an empty answer is asked for again. */
+static const struct node *last_lines(struct session *s, const char *path)
+{
+    for (int turn = 0; turn < TAIL_TURNS; turn++) {
+        struct node *answer = NULL;
+        if (turn > 0)
+            nanosleep(&(struct timespec){.tv_nsec = LOOK_MS * NS_PER_MS}, NULL);
+        if (client_call(s->client, "GET", path, NULL, s->arena, &answer, NULL) != 0)
+            return NULL; /* what it printed is a help, no more */
+        const struct node *items = node_get(answer, "items");
+        if (items && items->first)
+            return items->first;
+    }
+    return NULL;
+}
+
 void process_print_tail(struct session *s, const char *id, int lines)
 {
-    struct err err = {0};
-    struct node *answer = NULL;
     const char *path = process_path(s, id, arena_printf(s->arena, "/log?lines=%d", lines));
-    if (client_call(s->client, "GET", path, NULL, s->arena, &answer, &err) != 0)
-        return; /* what it printed is a help, no more */
-    const struct node *items = node_get(answer, "items");
-    for (const struct node *line = items ? items->first : NULL; line; line = line->next)
+    must(lines > 0);
+    for (const struct node *line = last_lines(s, path); line; line = line->next)
         printf("    %s\n", field_text(line, "text", s->arena));
 }

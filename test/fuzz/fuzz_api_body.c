@@ -1,5 +1,5 @@
-/* Bodies of the API as any client may send them: bound to a target, a channel, a maintenance, or refused with problems;
- * as a new one, over a stored one (PUT) and merged into it (PATCH). What was accepted is sound. */
+/* Bodies of the API as any client may send them: bound to a target, a channel, a maintenance, a process, or refused with
+ * problems; as a new one, over a stored one (PUT) and merged into it (PATCH). What was accepted is sound. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,13 +72,38 @@ static void as_maintenance(struct call *k, const struct node *doc)
     options_bind(maintenance_doc_options, doc, &out, k->arena, &k->problems, "");
 }
 
+static const char *text_of(const struct node *n, struct arena *a)
+{
+    struct buf out = BUF_INIT(64 << 20);
+    struct json j = json_start(&out);
+    node_to_json(n, &j);
+    const char *text = arena_strndup(a, out.data, out.len);
+    buf_done(&out);
+    return text;
+}
+
+/* Masked and sent back, a document is what it was; and no patch breaks the tree. */
+static void as_process(struct call *k, const struct node *doc)
+{
+    static const char stored[] =
+        "{\"id\":\"web\",\"command\":[\"/x\"],\"environment\":{\"KEY\":\"secret\"},"
+        "\"health\":{\"url\":\"http://u:secret@h/\",\"config\":{\"password\":\"secret\"}}}";
+    struct arena *a = k->arena;
+    struct node *old = node_from_json(a, stored, strlen(stored), NULL);
+    struct node *back = process_unmask(process_mask(doc, a), doc, a);
+    must(strcmp(text_of(back, a), text_of(doc, a)) == 0);
+    must(!strstr(text_of(process_mask(old, a), a), "secret"));
+    doc_merge(old, doc, a);
+    process_unmask(doc_without_nulls(old, a), doc, a);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const methods[] = {"POST", "PUT", "PATCH"};
     struct arena *a = arena_new();
     struct node *doc = node_from_json(a, (const char *)data, size, NULL);
     for (size_t i = 0; doc && doc->kind == NODE_MAP && i < array_len(methods); i++) {
-        for (int what = 0; what < 3; what++) {
+        for (int what = 0; what < 4; what++) {
             struct http_req req = {.method = methods[i], .path = "/", .arena = a};
             struct call k = {.req = &req, .arena = a, .path = ""};
             problems_init(&k.problems, a);
@@ -86,8 +111,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 as_target(&k, doc, i > 0);
             else if (what == 1)
                 as_channel(&k, doc, i > 0);
-            else
+            else if (what == 2)
                 as_maintenance(&k, doc);
+            else
+                as_process(&k, doc);
             problems_done(&k.problems);
         }
     }
