@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "app/daemon.h"
+#include "app/rights.h"
 #include "app/roles.h"
 #include "base/fs.h"
 #include "base/proctitle.h"
@@ -27,8 +28,9 @@ static const char help[] =
 struct setting {
     struct config *config;
     struct warden_config warden;
-    char *exe, *run_dir, *ring_size, *max_in_flight;
+    char *exe, *program_path, *run_dir, *ring_size, *max_in_flight;
     const char *watcher_args[16];
+    struct rights rights;
 };
 
 static void fill_watcher_args(struct setting *s)
@@ -48,6 +50,7 @@ static void fill_warden(struct setting *s, bool foreground)
         .log_dir = c->log.dir,
         .config_path = c->path,
         .exe = s->exe,
+        .program_path = s->program_path,
         .user = c->server.user,
         .policy = {.delay_ms = c->restart.delay_ms,
                    .factor = c->restart.growth,
@@ -61,6 +64,8 @@ static void fill_warden(struct setting *s, bool foreground)
         .log_format = (enum log_format)c->log.format,
         .log_keep_days = (int)c->log.keep_days,
         .foreground = foreground,
+        .program_users = s->rights.users.at,
+        .program_groups = s->rights.groups.at,
     };
 }
 
@@ -74,6 +79,8 @@ static struct setting *setting_new(const char *path, bool foreground)
     must(s);
     s->config = cfg;
     s->exe = spawn_self("belfry");
+    s->program_path = warden_program_path();
+    rights_collect(&s->rights, cfg);
     s->run_dir = path_join(cfg->data_dir, "run");
     must(asprintf(&s->ring_size, "%lld", (long long)cfg->limits.watcher.ring_size) > 0);
     must(asprintf(&s->max_in_flight, "%lld", (long long)cfg->limits.watcher.max_in_flight) > 0);
@@ -86,7 +93,9 @@ static struct setting *setting_new(const char *path, bool foreground)
 static void setting_free(struct setting *s)
 {
     config_unref(&s->config);
+    rights_done(&s->rights);
     free(s->exe);
+    free(s->program_path);
     free(s->run_dir);
     free(s->ring_size);
     free(s->max_in_flight);
@@ -277,10 +286,23 @@ static int start_output(struct client_args *args)
     return role_output(&opt);
 }
 
+/* What a warden executes in its own place (warden_upgrade.c); in front or not as that one was. */
+static int start_warden(struct client_args *args)
+{
+    struct setting *s = setting_new(args->config, getenv(FOREGROUND_ENV) != NULL);
+    if (!s)
+        return EXIT_CONFIG;
+    int status = role_warden(&s->warden);
+    setting_free(s);
+    return status;
+}
+
 int run_role(const char *role, int argc, char **argv)
 {
     struct client_args args;
     client_args(argc, argv, &args);
+    if (streq(role, "warden"))
+        return start_warden(&args);
     if (streq(role, "watcher"))
         return start_watcher(&args);
     if (streq(role, "output"))

@@ -1,9 +1,12 @@
 /* The warden's role (warden.h): start the core, keep the children running, stop them in order.
  *
- *     RUNNING ──SIGTERM, SIGINT, or the core refused its configuration──▶ STOPPING_WATCHERS
- *             ──no watcher is left──▶ STOPPING_CORE ──the core ended──▶ STOPPED: exit
+ *     RUNNING ──SIGTERM, SIGINT, or the core refused its configuration──▶ STOPPING_PROGRAMS
+ *             ──no program has a process──▶ STOPPING_WATCHERS ──no watcher is left──▶ STOPPING_CORE
+ *             ──the core ended──▶ STOPPING_OUTPUT ──it has drained the pipes──▶ STOPPED: exit
+ *     RUNNING ──upgrade──▶ STOPPING_WATCHERS … STOPPING_OUTPUT ──▶ exec, or when that fails: RUNNING
  *
- * Watchers go first so that what they publish last is still taken. */
+ * Programs go first, so that what happens to them is still told and what they print last is still taken; watchers before
+ * the core, so that what they publish last is still taken. */
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,7 +18,7 @@
 #endif
 
 #include "app/roles.h"
-#include "app/warden.h"
+#include "app/warden_programs.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/proctitle.h"
@@ -23,129 +26,109 @@
 #include "proc/procid.h"
 #include "proc/signals.h"
 
-#define CPU_SAMPLE_MS  10000
-#define UNITS_RETRY_MS 20 /* a watcher is wanted again that has not ended yet */
-
-static int64_t now_ms(void)
-{
-    return clock_mono_ns() / NS_PER_MS;
-}
-
-/* --- what the supervisor tells -------------------------------------------------------------- */
-
-static void on_change(void *arg, const struct unit_view *u, enum unit_state from)
-{
-    struct warden *w = arg;
-    struct warden_child *c = warden_child_of(u);
-    check_magic(w, WARDEN_MAGIC);
-    (void)from;
-    w->changed = true;
-    switch (u->state) {
-    case UNIT_STARTING:
-        c->started_wall_ms = clock_wall_ms();
-        c->start_time = process_start_time(u->pid);
-        warden_map_beat(c);
-        log_info("process started", F_STR("unit", c->name), F_INT("pid", u->pid),
-                 F_INT("restarts", u->record->restarts));
-        break;
-    case UNIT_RUNNING:
-        log_debug("process runs", F_STR("unit", c->name), F_INT("pid", u->pid));
-        break;
-    case UNIT_RESTARTING:
-    case UNIT_BACKOFF:
-        if (u->record->next_ms > now_ms())
-            log_warn(u->state == UNIT_BACKOFF
-                         ? "process used up its restarts of this hour; it waits"
-                         : "process keeps dying; it waits before the next start",
-                     F_STR("unit", c->name), F_INT("wait_ms", u->record->next_ms - now_ms()));
-        break;
-    case UNIT_FATAL:
-        if (streq(c->key, WARDEN_CORE_KEY))
-            w->exit_status = EXIT_CONFIG; /* it said why; turn() ends the rest */
-        else
-            log_error("process given up; its targets are not probed", F_STR("unit", c->name),
-                      F_INT("restarts", u->record->restarts));
-        break;
-    case UNIT_KILLING:
-    case UNIT_STOPPING:
-    case UNIT_STOPPED:
-    default: /* states that Belfry's own processes do not have */
-        break;
-    }
-}
-
-static void log_death(const struct warden_child *c, const struct unit_death *d)
-{
-    char text[SPAWN_STATUS_SIZE];
-    spawn_status_text(d->status, text);
-    if (d->cause == CAUSE_ASKED)
-        log_info("process ended as asked", F_STR("unit", c->name), F_INT("pid", d->pid),
-                 F_STR("how", text));
-    else
-        log_warn("process crash detected", F_STR("unit", c->name), F_INT("pid", d->pid),
-                 F_STR("how", text), F_STR("reason", d->reason[0] ? d->reason : "died by itself"),
-                 F_INT("uptime_ms", d->died_ms - d->started_ms));
-}
-
-static void on_death(void *arg, const struct unit_view *u, const struct unit_death *d)
-{
-    struct warden *w = arg;
-    struct warden_child *c = warden_child_of(u);
-    if (d->pid == 0) { /* no process, so nothing to report on */
-        w->changed = true;
-        log_error("cannot start a process", F_STR("unit", c->name), F_STR("error", d->reason));
-        return;
-    }
-    struct warden_report *r = calloc(1, sizeof(*r));
-    must(r);
-    int64_t wall = clock_wall_ms(), ran = d->died_ms - d->started_ms;
-    *r = (struct warden_report){c, *d, wall - ran, wall, w->reports};
-    w->reports = r;
-    c->died_wall_ms = wall;
-    w->changed = true;
-    log_death(c, d);
-}
-
-static int64_t turned_ms(void *arg, const struct unit_view *u)
-{
-    const struct warden_child *c = warden_child_of(u);
-    (void)arg;
-    if (!c->beat || c->beat->pid != (uint32_t)u->pid)
-        return 0; /* still its predecessor's */
-    return atomic_load_explicit(&c->beat->turned_ns, memory_order_relaxed) / NS_PER_MS;
-}
+#define CPU_SAMPLE_MS    10000
+#define LEFTOVER_LOOK_MS 5
+#define CORE_RETRY_MS    10000
+#define WRITE_MS         20 /* from one warden.json to the next: many changes in a row are one */
+#define UNITS_RETRY_MS   20 /* a watcher is wanted again that has not ended yet */
 
 /* --- stopping ------------------------------------------------------------------------------- */
 
-static bool watchers_left(const struct warden *w)
+static bool lives(const struct warden *w, const char *key)
 {
     struct unit_view u;
-    for (size_t i = 0; supervisor_view(w->supervisor, i, &u); i++)
-        if (u.pid > 0 && !streq(u.name, WARDEN_CORE_KEY))
+    return supervisor_find(w->supervisor, key, &u) && u.pid > 0;
+}
+
+static bool watchers_live(const struct warden *w)
+{
+    for (size_t i = 0; i < w->children.n; i++)
+        if (warden_child_is_watcher(w->children.at[i]) && lives(w, w->children.at[i]->key))
             return true;
     return false;
 }
 
+static void stop_watchers(struct warden *w)
+{
+    w->phase = WARDEN_STOPPING_WATCHERS;
+    for (size_t i = 0; i < w->children.n; i++)
+        if (warden_child_is_watcher(w->children.at[i]))
+            supervisor_stop(w->supervisor, w->children.at[i]->key, warden_now_ms());
+}
+
+static bool is_program(void *arg, const struct unit_view *u)
+{
+    (void)arg;
+    return program_of(u) != NULL;
+}
+
+/* An upgrade that is under way becomes a stop. */
 static void begin_stop(struct warden *w, int exit_status)
 {
-    if (w->phase != WARDEN_RUNNING)
+    if (w->phase != WARDEN_RUNNING && !w->upgrading)
         return;
-    w->phase = WARDEN_STOPPING_WATCHERS;
+    w->phase = WARDEN_STOPPING_PROGRAMS;
+    w->upgrading = false;
     w->exit_status = exit_status;
     w->changed = true;
+    supervisor_stop_all(w->supervisor, is_program, NULL, warden_now_ms());
+}
+
+void warden_stop_own(struct warden *w)
+{
+    must(w->phase == WARDEN_RUNNING);
+    w->changed = true;
+    stop_watchers(w);
+}
+
+void warden_start_own(struct warden *w)
+{
+    w->phase = WARDEN_RUNNING;
+    w->changed = true;
+    w->units_due = true;
     for (size_t i = 0; i < w->children.n; i++)
-        if (!streq(w->children.at[i]->key, WARDEN_CORE_KEY))
-            supervisor_stop(w->supervisor, w->children.at[i]->key, now_ms());
+        supervisor_start(w->supervisor, w->children.at[i]->key, warden_now_ms());
 }
 
 static void go_on_stopping(struct warden *w)
 {
-    if (w->phase == WARDEN_STOPPING_WATCHERS && !watchers_left(w)) {
+    if (w->phase == WARDEN_STOPPING_PROGRAMS && !programs_live(w->programs))
+        stop_watchers(w);
+    if (w->phase == WARDEN_STOPPING_WATCHERS && !watchers_live(w)) {
         w->phase = WARDEN_STOPPING_CORE;
-        supervisor_stop(w->supervisor, WARDEN_CORE_KEY, now_ms());
+        supervisor_stop(w->supervisor, WARDEN_CORE_KEY, warden_now_ms());
     }
-    if (w->phase == WARDEN_STOPPING_CORE && supervisor_alive(w->supervisor) == 0)
-        w->phase = WARDEN_STOPPED;
+    if (w->phase == WARDEN_STOPPING_CORE && !lives(w, WARDEN_CORE_KEY)) {
+        w->phase = WARDEN_STOPPING_OUTPUT;
+        supervisor_stop(w->supervisor, WARDEN_OUTPUT_KEY, warden_now_ms());
+    }
+    if (w->phase == WARDEN_STOPPING_OUTPUT && !lives(w, WARDEN_OUTPUT_KEY)) {
+        if (w->upgrading)
+            warden_execute(w);
+        else
+            w->phase = WARDEN_STOPPED;
+    }
+}
+
+/* Without programs there is nothing to live for. With them: they go on, and the configuration may be put right. */
+static void on_core_refused(struct warden *w)
+{
+    w->core_refused = false;
+    if (!programs_live(w->programs)) {
+        begin_stop(w, EXIT_CONFIG);
+        return;
+    }
+    w->core_retry_ms = warden_now_ms() + CORE_RETRY_MS;
+    log_error("the core refuses its configuration; programs run on, it is tried again",
+              F_INT("wait_ms", CORE_RETRY_MS));
+}
+
+static void retry_core(struct warden *w)
+{
+    if (w->core_retry_ms == 0 || warden_now_ms() < w->core_retry_ms || w->phase != WARDEN_RUNNING)
+        return;
+    w->core_retry_ms = 0;
+    supervisor_start(w->supervisor, WARDEN_CORE_KEY, warden_now_ms());
 }
 
 /* --- the loop ------------------------------------------------------------------------------- */
@@ -166,6 +149,9 @@ static void take_signals(struct warden *w)
         case SIGUSR1:
             w->units_due = true;
             break;
+        case SIGUSR2:
+            warden_ask_upgrade(w, (struct door_ticket){0});
+            break;
         default: /* SIGCHLD: supervisor_turn reaps */
             break;
         }
@@ -175,28 +161,69 @@ static void take_signals(struct warden *w)
 /* Some seconds of history, for "how busy was the machine" in a crash report. */
 static void sample_cpu(struct warden *w)
 {
-    if (w->cpu_ms != 0 && now_ms() - w->cpu_ms < CPU_SAMPLE_MS)
+    if (w->cpu_ms != 0 && warden_now_ms() - w->cpu_ms < CPU_SAMPLE_MS)
         return;
     crash_cpu_now(&w->cpu);
-    w->cpu_ms = now_ms();
+    w->cpu_ms = warden_now_ms();
 }
 
-static void turn(struct warden *w)
+/* Programs that run already are looked after from the first turn on; the rest waits for its predecessors' end. */
+static void start_own(struct warden *w)
 {
-    struct pollfd fds[2] = {{.fd = w->signals, .events = POLLIN},
-                            {.fd = reaper_fd(w->reaper), .events = POLLIN}};
-    int timeout = supervisor_timeout(w->supervisor, now_ms());
-    if (w->units_due && (timeout < 0 || timeout > UNITS_RETRY_MS))
-        timeout = UNITS_RETRY_MS;
-    poll(fds, 2, timeout);
-    take_signals(w);
-    supervisor_turn(w->supervisor, now_ms());
-    if (w->exit_status == EXIT_CONFIG)
-        begin_stop(w, EXIT_CONFIG);
+    if (w->own_started || w->phase != WARDEN_RUNNING || !warden_leftovers_ended(w))
+        return;
+    w->own_started = true;
+    if (w->output_wanted)
+        warden_need_output(w);
+    warden_add_core(w);
+}
+
+static int sooner(int timeout, int64_t ms)
+{
+    if (ms < 0)
+        ms = 0;
+    return timeout < 0 || timeout > ms ? (int)ms : timeout;
+}
+
+static int timeout_of(const struct warden *w)
+{
+    int timeout = supervisor_timeout(w->supervisor, warden_now_ms());
     if (w->units_due && w->phase == WARDEN_RUNNING)
-        warden_read_units(w);
-    go_on_stopping(w);
-    if (w->changed)
+        timeout = sooner(timeout, UNITS_RETRY_MS);
+    if (!w->own_started && w->phase == WARDEN_RUNNING)
+        timeout = sooner(timeout, LEFTOVER_LOOK_MS);
+    if (w->changed && w->own_started)
+        timeout = sooner(timeout, w->written_ms + WRITE_MS - warden_now_ms());
+    if (w->core_retry_ms > 0 && w->phase == WARDEN_RUNNING)
+        timeout = sooner(timeout, w->core_retry_ms - warden_now_ms());
+    return timeout;
+}
+
+static void wait_for_something(struct warden *w)
+{
+    struct pollfd fds[3 + DOOR_POLL] = {{.fd = w->signals, .events = POLLIN},
+                                        {.fd = reaper_fd(w->reaper), .events = POLLIN},
+                                        {.fd = w->programs->gather, .events = POLLIN}};
+    size_t n = 3 + door_poll(w->door, fds + 3);
+    bool stirred = false;
+    poll(fds, n, timeout_of(w));
+    if (fds[0].revents)
+        take_signals(w);
+    for (size_t i = 3; i < n; i++)
+        stirred |= fds[i].revents != 0;
+    if (stirred)
+        door_turn(w);
+    if (fds[2].revents)
+        programs_take_notify(w->programs);
+}
+
+/* What others see follows what happened: at most once a turn, and the file of states not each turn. */
+static void tell(struct warden *w)
+{
+    programs_sweep(w->programs);
+    if (w->programs->wake_due)
+        w->programs->wake_due = !door_wake(w->door);
+    if (w->changed && w->own_started && warden_now_ms() - w->written_ms >= WRITE_MS)
         warden_write_state(w);
     if (w->reports) {
         warden_write_reports(w);
@@ -205,33 +232,55 @@ static void turn(struct warden *w)
     sample_cpu(w);
 }
 
+static void turn(struct warden *w)
+{
+    wait_for_something(w);
+    supervisor_turn(w->supervisor, warden_now_ms());
+    if (w->core_refused)
+        on_core_refused(w);
+    start_own(w);
+    retry_core(w);
+    warden_go_on_upgrading(w);
+    if (w->units_due && w->phase == WARDEN_RUNNING)
+        warden_read_units(w);
+    go_on_stopping(w);
+    tell(w);
+}
+
 static void run(struct warden *w)
 {
-    struct supervisor_config c = {.reaper = w->reaper,
-                                  .arg = w,
-                                  .on_change = on_change,
-                                  .on_death = on_death,
-                                  .turned_ms = turned_ms};
+    struct supervisor_config c = warden_callbacks(w);
     w->supervisor = supervisor_new(&c);
+    w->programs = programs_new(w);
     log_info("Belfry starts", F_STR("version", w->cfg->version), F_INT("pid", getpid()),
              F_STR("deaths_by", reaper_fd(w->reaper) >= 0 ? "pidfd" : "SIGCHLD"));
-    warden_add_core(w);
+    warden_note_upgrade(w);
+    programs_take_over(w->programs);
+    inherit_free(&w->inherited);
+    warden_end_leftovers(w);
+    start_own(w);
     while (w->phase != WARDEN_STOPPED)
         turn(w);
     warden_write_state(w);
+    programs_leave_nothing(w->programs);
     log_info("Belfry stopped", F_INT("exit_status", w->exit_status));
 }
 
 static void warden_done(struct warden *w)
 {
+    if (w->supervisor)
+        warden_write_reports(w);
     supervisor_free(&w->supervisor);
-    warden_write_reports(w);
+    programs_free(&w->programs);
+    door_close(&w->door);
+    inherit_free(&w->inherited);
     reaper_free(&w->reaper);
     while (w->children.n > 0) {
         struct warden_child *c = vec_pop(&w->children);
         warden_child_free(c);
     }
     vec_done(&w->children);
+    vec_done(&w->leftovers);
     fd_closep(&w->signals);
     fd_closep(&w->lock);
     free(w->run_dir);
@@ -256,7 +305,6 @@ int role_warden(const struct warden_config *cfg)
     if (warden_prepare(&w, &err) < 0) {
         fprintf(stderr, "belfry: %s\n", err.msg);
     } else {
-        warden_end_leftovers(&w);
         run(&w);
         rc = w.exit_status;
     }

@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "app/warden.h"
+#include "app/warden_inherit.h"
 #include "base/fs.h"
 #include "proc/signals.h"
 
@@ -37,7 +39,7 @@ static void give_away(const char *path, const struct spawn_user *u, int depth)
 
 static int make_folders(const struct warden *w, struct err *err)
 {
-    static const char *const in_run[] = {"assign", "beat", "rings"};
+    static const char *const in_run[] = {"assign", "beat", "out", "rings"};
     char *watchdog = path_join(w->cfg->log_dir, "watchdog");
     int rc = fs_mkdirs(w->cfg->data_dir, 0750, err) < 0 || fs_mkdirs(w->run_dir, 0700, err) < 0 ||
                      fs_mkdirs(w->crash_dir, 0700, err) < 0 || fs_mkdirs(watchdog, 0755, err) < 0
@@ -68,11 +70,27 @@ static int become_user(struct warden *w, struct err *err)
     return u.uid == 0 ? 0 : spawn_lower(&u, err);
 }
 
+/* Our predecessor in this very process held it and did not let go. */
+static int inherited_lock(struct warden *w, const char *path)
+{
+    struct stat held, there;
+    int fd = inherit_take(w->inherited, "lock", "-", NULL);
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &held) == 0 && stat(path, &there) == 0 && held.st_ino == there.st_ino &&
+        held.st_dev == there.st_dev)
+        return fd;
+    close(fd);
+    return -1;
+}
+
 static int take_lock(struct warden *w, struct err *err)
 {
     char *path = path_join(w->run_dir, "belfry.pid");
     pid_t holder = 0;
-    w->lock = fs_lock_pidfile(path, &holder, err);
+    w->lock = inherited_lock(w, path);
+    if (w->lock < 0)
+        w->lock = fs_lock_pidfile(path, &holder, err);
     free(path);
     if (w->lock >= 0)
         return 0;
@@ -97,14 +115,31 @@ static int open_log(const struct warden *w, struct err *err)
     return rc;
 }
 
+/* Four descriptors a program (warden_pipes.c, the reaper's). */
+void warden_raise_files(struct warden *w, bool raise)
+{
+    struct rlimit l;
+    if (getrlimit(RLIMIT_NOFILE, &l) < 0)
+        return;
+    if (raise)
+        w->files_soft = l.rlim_cur;
+    l.rlim_cur = raise ? l.rlim_max : w->files_soft;
+    if (setrlimit(RLIMIT_NOFILE, &l) < 0)
+        log_warn("cannot raise the limit of open files; fewer programs can run");
+}
+
 int warden_prepare(struct warden *w, struct err *err)
 {
     umask(0077);
     signal(SIGPIPE, SIG_IGN);
+    w->inherited = inherit_read(w->run_dir);
     if (make_folders(w, err) < 0 || become_user(w, err) < 0 || take_lock(w, err) < 0 ||
         open_log(w, err) < 0)
         return -1;
-    static const int wanted[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD};
+    warden_raise_files(w, true);
+    reaper_take_orphans(w->reaper);
+    static const int wanted[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD};
     w->signals = signals_open(wanted, array_len(wanted), err);
-    return w->signals < 0 ? -1 : 0;
+    w->door = w->signals < 0 ? NULL : door_open(w->run_dir, err);
+    return w->door ? 0 : -1;
 }

@@ -1,4 +1,4 @@
-/* What the warden writes: warden.json, run/children, crash reports; and the end of what a killed warden left. */
+/* What the warden writes: warden.json, run/children, crash reports. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,15 +8,14 @@
 #include <unistd.h>
 
 #include "app/roles.h"
-#include "app/warden.h"
+#include "app/warden_programs.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "proc/procid.h"
 
-#define MAX_STATE   ((size_t)8 << 20)
-#define LEFTOVER_MS 15000 /* the watchers' and the core's own time to end */
+#define MAX_STATE ((size_t)8 << 20)
 
 extern char **environ;
 
@@ -47,7 +46,7 @@ static void put_child(struct json *j, const struct unit_view *u, const struct wa
     json_obj(j);
     json_kstr(j, "key", c->key);
     json_kstr(j, "name", c->name);
-    json_kstr(j, "role", streq(c->key, WARDEN_CORE_KEY) ? "core" : "watcher");
+    json_kstr(j, "role", warden_child_is_watcher(c) ? "watcher" : c->key);
     json_kstr(j, "state", unit_state_name(u->state));
     json_kint(j, "pid", u->pid);
     json_ktime(j, "started_at", u->pid ? c->started_wall_ms : 0);
@@ -74,13 +73,17 @@ void warden_write_state(struct warden *w)
     struct json j = json_start(&out);
     struct unit_view u;
     w->changed = false;
+    w->written_ms = warden_now_ms();
     json_obj(&j);
     json_kint(&j, "pid", getpid());
     json_kstr(&j, "version", w->cfg->version);
     json_kstr(&j, "state", w->phase == WARDEN_RUNNING ? "running" : "stopping");
     json_ktime(&j, "started_at", w->started_ms);
+    json_ktime(&j, "upgraded_at", w->upgraded_ms);
     json_karr(&j, "children");
     for (size_t i = 0; supervisor_view(w->supervisor, i, &u); i++) {
+        if (program_of(&u))
+            continue; /* data/run/table has them */
         const struct warden_child *c = warden_child_of(&u);
         put_child(&j, &u, c);
         if (u.pid > 0)
@@ -146,66 +149,4 @@ void warden_write_reports(struct warden *w)
         w->reports = r->next;
         free(r);
     }
-}
-
-/* --- after a killed warden ------------------------------------------------------------------ */
-
-struct leftover {
-    pid_t pid;
-    uint64_t start_time;
-};
-typedef vec_of(struct leftover) leftover_vec;
-
-static void read_leftovers(const struct warden *w, leftover_vec *out)
-{
-    cleanup(buf_done) struct buf text = BUF_INIT(MAX_STATE);
-    char *path = path_join(w->run_dir, "children");
-    int rc = fs_read(path, &text, NULL);
-    free(path);
-    if (rc < 0)
-        return;
-    struct str rest = {text.data ? text.data : "", text.len}, line, pid, start;
-    while (rest.n > 0 && str_next(&rest, '\n', &line)) {
-        int64_t p;
-        uint64_t s;
-        if (!str_next(&line, ' ', &pid) || !str_next(&line, ' ', &start) ||
-            str_to_i64(pid, &p, NULL) < 0 || str_to_u64(start, &s, NULL) < 0 || p <= 1 ||
-            p > INT32_MAX)
-            continue;
-        if (process_is((pid_t)p, s))
-            vec_push(out, ((struct leftover){(pid_t)p, s}));
-    }
-}
-
-static size_t signal_living(const leftover_vec *v, int signo)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < v->n; i++) {
-        if (!process_is(v->at[i].pid, v->at[i].start_time))
-            continue;
-        n++;
-        if (signo)
-            kill(v->at[i].pid, signo);
-    }
-    return n;
-}
-
-/* They got SIGTERM from the kernel when their warden died, and are about to end; two of a kind must not run. */
-void warden_end_leftovers(struct warden *w)
-{
-    leftover_vec v = {0};
-    read_leftovers(w, &v);
-    size_t n = signal_living(&v, SIGTERM);
-    if (n > 0)
-        log_warn("a killed predecessor left processes; waiting for their end",
-                 F_INT("processes", n));
-    for (int64_t end = clock_mono_ns() + LEFTOVER_MS * NS_PER_MS; n > 0 && clock_mono_ns() < end;) {
-        nanosleep(&(struct timespec){.tv_nsec = 5 * NS_PER_MS}, NULL);
-        n = signal_living(&v, 0);
-    }
-    for (int i = 0; n > 0 && i < 1000; i++) {
-        n = signal_living(&v, SIGKILL);
-        nanosleep(&(struct timespec){.tv_nsec = 5 * NS_PER_MS}, NULL);
-    }
-    vec_done(&v);
 }

@@ -14,11 +14,7 @@
 #define MAX_UNITS_FILE ((size_t)4 << 20)
 #define START_MS       120000 /* the core may have a large store to look through before its first turn */
 #define STOP_MS        15000
-
-static int64_t now_ms(void)
-{
-    return clock_mono_ns() / NS_PER_MS;
-}
+#define OUTPUT_HANG_MS 20000
 
 struct warden_child *warden_child_of(const struct unit_view *u)
 {
@@ -37,24 +33,34 @@ static char *format(const char *fmt, ...)
     return text;
 }
 
+static bool is_watcher(const char *key)
+{
+    return !streq(key, WARDEN_CORE_KEY) && !streq(key, WARDEN_OUTPUT_KEY) &&
+           !streq(key, WARDEN_CHECK_KEY);
+}
+
+bool warden_child_is_watcher(const struct warden_child *c)
+{
+    return is_watcher(c->key);
+}
+
 /* The group is the name up to its last slash: logs/payments/monitor.log for "payments/0". */
 static char *log_of(const struct warden *w, const char *key, const char *name)
 {
-    if (streq(key, WARDEN_CORE_KEY))
-        return format("%s/core/core.log", w->cfg->log_dir);
+    if (!is_watcher(key))
+        return format("%s/%s/%s.log", w->cfg->log_dir, key, key);
     const char *slash = strrchr(name, '/');
     int n = slash ? (int)(slash - name) : (int)strlen(name);
     return format("%s/%.*s/monitor.log", w->cfg->log_dir, n, name);
 }
 
-static struct warden_child *child_new(struct warden *w, const char *key, const char *name)
+struct warden_child *warden_child_new(struct warden *w, const char *key, const char *name)
 {
     struct warden_child *c = calloc(1, sizeof(*c));
     must(c);
     c->key = format("%s", key);
     c->name = format("%s", name);
-    c->title =
-        streq(key, WARDEN_CORE_KEY) ? format("belfry: core") : format("belfry: watcher %s", name);
+    c->title = format(is_watcher(key) ? "belfry: watcher %s" : "belfry: %s", name);
     c->beat_path = format("%s/beat/%s", w->run_dir, key);
     c->log_path = log_of(w, key, name);
     c->wanted = true;
@@ -98,6 +104,7 @@ static void add_unit(struct warden *w, struct warden_child *c, const char *const
                   .group = SPAWN_NEW_GROUP,
                   .in_fd = SPAWN_NULL},
         .policy = w->cfg->policy,
+        .autostart = true,
         .ready = READY_TURN,
         .hang_timeout_ms = limits->hang_ms,
         .start_timeout_ms = START_MS,
@@ -107,14 +114,14 @@ static void add_unit(struct warden *w, struct warden_child *c, const char *const
     };
     spec.policy.give_up = give_up;
     spec.final_status = EXIT_CONFIG;
-    supervisor_add(w->supervisor, &spec, now_ms());
+    supervisor_add(w->supervisor, &spec, warden_now_ms());
 }
 
 /* The core is never given up: without it nothing is told. */
 void warden_add_core(struct warden *w)
 {
     const char *argv[] = {"belfry", "--role=core", "-c", w->cfg->config_path, NULL};
-    struct warden_child *c = child_new(w, WARDEN_CORE_KEY, "core");
+    struct warden_child *c = warden_child_new(w, WARDEN_CORE_KEY, "core");
     add_unit(w, c, argv, &w->cfg->core, 0, false);
 }
 
@@ -125,13 +132,32 @@ static void add_watcher(struct warden *w, const char *key, const char *name)
     size_t n = 8;
     for (const char *const *a = w->cfg->watcher_args; a && *a && n + 1 < MAX_ARGS; a++)
         argv[n++] = *a;
-    struct warden_child *c = child_new(w, key, name);
+    struct warden_child *c = warden_child_new(w, key, name);
     add_unit(w, c, argv, &w->cfg->watcher, SPAWN_CAP_NET_RAW, w->cfg->policy.give_up);
+}
+
+/* It beats each 5 s when nothing is printed. */
+void warden_need_output(struct warden *w)
+{
+    const char *argv[] = {"belfry",    "--role=output", "--run-dir", w->run_dir,
+                          "--log-dir", w->cfg->log_dir, NULL};
+    struct warden_limits limits = w->cfg->watcher;
+    w->output_wanted = true;
+    if (!w->own_started)
+        return;
+    if (warden_child_find(w, WARDEN_OUTPUT_KEY)) {
+        supervisor_signal(w->supervisor, WARDEN_OUTPUT_KEY, SIGUSR1);
+        return;
+    }
+    if (limits.hang_ms > 0 && limits.hang_ms < OUTPUT_HANG_MS)
+        limits.hang_ms = OUTPUT_HANG_MS;
+    struct warden_child *c = warden_child_new(w, WARDEN_OUTPUT_KEY, "output");
+    add_unit(w, c, argv, &limits, 0, false);
 }
 
 /* --- what the core wants -------------------------------------------------------------------- */
 
-static struct warden_child *find(const struct warden *w, const char *key)
+struct warden_child *warden_child_find(const struct warden *w, const char *key)
 {
     for (size_t i = 0; i < w->children.n; i++)
         if (streq(w->children.at[i]->key, key))
@@ -139,11 +165,12 @@ static struct warden_child *find(const struct warden *w, const char *key)
     return NULL;
 }
 
-/* A key names files: no slash, no dot in front. */
+/* A key names files: no slash (programs have one), no dot in front. */
 static bool key_is_good(struct str key)
 {
     return key.n > 0 && key.n < 200 && key.p[0] != '.' && !memchr(key.p, '/', key.n) &&
-           !memchr(key.p, '\0', key.n) && !str_eqz(key, WARDEN_CORE_KEY);
+           !memchr(key.p, '\0', key.n) && !str_eqz(key, WARDEN_CORE_KEY) &&
+           !str_eqz(key, WARDEN_OUTPUT_KEY) && !str_eqz(key, WARDEN_CHECK_KEY);
 }
 
 /* "KEY<TAB>NAME[<TAB>…]"; what follows the name is for later versions. */
@@ -154,7 +181,7 @@ static void want(struct warden *w, struct str line)
         name.n == 0 || name.n > 500 || memchr(name.p, '\0', name.n))
         return;
     char *k = format("%.*s", (int)key.n, key.p), *n = format("%.*s", (int)name.n, name.p);
-    struct warden_child *c = find(w, k);
+    struct warden_child *c = warden_child_find(w, k);
     struct unit_view v = {0};
     bool known = c && supervisor_find(w->supervisor, k, &v);
     if (!c)
@@ -162,7 +189,7 @@ static void want(struct warden *w, struct str line)
     else if (!known || v.state == UNIT_STOPPING)
         w->units_due = true; /* removed a moment ago and wanted again: when it has ended */
     else if (v.state == UNIT_FATAL || v.state == UNIT_STOPPED)
-        supervisor_start(w->supervisor, k, now_ms()); /* a new wish is a new chance */
+        supervisor_start(w->supervisor, k, warden_now_ms()); /* a new wish is a new chance */
     if (c)
         c->wanted = true;
     free(k);
@@ -182,13 +209,13 @@ void warden_read_units(struct warden *w)
         return;
     }
     vec_each (&w->children, it)
-        (*it)->wanted = streq((*it)->key, WARDEN_CORE_KEY);
+        (*it)->wanted = !warden_child_is_watcher(*it);
     struct str rest = {text.data ? text.data : "", text.len}, line;
     while (rest.n > 0 && str_next(&rest, '\n', &line))
         want(w, line);
     for (size_t i = 0; i < w->children.n; i++)
         if (!w->children.at[i]->wanted)
-            supervisor_remove(w->supervisor, w->children.at[i]->key, now_ms());
+            supervisor_remove(w->supervisor, w->children.at[i]->key, warden_now_ms());
     warden_sweep(w);
     w->changed = true;
 }

@@ -397,6 +397,13 @@ void table_show(struct table *t, const void *record)
         bump_generation(t);
 }
 
+bool table_owns(const struct table *t, const void *record)
+{
+    check_magic(t, HANDLE_MAGIC);
+    const uint8_t *p = record, *file = (const uint8_t *)t->file;
+    return p >= file && p < file + t->mapped;
+}
+
 void table_drop(struct table *t, const char *key)
 {
     check_magic(t, HANDLE_MAGIC);

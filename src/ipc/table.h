@@ -34,6 +34,8 @@ struct table *table_create(const char *path, const struct table_spec *spec, stru
 void *table_record(struct table *t, const char *key, bool *is_new);
 /* Readers see the record as it is now. */
 void table_show(struct table *t, const void *record);
+/* Whether it is a record of this table. */
+bool table_owns(const struct table *t, const void *record);
 /* Forgets the key; its record must not be used any more. */
 void table_drop(struct table *t, const char *key);
 

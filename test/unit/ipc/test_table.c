@@ -93,6 +93,8 @@ static void readers_find_what_was_shown(void **state)
     put(w, "a", 2);
     put(w, "b", 3);
     assert_ptr_equal(table_record(w, "a", NULL), a);
+    assert_true(table_owns(w, a));
+    assert_false(table_owns(w, &w));
     assert_int_equal(number_of(r, "a"), 2);
     assert_int_equal(number_of(r, "b"), 3);
     a->number = 9;
