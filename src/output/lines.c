@@ -124,8 +124,8 @@ static size_t take_cri(struct lines *l, const char *prefix, const char *in, size
 static uint64_t count_newlines(const char *p, size_t n)
 {
     uint64_t count = 0;
-    for (size_t i = 0; i < n; i++)
-        count += p[i] == '\n';
+    for (const char *end = p + n; (p = memchr(p, '\n', (size_t)(end - p))) != NULL; p++)
+        count++;
     return count;
 }
 

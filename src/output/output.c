@@ -277,11 +277,16 @@ static void serve(struct output *o)
     }
 }
 
+/* A last look first: perhaps the line has just ended, or nobody is there any more who could end it. (A pipe that had no
+ * writer when it was opened does not stir at its end.) */
 static void flush_paused(struct output *o)
 {
     int64_t now = now_ms(o);
-    for (struct pipe *p; (p = TAILQ_FIRST(&o->holding)) != NULL && p->part_ms <= now;)
-        output__pipe_flush(o, p, false);
+    for (struct pipe *p; (p = TAILQ_FIRST(&o->holding)) != NULL && p->part_ms <= now;) {
+        output__pipe_take(o, p);
+        if (p->part_ms != 0 && p->part_ms <= now)
+            output__pipe_flush(o, p, false);
+    }
 }
 
 static void retry_full(struct output *o)

@@ -164,14 +164,13 @@ static void become_full(struct desk *d, struct writer *w, int why)
     must(w->retry_ms != 0);
 }
 
-static void become_free(struct writer *w)
+static void become_free(struct writer *w, uint64_t lost)
 {
-    if (w->retry_ms == 0)
-        return;
+    must(w->retry_ms != 0);
     LIST_REMOVE(w, full);
     w->retry_ms = 0;
     log_info("a unit's output can be written again", F_STR("unit", w->unit),
-             F_INT("lost_bytes", w->lost));
+             F_INT("lost_bytes", lost));
 }
 
 static void drop(struct writer *w, const char *p, size_t n)
@@ -314,12 +313,13 @@ static void retry_waiting(struct desk *d, struct writer *w)
 
 void output__writer_retry(struct desk *d, struct writer *w)
 {
+    uint64_t lost = w->lost;
     must(w->retry_ms != 0);
     if (w->waiting.len > 0)
         retry_waiting(d, w);
     if (w->waiting.len > 0 || !tell_lost(d, w))
         return;
-    become_free(w);
+    become_free(w, lost);
 }
 
 void output__writer_put(struct desk *d, struct writer *w, const char *p, size_t n)
