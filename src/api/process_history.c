@@ -57,7 +57,8 @@ static struct carry before(const struct process_event *e, struct carry next)
         return next;
     if (is_up(e->to))
         return (struct carry){WENT_WELL, e->at_ms};
-    if (e->to == UNIT_FATAL)
+    /* The change comes before the death that it tells of, and after that one may come what followed it. */
+    if (e->to == UNIT_FATAL || e->to == UNIT_CRASHED || e->to == UNIT_KILLING)
         return (struct carry){WENT_BADLY, e->at_ms};
     return e->to == UNIT_STOPPED ? (struct carry){0} : next;
 }
