@@ -225,6 +225,17 @@ void judge_close(const struct judge_env *env, const struct judge_case *c, enum t
     st->fail_count = 0;
 }
 
+static enum suppression own_silent(const struct judge_env *env, const struct judge_own *own,
+                                   int64_t now_ms, const char **by)
+{
+    const struct target as = {
+        .name = own->name, .type = own->type, .group = own->group, .channels = own->channels};
+    struct judge_env asked = *env;
+    if (!own->suppressible)
+        asked.suppressed = NULL;
+    return why_silent(&asked, &as, now_ms, now_ms, by);
+}
+
 static struct alert *own_new(const struct judge_env *env, const struct judge_own *own,
                              int64_t now_ms, struct arena *a)
 {
@@ -235,13 +246,40 @@ static struct alert *own_new(const struct judge_env *env, const struct judge_own
         .target_type = own->type,
         .group = own->group,
         .instance = own->instance,
+        .labels = (struct label *)(uintptr_t)own->labels, /* only read */
+        .n_labels = own->n_labels,
         .status = ALERT_FIRING,
         .fail_count = 1,
         .fired_ms = now_ms,
-        .suppressed = own->channels.n > 0 ? SUPPRESSED_NONE : SUPPRESSED_NO_CHANNEL,
-        .suppressed_by = "",
     };
+    alert->suppressed = own_silent(env, own, now_ms, &alert->suppressed_by);
     return alert;
+}
+
+/* It fires already: what was suppressed may ring now, what became worse rings again. */
+static void own_goes_on(const struct judge_env *env, const struct judge_own *own,
+                        const struct alert *open, const char *message, int64_t now_ms,
+                        struct arena *a, struct judge_actions *out)
+{
+    const char *by;
+    bool was_silent = open->suppressed != SUPPRESSED_NONE;
+    enum suppression s = own_silent(env, own, now_ms, &by);
+    bool rings_late = was_silent && s == SUPPRESSED_NONE;
+    if (!own->again && !rings_late)
+        return;
+    struct alert *alert = alert_copy(a, open);
+    alert->fail_count += own->again;
+    if (own->again)
+        alert->message = message;
+    if (was_silent) {
+        alert->suppressed = s;
+        alert->suppressed_by = by;
+    }
+    out->alert = alert;
+    out->acts = rings_late ? 0 : ACT_REMIND;
+    if (s == SUPPRESSED_NONE)
+        deliver(env, &own->channels, alert, rings_late ? EVENT_FIRED : EVENT_REMINDER, now_ms, a,
+                out);
 }
 
 void judge_own_alert(const struct judge_env *env, const struct judge_own *own,
@@ -250,6 +288,8 @@ void judge_own_alert(const struct judge_env *env, const struct judge_own *own,
 {
     must(open == NULL || open->target_id == 0);
     *out = (struct judge_actions){0};
+    if (failing && open != NULL)
+        own_goes_on(env, own, open, message, now_ms, a, out);
     if (failing == (open != NULL))
         return;
     struct alert *alert = failing ? own_new(env, own, now_ms, a) : alert_copy(a, open);
@@ -265,5 +305,7 @@ void judge_own_alert(const struct judge_env *env, const struct judge_own *own,
     alert->message = message;
     out->acts = failing ? ACT_FIRE : ACT_RESOLVE;
     out->alert = alert;
+    if (failing && alert->suppressed != SUPPRESSED_NONE)
+        channels.n = 0;
     deliver(env, &channels, alert, failing ? EVENT_FIRED : EVENT_RESOLVED, now_ms, a, out);
 }

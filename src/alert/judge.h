@@ -75,15 +75,21 @@ bool judge_waiting(const struct target_state *st);
 void judge_close(const struct judge_env *env, const struct judge_case *c, enum target_status status,
                  const char *message, int64_t now_ms, struct arena *a, struct judge_actions *out);
 
-/* Belfry's own alerts (target_id 0): own network gone, store full. A step with `failing` as it is now; `open` is its
- * open alert record, NULL when none (found again after a restart among the open alerts by its name). These are
- * never suppressed. */
+/* Alerts without a target (target_id 0): Belfry's own (own network gone, store full) and those of supervised programs. A
+ * step with `failing` as it is now; `open` is its open alert record, NULL when none (found again after a restart among
+ * the open alerts by its name). A further step with failing and an open one rings what was suppressed until now, and
+ * with again writes the new message and rings once more. */
 struct judge_own {
     const char *name;        /* "Belfry: own network" */
     const char *type;        /* "belfry" */
     const char *group;       /* "belfry" */
     const char *instance;    /* host name */
     struct id_list channels; /* empty: recorded, silent */
+    const struct label *labels;
+    uint32_t n_labels;
+    bool
+        suppressible; /* env->suppressed is asked, with a target of this name and group; else never suppressed */
+    bool again; /* failing, and it became worse */
 };
 void judge_own_alert(const struct judge_env *env, const struct judge_own *own,
                      const struct alert *open, bool failing, const char *message, int64_t now_ms,

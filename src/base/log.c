@@ -120,10 +120,22 @@ static void json_field(struct json *j, const struct log_field *f)
         json_int(j, f->num);
     } else if (f->kind == LOG_F_F64) {
         json_f64(j, f->f64);
+    } else if (f->kind == LOG_F_JSON) {
+        json_raw(j, f->str, strlen(f->str));
     } else {
         must(f->kind == LOG_F_BOOL);
         json_bool(j, f->num != 0);
     }
+}
+
+/* Whose line it is: the log's, or what the first field says. */
+static const char *take_component(const struct log_field **fields, const struct shape *shape)
+{
+    const struct log_field *f = *fields;
+    if (!f || f->kind != LOG_F_STR || strcmp(f->key, "component") != 0)
+        return shape->component;
+    (*fields)++;
+    return f->str;
 }
 
 static void json_line(struct buf *line, const struct shape *shape, enum log_level level,
@@ -135,7 +147,9 @@ static void json_line(struct buf *line, const struct shape *shape, enum log_leve
     json_kstr(&j, "level", level_names[level].json);
     json_key(&j, "message");
     json_strn(&j, message.p, message.n);
-    json_kstr(&j, "component", shape->component);
+    const char *component = take_component(&fields, shape);
+    if (component)
+        json_kstr(&j, "component", component);
     must(!line->failed);
     for (const struct log_field *f = fields; f && f->kind != LOG_F_END; f++) {
         struct json before = j;
@@ -169,7 +183,7 @@ static void text_field(struct buf *line, const struct log_field *f)
     buf_putc(line, ' ');
     buf_puts(line, f->key);
     buf_putc(line, '=');
-    if (f->kind == LOG_F_STR || is_secret(f->key)) {
+    if (f->kind == LOG_F_STR || f->kind == LOG_F_JSON || is_secret(f->key)) {
         text_value(line, shown_value(f));
     } else if (f->kind == LOG_F_INT) {
         buf_add_i64(line, f->num);
@@ -195,8 +209,9 @@ static void text_line(struct buf *line, const struct shape *shape, enum log_leve
                       int64_t now_ms, struct str message, const struct log_field *fields)
 {
     char stamp[RFC3339_SIZE];
+    const char *component = take_component(&fields, shape);
     buf_printf(line, "%s %s %s ", time_format(now_ms, stamp), level_names[level].text,
-               shape->component);
+               component ? component : "-");
     text_message(line, message);
     must(!line->failed);
     for (const struct log_field *f = fields; f && f->kind != LOG_F_END; f++) {

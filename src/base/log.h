@@ -29,10 +29,11 @@ bool log_enabled(enum log_level level);
 
 /* log_info("target is down", "target", name, "fails", n) is spelled with typed fields:
  *   log_info("target is down; alert fires", F_STR("target", name), F_INT("fails", 3));
- * Values of fields whose key contains "password", "secret", "token" are written as "********". */
+ * Values of fields whose key contains "password", "secret", "token" are written as "********". A first field "component"
+ * stands for the log's own; NULL: the line has none. */
 struct log_field {
     const char *key;
-    enum { LOG_F_END, LOG_F_STR, LOG_F_INT, LOG_F_F64, LOG_F_BOOL } kind;
+    enum { LOG_F_END, LOG_F_STR, LOG_F_INT, LOG_F_F64, LOG_F_BOOL, LOG_F_JSON } kind;
     const char *str;
     long long num;
     double f64;
@@ -41,7 +42,9 @@ struct log_field {
 #define F_INT(k, v)  ((struct log_field){.key = (k), .kind = LOG_F_INT, .num = (long long)(v)})
 #define F_F64(k, v)  ((struct log_field){.key = (k), .kind = LOG_F_F64, .f64 = (v)})
 #define F_BOOL(k, v) ((struct log_field){.key = (k), .kind = LOG_F_BOOL, .num = (v)})
-#define F_ERR(e)     F_STR("error", (e)->msg)
+#define F_JSON(k, v) \
+    ((struct log_field){.key = (k), .kind = LOG_F_JSON, .str = (v)}) /* JSON text of ours */
+#define F_ERR(e) F_STR("error", (e)->msg)
 
 void log_write(enum log_level level, const char *message, const struct log_field *fields);
 #define log_at(level, message, ...) \

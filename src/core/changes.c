@@ -56,14 +56,14 @@ static void check_times(const struct target *t, struct problems *p)
 }
 
 /* A change that could not be made durable is not made at all. */
-static int store_refuses(const struct core *c, struct err *err)
+int core__store_refuses(const struct core *c, struct err *err)
 {
     if (c->store_err.code == ERR_OK)
         return 0;
     return err_set(err, ERR_BUSY, "the store does not accept changes now: %s", c->store_err.msg);
 }
 
-static int refuse(const struct problems *p, struct err *err)
+int core__refuse(const struct problems *p, struct err *err)
 {
     size_t n = p->list.n + p->dropped;
     return err_set(err, ERR_INVALID, "%zu field%s invalid", n, n == 1 ? " is" : "s are");
@@ -81,7 +81,7 @@ static int prepare(struct core *c, const struct target *t, const struct node **c
     check_ids(c, t, p);
     bool good = core__check_config(t->type, *config, a, p, "config", instance);
     if (!good || p->list.n + p->dropped != before)
-        return refuse(p, err);
+        return core__refuse(p, err);
     *config = probe_expand(ops, *config, a, p, "config");
     must(*config); /* it was checked a moment ago */
     out->config_json = normal_json(ops->options, *config, a);
@@ -113,7 +113,7 @@ int core_target_put(struct core *c, const struct target *t, const struct node *c
                     struct problems *p, struct waiter *w, uint64_t *id, struct err *err)
 {
     check_magic(c, CORE_MAGIC);
-    if (store_refuses(c, err) != 0)
+    if (core__store_refuses(c, err) != 0)
         return -1;
     struct entry *old = t->id ? core__entry(c, t->id) : NULL;
     if (t->id && !old)
@@ -146,7 +146,7 @@ int core_target_put(struct core *c, const struct target *t, const struct node *c
 int core_target_enable(struct core *c, uint64_t id, bool enabled, struct waiter *w, struct err *err)
 {
     check_magic(c, CORE_MAGIC);
-    if (store_refuses(c, err) != 0)
+    if (core__store_refuses(c, err) != 0)
         return -1;
     struct entry *e = core__entry(c, id);
     if (!e)
@@ -231,7 +231,7 @@ void core__target_remove(struct core *c, struct entry *e)
 int core_target_del(struct core *c, uint64_t id, struct waiter *w, struct err *err)
 {
     check_magic(c, CORE_MAGIC);
-    if (store_refuses(c, err) != 0)
+    if (core__store_refuses(c, err) != 0)
         return -1;
     struct entry *e = core__entry(c, id);
     if (!e)
@@ -251,7 +251,7 @@ int core_channel_put(struct core *c, const struct channel *ch, struct problems *
                      uint64_t *id, struct err *err)
 {
     check_magic(c, CORE_MAGIC);
-    if (store_refuses(c, err) != 0)
+    if (core__store_refuses(c, err) != 0)
         return -1;
     struct chan *old = ch->id ? core__chan(c, ch->id) : NULL;
     if (ch->id && !old)
@@ -272,7 +272,7 @@ int core_channel_put(struct core *c, const struct channel *ch, struct problems *
         whole.id = c->ids.channel + 1;
     struct chan *made = core__chan_put(c, &whole, p);
     if (!made)
-        return refuse(p, err);
+        return core__refuse(p, err);
     if (!old)
         c->ids.channel++;
     batch_channel_put(core__batch(c), made->channel);
@@ -287,7 +287,7 @@ int core_channel_enable(struct core *c, uint64_t id, bool enabled, struct waiter
                         struct err *err)
 {
     check_magic(c, CORE_MAGIC);
-    if (store_refuses(c, err) != 0)
+    if (core__store_refuses(c, err) != 0)
         return -1;
     struct chan *ch = core__chan(c, id);
     if (!ch)
@@ -317,7 +317,7 @@ void core__channel_remove(struct core *c, struct chan *ch)
 int core_channel_del(struct core *c, uint64_t id, struct waiter *w, struct err *err)
 {
     check_magic(c, CORE_MAGIC);
-    if (store_refuses(c, err) != 0)
+    if (core__store_refuses(c, err) != 0)
         return -1;
     struct chan *ch = core__chan(c, id);
     if (!ch)
@@ -343,7 +343,7 @@ int core_maintenance_put(struct core *c, const struct maintenance *m, struct wai
                          uint64_t *id, struct err *err)
 {
     check_magic(c, CORE_MAGIC);
-    if (store_refuses(c, err) != 0)
+    if (core__store_refuses(c, err) != 0)
         return -1;
     size_t at = m->id ? window_of(c, m->id) : c->windows.n;
     if (m->id && at == c->windows.n)
@@ -371,7 +371,7 @@ int core_maintenance_put(struct core *c, const struct maintenance *m, struct wai
 int core_maintenance_del(struct core *c, uint64_t id, struct waiter *w, struct err *err)
 {
     check_magic(c, CORE_MAGIC);
-    if (store_refuses(c, err) != 0)
+    if (core__store_refuses(c, err) != 0)
         return -1;
     size_t at = window_of(c, id);
     if (at == c->windows.n)
@@ -485,7 +485,7 @@ int core_try(struct core *c, const struct target *t, const struct node *config, 
     struct arena *a cleanup(arena_freep) = arena_new();
     const char *instance;
     if (!core__check_config(t->type, config, a, p, "config", &instance))
-        return refuse(p, err);
+        return core__refuse(p, err);
     return core__ask_watcher(c, t, config, &(struct pending_check){.waiter = w}, err);
 }
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "core/core_priv.h"
+#include "core/process_priv.h"
 #include "io/fiber.h"
 
 #define TICK_NS             NS_PER_S
@@ -15,6 +16,7 @@
 #define STOP_NS             (8 * NS_PER_S)
 #define TOLD_NS             (10 * NS_PER_S)
 #define STORE_ALERT         "Belfry: store"
+#define NETWORK_ALERT       "Belfry: own network"
 
 /* The database was damaged and begun anew: everything that memory still knows is written again. */
 static void write_all_again(struct core *c)
@@ -40,6 +42,7 @@ static void write_all_again(struct core *c)
     vec_each (&c->windows, it)
         batch_maintenance_put(b, *it);
     core__switched_save(c);
+    core__programs_again(c);
     core__commit_now(c);
 }
 
@@ -137,8 +140,9 @@ static void load_alert(void *arg, const struct alert *al)
         c->own_store = al->id;
         c->store_told_ns = clock_mono_ns() + TOLD_NS; /* time to find it failing still */
     }
-    if (al->target_id == 0 && c->own_store != al->id)
+    if (al->target_id == 0 && strcmp(al->target_name, NETWORK_ALERT) == 0)
         c->own_network = al->id;
+    core__program_alert_load(c, al);
 }
 
 static void load_delivery(void *arg, const struct delivery *d)
@@ -190,6 +194,8 @@ static int load_told(struct core *c, struct err *err)
 static int load_all(struct core *c, struct err *err)
 {
     struct loading l = {.core = c};
+    if (!core__programs_new(c, err))
+        return -1;
     if (store_load_max_ids(c->store, &c->ids, err) != 0 ||
         store_load_channels(c->store, load_channel, &l, err) != 0 ||
         store_load_targets(c->store, load_target, &l, err) != 0 ||
@@ -197,7 +203,9 @@ static int load_all(struct core *c, struct err *err)
         store_load_pending_deliveries(c->store, load_delivery, &l, err) != 0 ||
         store_load_maintenances(c->store, load_window, &l, err) != 0)
         return -1;
-    return core__switched_load(c, err) == 0 ? load_told(c, err) : -1;
+    if (core__switched_load(c, err) != 0)
+        return -1;
+    return load_told(c, err);
 }
 
 static void check_own_network(struct core *c)
@@ -210,7 +218,7 @@ static void check_own_network(struct core *c)
     if (gone == (c->own_network != 0))
         return;
     core__own_alert(
-        c, &c->own_network, "Belfry: own network", gone,
+        c, &c->own_network, NETWORK_ALERT, gone,
         gone
             ? "every reference target fails: Belfry's own network is gone; other alerts are held back"
             : "the reference targets answer again");
@@ -228,6 +236,7 @@ static void on_tick(struct timer *t)
     core__expire_checks(c);
     core__retire_unwanted(c);
     core__mend_watchers(c);
+    core__programs_tick(c);
     if (++c->ticks % EVENT_SILENCE_TICKS == 0 && c->events)
         sse_publish(c->events, NULL, NULL, 0); /* keeps proxies from cutting silent streams */
     timer_start(c->loop, t, clock_mono_ns() + TICK_NS, on_tick);
@@ -302,6 +311,7 @@ struct core *core_new(const struct core_options *opt, struct err *err)
     c->alerts = map_u64_new();
     c->checks = map_u64_new();
     c->switched = map_u64_new();
+    c->switched_units = map_str_new();
     c->group_logs = map_str_new();
     c->next_request = (uint64_t)clock_wall_ms()
                       << 16;                /* answers to an earlier life match nothing */
@@ -318,6 +328,7 @@ struct core *core_new(const struct core_options *opt, struct err *err)
         core_free(c);
         return NULL;
     }
+    core__programs_start(c);
     core__plan_watchers(c);
     core__adopt_rings(c);
     core__drain_all(c);
@@ -335,6 +346,7 @@ static void on_stopping(struct timer *t)
     struct core *c = container_of(t, struct core, tick_timer);
     check_magic(c, CORE_MAGIC);
     core__drain_all(c);
+    core__tap_drain(&c->programs->tap);
     core__commit_now(c);
     bool idle = core__commits_idle(c) && c->sends.n == 0;
     if (!idle && clock_mono_ns() < c->stop_deadline_ns) {
@@ -354,6 +366,7 @@ void core_stop(struct core *c, void (*done)(void *arg), void *arg)
     c->stopped_arg = arg;
     c->stop_deadline_ns = clock_mono_ns() + STOP_NS;
     timer_stop(&c->dispatch_timer);
+    core__programs_stop(c);
     timer_start(c->loop, &c->tick_timer, clock_mono_ns(), on_stopping);
 }
 
@@ -379,9 +392,11 @@ void core_free(struct core *c)
     for (size_t it = 0; map_u64_next(c->deliveries, &it, &id, &value);)
         free(value);
     map_u64_free(c->deliveries);
+    core__checks_free(c); /* answers health probes */
+    core__programs_free(c);
     core__alerts_free(c);
-    core__checks_free(c);
     map_u64_free(c->switched);
+    map_str_free(c->switched_units);
     core__registry_free(c);
     core__logs_close(c);
     config_unref(&c->config);

@@ -119,8 +119,10 @@ struct core {
     struct err store_err;     /* code OK while it works */
     struct timer flush_timer, retry_timer, dispatch_timer, tick_timer;
 
-    struct map_u64 *switched; /* file-owned things that a person switched: switched.c */
-    struct map_u64 *checks;   /* request → pending_check */
+    struct map_u64 *switched;       /* file-owned things that a person switched: switched.c */
+    struct map_str *switched_units; /* programs, likewise */
+    struct programs *programs;      /* process_priv.h */
+    struct map_u64 *checks;         /* request → pending_check */
     uint64_t next_request;
     uint64_t reload_generation, assign_generation;
     bool units_dirty;           /* data/run/units could not be written */
@@ -192,6 +194,9 @@ void core__judge(struct core *c, struct entry *e, const struct result *r);
 void core__close_alert(struct core *c, struct entry *e, enum target_status status,
                        const char *message);
 void core__recheck_waiting(struct core *c); /* suppressed alerts whose suppression may be over */
+/* Whatever rings without being a target. *open: the id of its open alert, 0 none; kept up to date. */
+void core__judge_own(struct core *c, const struct judge_own *own, uint64_t *open, bool failing,
+                     const char *message, struct arena *a);
 void core__own_alert(struct core *c, uint64_t *open, const char *name, bool failing,
                      const char *message);
 
@@ -218,6 +223,9 @@ void core__mend_watchers(struct core *c); /* what a full disk refused: rings, as
 void core__watchers_free(struct core *c);
 
 /* --- changes.c --- */
+int core__store_refuses(const struct core *c,
+                        struct err *err);                    /* nothing can be made durable now */
+int core__refuse(const struct problems *p, struct err *err); /* the fields are invalid */
 void core__target_remove(struct core *c, struct entry *e);
 void core__channel_remove(struct core *c, struct chan *ch);
 void core__expire_checks(struct core *c);
@@ -232,6 +240,8 @@ void core__forget_channel(struct core *c, uint64_t id);
 void core__forget_parents(struct core *c);
 
 /* --- events.c: what the page hears, and the groups' logs --- */
+bool core__nobody_listens(const struct core *c);
+void core__publish(struct core *c, const char *event, struct buf *out); /* and frees out's memory */
 void core__event_target(struct core *c, const struct entry *e);
 void core__event_result(struct core *c, const struct entry *e, const struct result *r);
 void core__event_alert(struct core *c, const struct alert *a);
@@ -248,6 +258,10 @@ void core__switch(struct core *c, char kind, uint64_t id, bool enabled);
 void core__unswitch(struct core *c, char kind, uint64_t id); /* it is gone */
 /* What holds for a file-owned one whose file says so. */
 bool core__switched(struct core *c, char kind, uint64_t id, bool file_says);
+
+void core__switch_unit(struct core *c, const char *unit, bool enabled);
+void core__unswitch_unit(struct core *c, const char *unit);
+bool core__switched_unit(struct core *c, const char *unit, bool file_says);
 
 /* --- reload.c --- */
 int core__sync_config(struct core *c, struct config *config, struct err *err);

@@ -6,12 +6,12 @@
 #include "core/core_priv.h"
 #include "core/resources.h"
 
-static bool nobody_listens(const struct core *c)
+bool core__nobody_listens(const struct core *c)
 {
     return !c->events || sse_streams(c->events) == 0;
 }
 
-static void publish(struct core *c, const char *event, struct buf *out)
+void core__publish(struct core *c, const char *event, struct buf *out)
 {
     if (!out->failed)
         sse_publish(c->events, event, out->data, out->len);
@@ -20,19 +20,19 @@ static void publish(struct core *c, const char *event, struct buf *out)
 
 void core__event_target(struct core *c, const struct entry *e)
 {
-    if (nobody_listens(c))
+    if (core__nobody_listens(c))
         return;
     struct core_target view;
     struct buf out = BUF_INIT(65536);
     struct json j = json_start(&out);
     must(core_target_get(c, e->target->id, &view));
     target_json(&view, &j);
-    publish(c, "target", &out);
+    core__publish(c, "target", &out);
 }
 
 void core__event_result(struct core *c, const struct entry *e, const struct result *r)
 {
-    if (nobody_listens(c))
+    if (core__nobody_listens(c))
         return;
     struct buf out = BUF_INIT(16384);
     struct json j = json_start(&out);
@@ -46,22 +46,22 @@ void core__event_result(struct core *c, const struct entry *e, const struct resu
     json_ktime(&j, "checked_at", r->checked_ms);
     json_kint(&j, "fail_count", e->state.fail_count);
     json_end(&j);
-    publish(c, "result", &out);
+    core__publish(c, "result", &out);
 }
 
 void core__event_alert(struct core *c, const struct alert *a)
 {
-    if (nobody_listens(c))
+    if (core__nobody_listens(c))
         return;
     struct buf out = BUF_INIT(16384);
     struct json j = json_start(&out);
     alert_json(a, &j);
-    publish(c, "alert", &out);
+    core__publish(c, "alert", &out);
 }
 
 void core__event_target_gone(struct core *c, uint64_t id)
 {
-    if (nobody_listens(c))
+    if (core__nobody_listens(c))
         return;
     struct buf out = BUF_INIT(256);
     struct json j = json_start(&out);
@@ -69,19 +69,19 @@ void core__event_target_gone(struct core *c, uint64_t id)
     json_kuint(&j, "id", id);
     json_kbool(&j, "deleted", true);
     json_end(&j);
-    publish(c, "target", &out);
+    core__publish(c, "target", &out);
 }
 
 void core__event_simple(struct core *c, const char *name, uint64_t id)
 {
-    if (nobody_listens(c))
+    if (core__nobody_listens(c))
         return;
     struct buf out = BUF_INIT(256);
     struct json j = json_start(&out);
     json_obj(&j);
     json_kuint(&j, "id", id);
     json_end(&j);
-    publish(c, name, &out);
+    core__publish(c, name, &out);
 }
 
 struct group_log {

@@ -203,19 +203,44 @@ static struct id_list all_channels(struct core *c, struct arena *a)
     return ids;
 }
 
+/* Of what has no target only a maintenance window of its group can hold it back. */
+static enum suppression maintained(void *arg, const struct target *t, int64_t checked_ms,
+                                   int64_t now_ms, const char **by)
+{
+    const struct core *c = ((struct judging *)arg)->core;
+    (void)checked_ms;
+    vec_each (&c->windows, it)
+        if (maintenance_covers(*it, t, now_ms)) {
+            *by = (*it)->title;
+            return SUPPRESSED_MAINTENANCE;
+        }
+    return SUPPRESSED_NONE;
+}
+
+void core__judge_own(struct core *c, const struct judge_own *own, uint64_t *open, bool failing,
+                     const char *message, struct arena *a)
+{
+    struct judging j = {c, NULL};
+    struct judge_env env = judge_env(&j);
+    struct judge_actions act = {0};
+    env.suppressed = maintained;
+    judge_own_alert(&env, own, core__alert(c, *open), failing, message, clock_wall_ms(), a, &act);
+    if (act.alert)
+        *open = act.alert->status == ALERT_FIRING ? act.alert->id : 0;
+    execute(c, NULL, &act);
+}
+
 void core__own_alert(struct core *c, uint64_t *open, const char *name, bool failing,
                      const char *message)
 {
     struct arena *a = arena_new();
-    struct judging j = {c, NULL};
-    struct judge_env env = judge_env(&j);
     char host[256] = "";
     gethostname(host, sizeof(host) - 1);
-    struct judge_own own = {name, "belfry", "belfry", host, all_channels(c, a)};
-    struct judge_actions act = {0};
-    judge_own_alert(&env, &own, core__alert(c, *open), failing, message, clock_wall_ms(), a, &act);
-    if (act.alert)
-        *open = act.alert->status == ALERT_FIRING ? act.alert->id : 0;
-    execute(c, NULL, &act);
+    struct judge_own own = {.name = name,
+                            .type = "belfry",
+                            .group = "belfry",
+                            .instance = host,
+                            .channels = all_channels(c, a)};
+    core__judge_own(c, &own, open, failing, message, a);
     arena_free(a);
 }

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "core/core_priv.h"
+#include "core/process_priv.h"
 #include "core/hooks.h"
 
 static bool same_channel(const struct channel *a, const struct channel *b)
@@ -186,6 +187,7 @@ int core_reload(struct core *c, struct problems *p, struct err *err)
     c->config = fresh;
     int rc = core__sync_config(c, fresh, err);
     config_unref(&old);
+    core__programs_sync(c);
     core__plan_watchers(c);
     core__event_simple(c, "config", c->reload_generation);
     log_info("configuration reloaded", F_INT("targets", c->order.n),

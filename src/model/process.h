@@ -25,6 +25,8 @@ const char *process_event_kind_name(enum process_event_kind k);
 #define PROCESS_STATES 12u
 #define PROCESS_CAUSES 10u
 
+#define PROCESS_TABLE_VERSION 1u /* of data/run/table, whose records are struct unit_record */
+
 /* Times are wall clock ms. Fixed size; all texts end within their field and are UTF-8. */
 #define PROCESS_ID_MAX        127
 #define PROCESS_REASON_MAX    159
