@@ -53,7 +53,7 @@ $(BUILD)/build.ninja:
 configure: $(BUILD)/build.ninja
 
 build: configure
-	@$(NINJA) -C $(BUILD) --quiet belfry
+	@$(NINJA) -C $(BUILD) --quiet products
 
 test: deps-test build
 	@$(PYTHON) tools/run_tests.py --build $(BUILD) $(TESTFLAGS)
