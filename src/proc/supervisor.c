@@ -175,7 +175,9 @@ static void come_back(struct supervisor *s, struct unit *u, const struct unit_sp
                       int64_t now_ms)
 {
     u->removing = false;
+    unit__edit(s, u);
     u->record->wanted = spec->autostart;
+    unit__edited(s, u);
     supervisor_change(s, spec, true, now_ms);
 }
 
@@ -292,6 +294,13 @@ bool supervisor_remove(struct supervisor *s, const char *name, int64_t now_ms)
     return leave(s, u, now_ms);
 }
 
+static void set_next(struct supervisor *s, struct unit *u, int64_t at_ms)
+{
+    unit__edit(s, u);
+    u->record->next_ms = at_ms;
+    unit__edited(s, u);
+}
+
 bool supervisor_reset(struct supervisor *s, const char *name, int64_t now_ms)
 {
     struct unit *u = enter(s, name);
@@ -301,7 +310,7 @@ bool supervisor_reset(struct supervisor *s, const char *name, int64_t now_ms)
     if (u->record->state == UNIT_FATAL)
         supervisor__wish_start(s, u, true, now_ms);
     else if (u->record->state == UNIT_BACKOFF || u->record->state == UNIT_RESTARTING)
-        u->record->next_ms = now_ms;
+        set_next(s, u, now_ms);
     return leave(s, u, now_ms);
 }
 

@@ -60,6 +60,7 @@ struct unit {
     bool pulled;    /* one of a higher order waits for its end */
     bool woken;     /* in supervisor.woken */
     bool visiting;  /* a walk over requirements is at it */
+    bool doubtful;  /* unseen, and to be looked at in the next turn */
     bool start_due; /* in the next turn, when all that were added with it are there */
     bool unseen;    /* nobody tells of its end: looked at */
     bool own_record;
@@ -131,6 +132,7 @@ void takeover__begin(struct supervisor *s, struct unit *u, int64_t now_ms);
 /* watch.c */
 void watch__arm(struct supervisor *s, struct unit *u, int64_t now_ms);
 int64_t watch__due(const struct supervisor *s, const struct unit *u);
+void watch__doubt(struct supervisor *s, struct unit *u);
 void watch__turn(struct supervisor *s, struct unit *u, int64_t now_ms);
 /* order.c */
 void order__link(struct supervisor *s, struct unit *u);

@@ -89,12 +89,14 @@ static void without_process(struct supervisor *s, struct unit *u, int64_t now_ms
 void takeover__begin(struct supervisor *s, struct unit *u, int64_t now_ms)
 {
     struct unit_record *r = u->record;
+    unit__edit(s, u);
     if (!is_sane(r, now_ms)) {
         struct spawn_id kept = r->spawned;
-        *r = (struct unit_record){.wanted = u->spec.autostart, .phase = PHASE_MAIN};
+        *r = (struct unit_record){.wanted = u->spec.autostart};
         r->spawned = kept.pid > 0 ? kept : (struct spawn_id){0};
     }
     r->unmonitored = u->spec.unmonitored;
+    unit__edited(s, u);
     s->alive += unit__busy(u);
     s->in_tree += r->phase == PHASE_TREE;
     u->pinged_ms = now_ms;
@@ -111,9 +113,10 @@ void takeover__begin(struct supervisor *s, struct unit *u, int64_t now_ms)
         without_process(s, u, now_ms);
     } else if (id.pid > 0 && r->phase != PHASE_TREE) {
         unit__own(s, u, &id);
-        u->unseen = true;
     } else {
         do_again(s, u, now_ms);
     }
     watch__arm(s, u, now_ms);
+    if (!lives && u->pid == id.pid && id.pid > 0)
+        watch__doubt(s, u);
 }

@@ -108,7 +108,7 @@ void unit__own(struct supervisor *s, struct unit *u, const struct spawn_id *id)
     must(u->pid == 0 && id->pid > 0);
     struct unit *before = map_u64_put(s->pids, (uint64_t)id->pid, u);
     if (before && before != u)
-        before->unseen = true;
+        watch__doubt(s, before);
     u->pid = id->pid;
     enum reap_watch watch = s->os.watch(s->os.arg, id->pid);
     u->unseen = watch == REAP_UNSEEN;
@@ -126,7 +126,7 @@ void unit__disown(struct supervisor *s, struct unit *u)
         s->os.forget(s->os.arg, u->pid);
     }
     u->pid = 0;
-    u->unseen = false;
+    u->unseen = u->doubtful = false;
 }
 
 void unit__set_phase(struct supervisor *s, struct unit *u, enum unit_phase phase)

@@ -79,7 +79,7 @@ static int64_t run_limit(const struct unit *u)
 
 int64_t watch__due(const struct supervisor *s, const struct unit *u)
 {
-    if (u->start_due)
+    if (u->start_due || u->doubtful)
         return BEFORE_ALL + u->sequence;
     int64_t unseen = u->unseen ? u->check_ms : FOREVER;
     switch ((enum unit_state)u->record->state) {
@@ -116,6 +116,13 @@ void watch__arm(struct supervisor *s, struct unit *u, int64_t now_ms)
         heap_del(&s->due, &u->due);
     else
         heap_move(&s->due, &u->due, due);
+}
+
+/* Its process may be dead without a word: the next turn looks. */
+void watch__doubt(struct supervisor *s, struct unit *u)
+{
+    u->unseen = u->doubtful = true;
+    heap_move(&s->due, &u->due, watch__due(s, u));
 }
 
 /* --- what ----------------------------------------------------------------------------------- */
@@ -259,21 +266,21 @@ static void look_for_stranger(struct supervisor *s, struct unit *u, int64_t now_
         unit__change(s, u, UNIT_STOPPED, now_ms);
 }
 
-static bool is_gone(struct supervisor *s, const struct unit *u, int64_t now_ms)
+static bool is_gone(struct supervisor *s, const struct unit *u)
 {
-    return u->unseen && u->pid > 0 && now_ms >= u->check_ms &&
-           !s->os.alive(s->os.arg, &u->record->spawned);
+    return u->unseen && u->pid > 0 && !s->os.alive(s->os.arg, &u->record->spawned);
 }
 
 void watch__turn(struct supervisor *s, struct unit *u, int64_t now_ms)
 {
     check_magic(u, UNIT_MAGIC);
     enum unit_state state = (enum unit_state)u->record->state;
+    u->doubtful = false;
     if (u->start_due) {
         supervisor__wish_start(s, u, false, now_ms);
         return;
     }
-    if (is_gone(s, u, now_ms)) {
+    if (is_gone(s, u)) {
         struct reaped r = {.pid = u->pid, .status = UNIT_STATUS_UNKNOWN};
         unit__ended(s, u, &r, now_ms);
     } else if (state == UNIT_RESTARTING || state == UNIT_BACKOFF) {
