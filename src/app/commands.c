@@ -21,7 +21,8 @@ static const char help[] =
     "  start    in the background; returns when it is ready\n"
     "  stop     gracefully: probes under way end, everything is committed\n"
     "  status   is it running, and its processes (--json)\n"
-    "  install  write a hardened systemd unit (as root); uninstall removes it\n\n"
+    "  install  write a systemd unit (as root), hardened unless there are programs to run;\n"
+    "           uninstall removes it\n\n"
     "FILE is belfry.yaml in this directory, else /etc/belfry/belfry.yaml, unless given.\n";
 
 /* Everything a warden needs, kept alive for its whole life. */
@@ -180,12 +181,15 @@ int cmd_status(int argc, char **argv)
 
 static int install(const struct warden_config *cfg)
 {
+    const struct setting *s = container_of(cfg, struct setting, warden);
     struct daemon_install in = {
         .exe = cfg->exe,
         .config_path = cfg->config_path,
         .data_dir = cfg->data_dir,
         .log_dir = cfg->log_dir,
         .user = cfg->user && *cfg->user ? cfg->user : NULL,
+        .programs = s->config->n_units > 0,
+        .other_users = rights_any(&s->rights),
     };
     return daemon_install(&in);
 }

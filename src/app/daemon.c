@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/warden_programs.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/str.h"
@@ -24,7 +25,7 @@
 #include "config/node.h"
 
 #define READY_MS   60000
-#define STOP_MS    60000
+#define STOP_MS    120000 /* programs have their own time, then watchers, then the core */
 #define LOOK_MS    50
 #define SAID_BYTES 65536
 
@@ -235,6 +236,46 @@ static bool print_children(const struct node *state, struct arena *a)
     return well;
 }
 
+/* Users' programs by the name of their state; what two states are called alike is counted together. */
+static struct node *count_programs(const char *data_dir, struct arena *a)
+{
+    struct node *counts = node_map(a);
+    struct unit_record r;
+    const char *id;
+    char *path = run_path(data_dir, "table");
+    struct table *t = table_open(path, PROGRAM_TABLE_VERSION, sizeof(r), NULL);
+    free(path);
+    for (uint32_t it = 0; t && table_next(t, &it, &id, &r);) {
+        if (r.state > UNIT_FATAL)
+            continue;
+        const char *name = unit_state_name((enum unit_state)r.state);
+        const struct node *so_far = node_get(counts, name);
+        node_put(counts, a, name, node_int(a, so_far ? so_far->num + 1 : 1));
+    }
+    table_close(&t);
+    return counts;
+}
+
+static void print_programs(const struct node *counts)
+{
+    if (!counts->first)
+        return;
+    printf("Programs:");
+    for (const struct node *c = counts->first; c; c = c->next)
+        printf("%s %lld %.*s", c == counts->first ? "" : ",", (long long)c->num, (int)c->key.n,
+               c->key.p);
+    printf("\n");
+}
+
+static void print_state(const struct node *state)
+{
+    cleanup(buf_done) struct buf out = BUF_INIT((size_t)8 << 20);
+    struct json j = json_start(&out);
+    node_to_json(state, &j);
+    buf_putc(&out, '\n');
+    fwrite(out.data, 1, out.len, stdout);
+}
+
 int daemon_status(const char *data_dir, bool as_json)
 {
     pid_t pid = daemon_pid(data_dir);
@@ -248,17 +289,20 @@ int daemon_status(const char *data_dir, bool as_json)
     char *path = run_path(data_dir, "warden.json");
     int rc = fs_read(path, &text, &err);
     free(path);
-    const struct node *state = rc < 0 ? NULL : node_from_json(a, text.data, text.len, &err);
+    struct node *state = rc < 0 ? NULL : node_from_json(a, text.data, text.len, &err);
     if (!state) {
         fprintf(stderr, "belfry: process %ld runs, but %s\n", (long)pid, err.msg);
         return EXIT_BAD;
     }
-    if (as_json)
-        fwrite(text.data, 1, text.len, stdout);
-    else
-        printf("Belfry %s is running: process %ld, up %s\n", field_text(state, "version", a),
-               (long)pid, uptime_of(state, a));
-    if (as_json)
+    struct node *programs = count_programs(data_dir, a);
+    if (as_json) {
+        node_put(state, a, "programs", programs);
+        print_state(state);
         return EXIT_GOOD;
-    return print_children(state, a) ? EXIT_GOOD : EXIT_BAD;
+    }
+    printf("Belfry %s is running: process %ld, up %s\n", field_text(state, "version", a), (long)pid,
+           uptime_of(state, a));
+    bool well = print_children(state, a);
+    print_programs(programs);
+    return well ? EXIT_GOOD : EXIT_BAD;
 }

@@ -14,15 +14,29 @@
 
 #define UNIT_PATH "/etc/systemd/system/belfry.service"
 
-static const char hardening[] =
-    "KillMode=mixed\n"
-    "TimeoutStopSec=40\n"
+static const char always[] =
+    "# Programs survive a crash of Belfry: the next one takes them over. A stop is Belfry's to do, in order.\n"
+    "KillMode=process\n"
+    "TimeoutStopSec=120\n"
     "Restart=always\n"
     "RestartSec=1\n"
     "RestartPreventExitStatus=78\n" /* EXIT_CONFIG: it would fail again */
     "UMask=0077\n"
     "LimitNOFILE=1048576\n"
-    "\n"
+    "\n";
+
+static const char with_programs[] =
+    "# Each program gets a control group of its own.\n"
+    "Delegate=yes\n"
+    "# What else would harden Belfry (NoNewPrivileges, ProtectSystem, SystemCallFilter, capabilities …) would\n"
+    "# bind the programs that it starts, too, so it is left out. Write it anew with `belfry install` when the\n"
+    "# configuration has no processes any more.\n";
+
+static const char with_others[] =
+    "# Some of them run as other users: Belfry starts as root, goes on as server.user if there is one, and keeps\n"
+    "# only the right to start programs as users that the configuration file names.\n";
+
+static const char hardening[] =
     "# Raw sockets for ICMP where unprivileged ones are switched off; nothing else.\n"
     "CapabilityBoundingSet=CAP_NET_RAW\n"
     "AmbientCapabilities=CAP_NET_RAW\n"
@@ -75,8 +89,11 @@ static void put_unit(struct buf *out, const struct daemon_install *in)
     buf_puts(out, " ");
     put_word(out, in->log_dir);
     buf_puts(out, "\n");
-    buf_printf(out, "User=%s\n", in->user ? in->user : "root");
-    buf_puts(out, hardening);
+    buf_printf(out, "User=%s\n", in->user && !in->other_users ? in->user : "root");
+    buf_puts(out, always);
+    buf_puts(out, in->programs ? with_programs : hardening);
+    if (in->other_users)
+        buf_puts(out, with_others);
     buf_puts(out, "\n[Install]\nWantedBy=multi-user.target\n");
 }
 

@@ -1,5 +1,6 @@
 /* The warden's door: commands over data/run/warden.sock (ipc/command.h), from the core and from `belfry`. The warden's one
- * thread; a peer that does not take its answer loses it, and one that says nonsense is shown out. */
+ * thread; from a peer that does not take its answers nothing more is read until it does, and one that says nonsense is
+ * shown out. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,8 @@ struct peer {
     int fd;
     bool loads; /* it said LOAD: it is a core, and wants to be woken */
     bool gone;
+    bool owed; /* it has not taken this answer yet */
+    struct command answer;
 };
 
 struct door {
@@ -67,7 +70,8 @@ size_t door_poll(const struct door *d, struct pollfd *out)
     if (d->peers.n < DOOR_PEERS)
         out[n++] = (struct pollfd){.fd = d->listener, .events = POLLIN};
     for (size_t i = 0; i < d->peers.n; i++)
-        out[n++] = (struct pollfd){.fd = d->peers.at[i].fd, .events = POLLIN};
+        out[n++] = (struct pollfd){.fd = d->peers.at[i].fd,
+                                   .events = d->peers.at[i].owed ? POLLOUT : POLLIN};
     must(n <= DOOR_POLL);
     return n;
 }
@@ -87,6 +91,15 @@ static void say(struct command *answer, enum err_code code, const char *text)
     answer->text[n] = '\0';
 }
 
+static void send_answer(struct peer *p, const struct command *answer)
+{
+    p->owed = !command_send(p->fd, answer);
+    if (!p->owed)
+        return;
+    p->answer = *answer;
+    p->gone = errno != EAGAIN && errno != ENOBUFS;
+}
+
 void door_answer(struct door *d, struct door_ticket to, enum err_code code, const char *text)
 {
     struct command answer = answer_to(&(struct command){.id = to.id});
@@ -94,7 +107,7 @@ void door_answer(struct door *d, struct door_ticket to, enum err_code code, cons
     say(&answer, code, text);
     vec_each (&d->peers, it)
         if (it->number == to.peer)
-            command_send(it->fd, &answer);
+            send_answer(it, &answer);
 }
 
 /* The core drains the ring at each wake and after each connect, so one that is lost is made up for. */
@@ -214,13 +227,15 @@ static void serve(struct warden *w, size_t i)
     struct command c;
     for (int n = 0; n < COMMANDS_TURN; n++) {
         struct peer *p = &w->door->peers.at[i];
-        int got = command_receive(p->fd, &c);
-        p->gone = got < 0;
+        if (p->owed)
+            send_answer(p, &p->answer);
+        int got = p->owed ? 0 : command_receive(p->fd, &c);
+        p->gone |= got < 0;
         if (got <= 0)
             return;
         struct command answer = answer_to(&c);
-        if (on_command(w, &c, p, &answer) && !command_send(p->fd, &answer))
-            log_warn("an answer to a command was not taken", F_INT("command", c.type));
+        if (on_command(w, &c, p, &answer))
+            send_answer(p, &answer);
     }
 }
 

@@ -6,12 +6,13 @@
  *
  * A record in the table whose unit is listed no more is a process that a killed warden was about to stop: it is added with
  * what little is needed to stop it, and removed at once. */
+#include "app/warden_programs.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "app/warden_programs.h"
 #include "base/fs.h"
 #include "base/str.h"
 #include "output/output.h"

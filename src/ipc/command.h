@@ -56,7 +56,8 @@ int command_accept(int listener);
 /* 1 with *out checked (command_check), 0 nothing there, -1 the peer is gone or mad (close it). A command of another
  * version is answered here; an answer of another version comes as a refusal. */
 int command_receive(int fd, struct command *out);
-bool command_send(int fd, const struct command *c); /* false: its buffer is full or it is gone */
+/* False: its buffer is full (errno EAGAIN, ENOBUFS), or it is gone. */
+bool command_send(int fd, const struct command *c);
 
 /* --- core --- */
 int command_connect(const char *path, struct err *err); /* non-blocking descriptor */
