@@ -217,9 +217,7 @@ static void begin_round(struct programs *all, uint32_t looked_at)
     all->total_checks++;
     all->last_check_ms = clock_wall_ms();
     all->stats_changed = true;
-    if (all->round.open == 0)
-        all->round.began_ns = clock_mono_ns();
-    all->round.checked += looked_at;
+    all->round.checked += looked_at; /* with those of the last round that still wait */
 }
 
 static void enqueue(struct program *p, bool in_round)
@@ -229,6 +227,13 @@ static void enqueue(struct program *p, bool in_round)
     p->health.in_round = in_round;
     all->round.open += in_round;
     vec_push(&all->queue, p);
+}
+
+/* The next multiple of its interval: those with the same one are looked at together. */
+static int64_t next_slot(int64_t interval_ns, int64_t now_ns)
+{
+    must(interval_ns > 0);
+    return now_ns - now_ns % interval_ns + interval_ns;
 }
 
 /* Looks at one; true when that belongs to a round. */
@@ -244,7 +249,7 @@ static bool look(struct program *p, int64_t now_ns)
         if (p->health.hurry_ns > HURRY_MAX_NS)
             p->health.hurry_ns = HURRY_MAX_NS;
     } else {
-        p->health.due_ns = now_ns + interval;
+        p->health.due_ns = next_slot(interval, now_ns);
     }
     if (!p->health.waiting && is_probed(p, r.state))
         enqueue(p, !hurry && p->enabled);
@@ -256,6 +261,8 @@ static void on_round(struct timer *t)
     struct programs *all = container_of(t, struct programs, health_timer);
     int64_t now_ns = clock_mono_ns(), shortest = INT64_MAX;
     uint32_t looked_at = 0;
+    if (all->round.open == 0)
+        all->round.began_ns = now_ns;
     vec_each (&all->order, it) {
         if ((*it)->health.due_ns == 0 || (*it)->health.due_ns > now_ns)
             continue;
@@ -285,13 +292,6 @@ static void plan(struct programs *all)
         timer_start(all->core->loop, &all->health_timer, next, on_round);
 }
 
-/* The next multiple of its interval: those with the same one are looked at together. */
-static int64_t next_slot(int64_t interval_ns)
-{
-    int64_t now = clock_mono_ns();
-    return now - now % interval_ns + interval_ns;
-}
-
 void core__health_changed(struct program *p)
 {
     const struct process_config *u = p->unit->config;
@@ -303,7 +303,8 @@ void core__health_changed(struct program *p)
         struct unit_record r;
         core__program_record(p, &r);
         p->health.hurry_ns = HURRY_NS;
-        p->health.due_ns = is_starting(p, r.state) ? clock_mono_ns() : next_slot(interval);
+        p->health.due_ns =
+            is_starting(p, r.state) ? clock_mono_ns() : next_slot(interval, clock_mono_ns());
     }
     if (p->enabled)
         core__plog_started(p->all->core);
