@@ -22,7 +22,7 @@
     X(starts_total, "counter", "Starts in all.", p->record.starts)                               \
     X(restarts_in_hour, "gauge", "Restarts by itself in the last hour.", used(p))                \
     X(max_restarts, "gauge", "Restarts an hour after which it is given up.",                     \
-      c->monitor.max_restarts)                                                                   \
+      limit_of(c->monitor.max_restarts))                                                         \
     X(uptime_seconds, "gauge", "How long it has been running.", process_uptime_ms(p) / 1e3)      \
     X(cpu_seconds_total, "counter", "CPU time of its processes.", p->usage.cpu_seconds)          \
     X(resident_memory_bytes, "gauge", "Resident memory of its processes.", p->usage.rss_bytes)   \

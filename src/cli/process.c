@@ -109,8 +109,6 @@ static const char *percent(struct session *s, double value)
 static void add_row(struct session *s, struct table *t, const struct node *item)
 {
     struct arena *a = s->arena;
-    const char *message = field_text(item, "message", a);
-    const char *monitor = field_flag(item, "enabled") ? "" : "[monitor off] ";
     double pid = field_num(item, "pid");
     table_row(t, (const char *const[]){
                      process_id(item),
@@ -118,10 +116,10 @@ static void add_row(struct session *s, struct table *t, const struct node *item)
                      pid > 0 ? arena_printf(a, "%.0f", pid) : "-",
                      human_seconds(field_num(item, "uptime_seconds"), a),
                      field_text(item, "restarts", a),
-                     percent(s, field_num(item, "cpu_percent")),
-                     human_bytes(field_num(item, "rss_bytes"), a),
+                     percent(s, pid > 0 ? field_num(item, "cpu_percent") : 0),
+                     human_bytes(pid > 0 ? field_num(item, "rss_bytes") : 0, a),
                      field_text(item, "type", a),
-                     arena_printf(a, "%s%s", monitor, message),
+                     process_note(item, a),
                  });
 }
 
@@ -268,13 +266,20 @@ static const char *how_it_went_on(struct session *s, const struct node *row)
     return arena_printf(s->arena, "after %.1f s", field_num(restart, "duration_ms") / 1000);
 }
 
+/* One that ended well did not die. */
+static const char *why_it_ended(struct session *s, const struct node *row)
+{
+    const char *cause = field_text(row, "cause", s->arena);
+    return streq(cause, "died") && !field_flag(row, "failure") ? "ended" : cause;
+}
+
 static void add_event(struct session *s, struct table *t, const struct node *row)
 {
     struct arena *a = s->arena;
     table_row(t, (const char *const[]){
                      field_text(row, "at", a),
                      what_happened(s, row),
-                     field_text(row, "cause", a),
+                     why_it_ended(s, row),
                      human_seconds(field_num(row, "ran_seconds"), a),
                      human_bytes(field_num(row, "max_rss_bytes"), a),
                      how_it_went_on(s, row),

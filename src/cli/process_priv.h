@@ -38,7 +38,7 @@ void process_print_tail(struct session *s, const char *id, int lines);
 /* --- process_text.c: pure --- */
 double field_num(const struct node *map, const char *key); /* 0 when absent */
 bool field_flag(const struct node *map, const char *key);
-/* "3d4h", "12m", "45s", "-" for 0. */
+/* "3d4h", "12m5s", "45s", "250ms", "-" for 0. */
 const char *human_seconds(double seconds, struct arena *a);
 /* "12.3M"; "-" for 0. */
 const char *human_bytes(double bytes, struct arena *a);
@@ -46,6 +46,8 @@ const char *human_bytes(double bytes, struct arena *a);
 enum process_rest { REST_NOT_YET, REST_GOOD, REST_BAD };
 /* item: as it is now; wanted: "stop", or anything else for what is to run. */
 enum process_rest process_rest(const struct node *item, const char *wanted);
+/* What the list says of it: its message, when it starts or runs next, that its monitor is off. */
+const char *process_note(const struct node *item, struct arena *a);
 /* "ss-001: running (pid 123)", "ss-001: fatal: exit status 1". */
 const char *process_line(const struct node *item, struct arena *a);
 

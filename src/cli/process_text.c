@@ -31,6 +31,8 @@ const char *human_seconds(double seconds, struct arena *a)
     if (!(seconds > 0) || seconds > 1e12)
         return "-";
     long long s = (long long)seconds;
+    if (seconds < 1)
+        return arena_printf(a, "%.0fms", seconds * 1000);
     if (s < 60)
         return arena_printf(a, "%llds", s);
     if (s < 3600)
@@ -87,6 +89,29 @@ enum process_rest process_rest(const struct node *item, const char *wanted)
     if (is_one_of(status, "crashed fatal backoff"))
         return REST_BAD;
     return streq(status, "restarting") && !starts_soon(item) ? REST_BAD : REST_NOT_YET;
+}
+
+/* "in 12s" of a time to come; NULL when it is none. */
+static const char *until(const struct node *item, const char *key, struct arena *a)
+{
+    const char *text = text_of(item, key);
+    int64_t at_ms = 0, now = clock_wall_ms();
+    if (!*text || time_parse(str_of(text), &at_ms, NULL) != 0 || at_ms <= now)
+        return NULL;
+    return arena_printf(a, "in %s", human_seconds((double)(at_ms - now) / 1000, a));
+}
+
+const char *process_note(const struct node *item, struct arena *a)
+{
+    const char *message = text_of(item, "message");
+    const char *start = until(item, "next_start_at", a), *run = until(item, "next_run_at", a);
+    const char *next = start ? start : run;
+    return arena_printf(a, "%s%s%s%s%s", field_flag(item, "enabled") ? "" : "[monitor off] ",
+                        message, next && *message ? "; " : "",
+                        !next   ? ""
+                        : start ? "starts "
+                                : "runs ",
+                        next ? next : "");
 }
 
 const char *process_line(const struct node *item, struct arena *a)

@@ -27,7 +27,7 @@ static void seconds_and_bytes(void **state)
     static const struct {
         double value;
         const char *text;
-    } seconds[] = {{0, "-"},        {-1, "-"},         {0.4, "0s"},    {59, "59s"},
+    } seconds[] = {{0, "-"},        {-1, "-"},         {0.4, "400ms"}, {59, "59s"},
                    {60, "1m0s"},    {3599, "59m59s"},  {3600, "1h0m"}, {86399, "23h59m"},
                    {90000, "1d1h"}, {1e9, "11574d1h"}, {1e13, "-"}},
       bytes[] = {
@@ -91,6 +91,31 @@ static void one_line(void **state)
     for (size_t i = 0; i < array_len(cases); i++) {
         const struct node *n = node_from_json(a, cases[i][0], strlen(cases[i][0]), NULL);
         assert_string_equal(process_line(n, a), cases[i][1]);
+    }
+    arena_free(a);
+}
+
+static void a_note(void **state)
+{
+    static const struct {
+        const char *item, *text;
+    } cases[] = {
+        {"{\"enabled\":true,\"message\":\"\"}", ""},
+        {"{\"enabled\":true,\"message\":\"waits for db\"}", "waits for db"},
+        {"{\"enabled\":false,\"message\":\"\"}", "[monitor off] "},
+        {"{\"enabled\":true,\"message\":\"x\",\"next_start_at\":\"2000-01-01T00:00:00Z\"}", "x"},
+        {"{\"enabled\":true,\"message\":\"x\",\"next_start_at\":\"9000-01-01T00:00:00Z\"}",
+         "x; starts in "},
+        {"{\"enabled\":true,\"message\":\"\",\"next_run_at\":\"9000-01-01T00:00:00Z\"}",
+         "runs in "},
+    };
+    struct arena *a = arena_new();
+    for (size_t i = 0; i < array_len(cases); i++) {
+        const struct node *n = node_from_json(a, cases[i].item, strlen(cases[i].item), NULL);
+        const char *note = process_note(n, a);
+        if (strncmp(note, cases[i].text, strlen(cases[i].text)) != 0 ||
+            (!strstr(cases[i].text, "in ") && strcmp(note, cases[i].text) != 0))
+            fail_msg("%s: %s", cases[i].item, note);
     }
     arena_free(a);
 }
@@ -444,6 +469,7 @@ int main(void)
         cmocka_unit_test(seconds_and_bytes),
         cmocka_unit_test(when_it_is_at_rest),
         cmocka_unit_test(one_line),
+        cmocka_unit_test(a_note),
         cmocka_unit_test(lists),
         cmocka_unit_test(start_waits),
         cmocka_unit_test(a_failed_start_says_why),
