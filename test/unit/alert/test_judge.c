@@ -278,6 +278,54 @@ static void test_own_alert(void **state)
     assert_null(f->open);
 }
 
+/* A supervised program's alert: held back by a maintenance, then rung; worse, then told again. */
+static void test_own_alert_suppressed_and_again(void **state)
+{
+    static const struct label labels[] = {{"unit", "ss-001"}};
+    struct fixture *f = *state;
+    struct judge_env env = env_of(f);
+    struct judge_own own = {.name = "ss-001",
+                            .type = "shadowsocks",
+                            .group = "processes",
+                            .instance = "host",
+                            .channels = {f->channels, 2},
+                            .labels = labels,
+                            .n_labels = 1};
+    f->suppressed = SUPPRESSED_MAINTENANCE;
+    judge_own_alert(&env, &own, NULL, true, "crashed", 5, f->arena, &f->got);
+    assert_int_equal(f->got.alert->suppressed, SUPPRESSED_NONE); /* nobody asked */
+    own.suppressible = true;
+    judge_own_alert(&env, &own, NULL, true, "crashed", 5, f->arena, &f->got);
+    assert_int_equal(f->got.n_deliveries, 0);
+    assert_int_equal(f->got.alert->suppressed, SUPPRESSED_MAINTENANCE);
+    assert_string_equal(f->got.alert->suppressed_by, "why");
+    assert_string_equal(f->got.alert->labels[0].value, "ss-001");
+    keep(f);
+    own.again = true; /* worse, but still held back */
+    judge_own_alert(&env, &own, f->open, true, "flapping", 6, f->arena, &f->got);
+    assert_int_equal(f->got.n_deliveries, 0);
+    assert_string_equal(f->got.alert->message, "flapping");
+    keep(f);
+    own.again = false;
+    judge_own_alert(&env, &own, f->open, true, "", 7, f->arena, &f->got);
+    assert_null(f->got.alert);
+    f->suppressed = SUPPRESSED_NONE;
+    judge_own_alert(&env, &own, f->open, true, "", 8, f->arena, &f->got);
+    assert_int_equal(f->got.n_deliveries, 2);
+    assert_int_equal(f->got.deliveries[0].kind, EVENT_FIRED);
+    assert_string_equal(f->got.alert->message, "flapping");
+    keep(f);
+    own.again = true;
+    judge_own_alert(&env, &own, f->open, true, "given up", 9, f->arena, &f->got);
+    assert_int_equal(f->got.acts, ACT_REMIND);
+    assert_int_equal(f->got.deliveries[0].kind, EVENT_REMINDER);
+    keep(f);
+    f->suppressed = SUPPRESSED_MAINTENANCE; /* who heard the bell hears its end */
+    judge_own_alert(&env, &own, f->open, false, "restarted", 10, f->arena, &f->got);
+    assert_int_equal(f->got.n_deliveries, 2);
+    assert_int_equal(f->got.alert->status, ALERT_RESOLVED);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -293,6 +341,7 @@ int main(void)
         TEST(test_no_channel_then_one),
         TEST(test_close),
         TEST(test_own_alert),
+        TEST(test_own_alert_suppressed_and_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,6 +93,35 @@ static void test_json(void **state)
     buf_done(&b);
 }
 
+/* A line may have another component than its log, or none, and a field that is JSON. */
+static void test_component(void **state)
+{
+    open_log(LOG_JSON, LOG_DEBUG);
+    log_info("a", F_STR("component", "proxy"), F_JSON("config", "{\"check_interval\":30}"));
+    log_close();
+    struct buf b = contents(file);
+    json_t *line = only_line(&b); /* no key twice */
+    assert_string_equal(json_string_value(json_object_get(line, "component")), "proxy");
+    json_t *config = json_object_get(line, "config");
+    assert_int_equal(json_integer_value(json_object_get(config, "check_interval")), 30);
+    json_decref(line);
+    buf_done(&b);
+    open_log(LOG_JSON, LOG_DEBUG);
+    log_info("a", F_STR("component", NULL), F_INT("n", 1));
+    log_close();
+    b = contents(file);
+    line = only_line(&b);
+    assert_null(json_object_get(line, "component"));
+    json_decref(line);
+    buf_done(&b);
+    open_log(LOG_TEXT, LOG_DEBUG);
+    log_info("a", F_STR("component", "proxy"), F_JSON("config", "{\"n\":1}"));
+    log_close();
+    b = contents(file);
+    assert_string_equal(b.data + 24, " INFO proxy a config=\"{\\\"n\\\":1}\"\n");
+    buf_done(&b);
+}
+
 /* Whatever the length, a line stays one valid line. */
 static void test_long_lines(void **state)
 {
@@ -238,6 +267,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_json),
+        cmocka_unit_test(test_component),
         cmocka_unit_test(test_long_lines),
         cmocka_unit_test(test_rotation_at_open),
         cmocka_unit_test(test_rotation_at_midnight_shared),
