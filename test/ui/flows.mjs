@@ -3,27 +3,13 @@
 // can do (make a target fail on demand) is skipped elsewhere.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
+import { programFlows } from './flows-programs.mjs';
 import { Skip } from './report.mjs';
-
-const exact = (name) => ({ name, exact: true });
-
-async function open(f, path = '/') {
-  await f.page.goto(`${f.url}#${path}`);
-  await f.page.locator('main h1, main .empty-title').first().waitFor();
-}
+import { confirm, exact, open, say } from './steps.mjs';
 
 async function makeTarget(f, name, more = {}) {
   const body = { name, type: 'tcp', group: 'ui-test', config: { host: '127.0.0.1', port: Number(new URL(f.url).port) }, interval_seconds: 5, timeout_seconds: 2, ...more };
   return f.api('POST', 'targets', body);
-}
-
-async function say(f, text) {
-  await f.page.locator('.toast', { hasText: text }).first().waitFor();
-}
-
-async function confirm(f) {
-  await f.page.locator('dialog[open]').waitFor();
-  await f.page.locator('#ask-yes').click();
 }
 
 async function overviewShows(f) {
@@ -286,4 +272,5 @@ export const flows = [
   ['keyboard', keyboard],
   ['theme and language', themeAndLanguage],
   ['an address that names nothing', notFound],
+  ...programFlows,
 ];

@@ -42,10 +42,12 @@ function apiOf(url) {
   };
 }
 
-/** Leaves a real server as it was: the flows' targets all lie in one group. */
+/** Leaves a real server as it was: the flows' targets all lie in one group, their programs have a prefix. */
 async function cleanUp(api) {
   const page = await api('GET', 'targets?group=ui-test&limit=500').catch(() => ({ items: [] }));
   for (const item of page.items) if (item.group === 'ui-test') await api('DELETE', `targets/${item.id}`).catch(() => {});
+  const programs = await api('GET', 'processes?limit=1000').catch(() => ({ items: [] }));
+  for (const item of programs.items) if (item.id.startsWith('uitest-')) await api('DELETE', `processes/${item.id}`).catch(() => {});
 }
 
 async function runFlow(report, browser, context, [name, flow], lang) {

@@ -25,6 +25,18 @@ async function views(api) {
   if (http) out.push(['target-up', `/targets/${http}`], ['edit', `/targets/${http}/edit`]);
   const down = page.items.find((x) => x.status === 'unhealthy');
   if (down) out.push(['target-down', `/targets/${down.id}`]);
+  out.push(['programs', '/programs'], ['program-new', '/programs/new']);
+  const programs = (await api('GET', 'processes?limit=500').catch(() => ({ items: [] }))).items;
+  const program = (name, want) => {
+    const found = programs.find(want);
+    if (found) out.push([name, `/program/${encodeURIComponent(found.id)}`]);
+  };
+  program('program-running', (p) => p.pid && p.health?.status === 'good');
+  program('program-backoff', (p) => p.status === 'backoff');
+  program('program-fatal', (p) => p.status === 'fatal');
+  program('program-job', (p) => p.kind === 'job' && p.status === 'stopped');
+  const own = programs.find((p) => p.source === 'api');
+  if (own) out.push(['program-edit', `/program/${encodeURIComponent(own.id)}/edit`]);
   return out;
 }
 
@@ -40,7 +52,7 @@ export async function takeShots(browser, url, api, dir, report) {
             await page.goto(`${url}#${path}`);
             await page.locator('main h1, main .empty-title').first().waitFor();
             await page.waitForTimeout(500);
-            await page.screenshot({ path: join(dir, `${name}-${lang}-${theme}-${width}.png`), fullPage: !name.startsWith('overview') });
+            await page.screenshot({ path: join(dir, `${name}-${lang}-${theme}-${width}.png`), fullPage: !/^(overview|programs$)/.test(name) });
             const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
             if (wide > 0) page.complaints.push(`${name} is ${wide} px wider than the window`);
           }

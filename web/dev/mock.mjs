@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 import { dirname, extname, join, normalize, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { channelTypes, probers } from './catalogue.mjs';
+import { Programs } from './processes.mjs';
 import { alertOf, makeWorld, resultAt } from './world.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -48,6 +49,7 @@ class Mock {
       this.world.alerts = [];
     }
     this.streams = new Set();
+    this.programs = new Programs((name, data) => this.emit(name, data), options.empty);
   }
 
   emit(name, data) {
@@ -65,6 +67,7 @@ class Mock {
   /** Checks everyone whose time has come; moods change now and then. */
   tick() {
     const now = Date.now();
+    this.programs.tick();
     for (const item of this.world.items.values()) {
       const { pub } = item;
       if (!pub.enabled || item.mood === 'unknown') continue;
@@ -226,6 +229,61 @@ class Mock {
     return send(res, 200, this.list(items, query, 1000));
   }
 
+  /** processes, processes/options, processes/status, processes/{start,stop,restart} of several. */
+  async processes(req, res, name, query) {
+    const { programs } = this;
+    if (name === 'options') return send(res, 200, programs.options());
+    if (name === 'status') return send(res, 200, programs.status());
+    if (name !== '') {
+      const { ids = [] } = await bodyOf(req);
+      const failed = ids.filter((id) => !programs.items.has(id)).map((id) => ({ id, message: 'no such process' }));
+      const found = ids.flatMap((id) => programs.items.get(id) ?? []);
+      for (const p of found) programs.act(p, name);
+      return send(res, 200, { items: found, failed, total: found.length });
+    }
+    if (req.method === 'GET') return send(res, 200, this.list([...programs.items.values()].map(({ config: _config, ...rest }) => rest), query, 1000));
+    const doc = await bodyOf(req);
+    const { status, errors } = programs.faults(doc, true);
+    if (errors.length) return problem(res, status, 'The process is not valid', errors);
+    return send(res, 201, programs.save(doc));
+  }
+
+  async process(req, res, id, action, query) {
+    const { programs } = this;
+    const p = programs.items.get(id) ?? [...programs.items.values()].find((x) => x.template === id);
+    if (!p) return problem(res, 404, `no process has the id "${id}"`);
+    if (action === 'restarts') return send(res, 200, programs.history(p, query));
+    if (action === 'log') return this.processLog(res, p, query);
+    if (action === 'signal') {
+      const { signal } = await bodyOf(req);
+      programs.print(p, 'stderr', `got SIG${signal}`);
+      return send(res, 200, p);
+    }
+    if (action) {
+      programs.act(p, action);
+      return send(res, 200, p);
+    }
+    if (req.method === 'GET') return send(res, 200, p);
+    if (req.method === 'DELETE') {
+      programs.remove(p);
+      return send(res, 204);
+    }
+    const doc = await bodyOf(req);
+    const { status, errors } = programs.faults(doc, false);
+    if (errors.length) return problem(res, status, 'The process is not valid', errors);
+    return send(res, 200, programs.save({ ...doc, id: p.id }));
+  }
+
+  async processLog(res, p, query) {
+    const until = Date.now() + (query.get('cursor') ? Number.parseInt(query.get('wait') ?? '0', 10) * 1000 : 0);
+    let page = this.programs.log(p, query);
+    while (page.items.length === 0 && Date.now() < until && !res.destroyed) {
+      await sleep(50);
+      page = this.programs.log(p, query);
+    }
+    return send(res, 200, page);
+  }
+
   nodes(res) {
     const groups = [...new Set([...this.world.items.values()].map((x) => x.pub.group))];
     const started_at = new Date(this.world.started).toISOString();
@@ -233,6 +291,7 @@ class Mock {
     const items = [
       { ...base, name: 'warden', role: 'warden', pid: 4101, rss_bytes: 2.1e6, cpu_percent: 0 },
       { ...base, name: 'core', role: 'core', pid: 4102, rss_bytes: 31e6, cpu_percent: 1.4 },
+      { ...base, name: 'output', role: 'output', pid: 4190, rss_bytes: 3.4e6, cpu_percent: 0.2 },
       ...groups.map((g, i) => ({ ...base, name: `watcher:${g}`, role: 'watcher', pid: 4103 + i, rss_bytes: 6.2e6 + i * 3e5, cpu_percent: 0.3 + i / 10, ring_fill: i === 2 ? 0.41 : 0.002 * i, missed_rounds: i === 2 ? 14 : 0, targets: Math.round(this.world.items.size / groups.length), restarts: i === 2 ? 1 : 0, ...(i === 2 ? { last_exit: 'signal 9 (killed)' } : {}) })),
     ];
     return send(res, 200, { items, total: items.length, next: null, version: '0.1.0' });
@@ -274,6 +333,10 @@ class Mock {
     if (path === 'channels/test') return sleep(300).then(() => send(res, 200, { success: true, answer: '{"errcode":0,"errmsg":"ok"}', duration_ms: 93 }));
     if (path === 'channels/types') return send(res, 200, { items: channelTypes });
     if (path === 'probers') return send(res, 200, { items: probers });
+    const several = /^processes(?:\/(options|status|start|stop|restart))?$/.exec(path);
+    if (several) return this.processes(req, res, several[1] ?? '', query);
+    const one = /^processes\/([^/]+)(?:\/(\w+))?$/.exec(path);
+    if (one) return this.process(req, res, one[1], one[2], query);
     if (path === 'alerts') return this.alerts(res, query);
     if (path === 'nodes') return this.nodes(res);
     if (path === 'events') return this.events(req, res);

@@ -3,10 +3,11 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { Button } from './components/basics';
 import { Icon, Logo, type IconName } from './components/icons';
+import { lazy } from './components/lazy';
 import { Overlays } from './components/overlay';
 import { lang, setLang, t, useLang, type Key } from './i18n';
 import { readPreference, writePreference } from './lib/prefs';
-import { go, href, match, useRoute, type Route } from './router';
+import { go, href, match, parseHash, useRoute, type Route } from './router';
 import { alerts, live, targets } from './store';
 import { useStores } from './store/observable';
 import { AlertsView } from './views/alerts';
@@ -18,10 +19,16 @@ import { SystemView } from './views/system';
 import { TargetView } from './views/target';
 import { TargetEdit } from './views/target-edit';
 
-type Section = 'overview' | 'alerts' | 'channels' | 'system';
+// Chunks of their own: who watches targets alone never loads them.
+const ProgramsView = lazy(() => import('./views/programs'));
+const ProgramView = lazy(() => import('./views/program'));
+const ProgramEdit = lazy(() => import('./views/program-edit'));
+
+type Section = 'overview' | 'programs' | 'alerts' | 'channels' | 'system';
 
 const sections: { name: Section; path: string; icon: IconName; key: string }[] = [
   { name: 'overview', path: '/', icon: 'list', key: 'o' },
+  { name: 'programs', path: '/programs', icon: 'terminal', key: 'p' },
   { name: 'alerts', path: '/alerts', icon: 'bell', key: 'a' },
   { name: 'channels', path: '/channels', icon: 'send', key: 'c' },
   { name: 'system', path: '/system', icon: 'tower', key: 's' },
@@ -32,6 +39,10 @@ const routes: [string, (args: Record<string, string>, route: Route) => Component
   ['/targets/new', (_, route) => <TargetEdit id={0} route={route} />],
   ['/targets/:id/edit', (args, route) => <TargetEdit id={Number(args['id'])} route={route} />],
   ['/targets/:id', (args) => <TargetView key={args['id'] ?? ''} id={Number(args['id'])} />],
+  ['/programs', (_, route) => <ProgramsView route={route} />],
+  ['/programs/new', (_, route) => <ProgramEdit id="" route={route} />],
+  ['/program/:id', (args) => <ProgramView key={args['id'] ?? ''} id={args['id'] ?? ''} />],
+  ['/program/:id/edit', (args, route) => <ProgramEdit id={args['id'] ?? ''} route={route} />],
   ['/alerts', (_, route) => <AlertsView route={route} />],
   ['/channels', () => <ChannelsView />],
   ['/channels/new', () => <ChannelEdit id={0} />],
@@ -48,6 +59,7 @@ function view(route: Route): ComponentChildren {
 }
 
 function sectionOf(path: string): Section {
+  if (path.startsWith('/program')) return 'programs';
   if (path.startsWith('/alerts')) return 'alerts';
   if (path.startsWith('/channels')) return 'channels';
   if (path.startsWith('/system')) return 'system';
@@ -157,7 +169,7 @@ function useKeys(onHelp: () => void): void {
         go(section.path);
       } else if (event.key === 'g') waiting = Date.now() + 1000;
       else if (event.key === '/') focusSearch(event);
-      else if (event.key === 'n') go('/targets/new');
+      else if (event.key === 'n') go(sectionOf(parseHash(location.hash).path) === 'programs' ? '/programs/new' : '/targets/new');
       else if (event.key === '?') onHelp();
       return undefined;
     };
@@ -189,7 +201,7 @@ function title(route: Route): string {
   const name = t(`nav.${sectionOf(route.path)}`);
   const down = targets.totals().down;
   const target = match('/targets/:id', route.path);
-  const own = target && targets.get(Number(target['id']))?.name;
+  const own = target ? targets.get(Number(target['id']))?.name : match('/program/:id', route.path)?.['id'];
   return `${down > 0 ? `(${down}) ` : ''}${own ?? name} · Belfry`;
 }
 

@@ -15,6 +15,14 @@ export function parseHash(hash: string): Route {
   return { path: path.startsWith('/') ? path : `/${path}`, query };
 }
 
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // typed by hand: "worker-%i"
+  }
+}
+
 /** Matches "/targets/:id/edit"; null if the path is another. */
 export function match(pattern: string, path: string): Record<string, string> | null {
   const want = pattern.split('/').filter(Boolean);
@@ -24,7 +32,7 @@ export function match(pattern: string, path: string): Record<string, string> | n
   for (let i = 0; i < want.length; i++) {
     const w = want[i] as string;
     const h = have[i] as string;
-    if (w.startsWith(':')) out[w.slice(1)] = decodeURIComponent(h);
+    if (w.startsWith(':')) out[w.slice(1)] = decoded(h);
     else if (w !== h) return null;
   }
   return out;

@@ -15,6 +15,15 @@ import type {
   Target,
   TargetDraft,
 } from './types';
+import type {
+  BulkAction,
+  BulkAnswer,
+  LogPage,
+  Process,
+  ProcessAction,
+  ProcessEvent,
+  ProcessOptions,
+} from './process-types';
 
 export class ApiError extends Error {
   constructor(
@@ -89,6 +98,10 @@ export function withQuery(path: string, query: Query): string {
 
 const root = 'api/v1';
 
+function processPath(id: string): string {
+  return `${root}/processes/${encodeURIComponent(id)}`;
+}
+
 export interface TryRequest {
   type: string;
   config?: JsonObject;
@@ -127,6 +140,22 @@ export const api = {
   deleteChannel: (id: number) => call<void>('DELETE', `${root}/channels/${id}`),
   testDraft: (draft: ChannelDraft) => call<ChannelTest>('POST', `${root}/channels/test`, draft),
   testChannel: (id: number) => call<ChannelTest>('POST', `${root}/channels/${id}/test`, {}),
+
+  processes: (query: Query, signal?: AbortSignal) =>
+    call<Page<Process>>('GET', withQuery(`${root}/processes`, query), undefined, signal),
+  process: (id: string) => call<Process>('GET', processPath(id)),
+  processOptions: () => call<ProcessOptions>('GET', `${root}/processes/options`),
+  createProcess: (config: JsonObject) => call<Process>('POST', `${root}/processes`, config),
+  replaceProcess: (id: string, config: JsonObject) => call<Process>('PUT', processPath(id), config),
+  deleteProcess: (id: string) => call<void>('DELETE', processPath(id)),
+  actOnProcess: (id: string, action: ProcessAction) => call<Process>('POST', `${processPath(id)}/${action}`, {}),
+  signalProcess: (id: string, signal: string) => call<Process>('POST', `${processPath(id)}/signal`, { signal }),
+  actOnProcesses: (action: BulkAction, ids: string[], rolling = false) =>
+    call<BulkAnswer>('POST', `${root}/processes/${action}`, rolling ? { ids, rolling } : { ids }),
+  processHistory: (id: string, query: Query, signal?: AbortSignal) =>
+    call<Page<ProcessEvent>>('GET', withQuery(`${processPath(id)}/restarts`, query), undefined, signal),
+  processLog: (id: string, query: Query, signal?: AbortSignal) =>
+    call<LogPage>('GET', withQuery(`${processPath(id)}/log`, query), undefined, signal),
 
   alerts: (query: Query) => call<Page<Alert>>('GET', withQuery(`${root}/alerts`, query)),
   nodes: () => call<Page<BelfryNode> & { version?: string }>('GET', `${root}/nodes`),

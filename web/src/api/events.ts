@@ -3,7 +3,17 @@
 // load anew, because events in the gap are gone.
 export type LiveState = 'connecting' | 'live' | 'lost';
 /** reset: the server could not replay what was missed. delivery: its id is the alert's. */
-const names = ['target', 'result', 'alert', 'delivery', 'channel', 'config', 'reset'] as const;
+const names = [
+  'target',
+  'result',
+  'alert',
+  'delivery',
+  'channel',
+  'process',
+  'process_output',
+  'config',
+  'reset',
+] as const;
 export type EventName = (typeof names)[number];
 
 export interface LiveHandlers {

@@ -1,8 +1,10 @@
 // The small parts that every view is made of.
 import type { ComponentChildren } from 'preact';
+import { useState } from 'preact/hooks';
 import { ApiError } from '../api/client';
 import type { Target } from '../api/types';
 import { t, type Key } from '../i18n';
+import { copyText } from '../lib/clipboard';
 import { isFailing, stateOf, type State } from '../lib/state';
 import { Icon, Mark, type IconName } from './icons';
 
@@ -79,6 +81,22 @@ export function LinkButton(props: {
       {icon && <Icon name={icon} />}
       {!only && <span>{children}</span>}
     </a>
+  );
+}
+
+/** Copies a text and says so. */
+export function CopyButton({ text, kind = 'plain', children }: { text: string | (() => string); kind?: 'plain' | 'quiet'; children?: ComponentChildren }) {
+  const [done, setDone] = useState(false);
+  const copy = async () => {
+    if (!(await copyText(typeof text === 'string' ? text : text()))) return;
+    setDone(true);
+    setTimeout(() => setDone(false), 1500);
+  };
+  const word = t(done ? 'common.copied' : 'common.copy');
+  return (
+    <Button icon={done ? 'check' : 'copy'} kind={kind} title={word} onClick={() => void copy()}>
+      {children && (done ? word : children)}
+    </Button>
   );
 }
 

@@ -1,5 +1,6 @@
 // Icons drawn here, 16×16, in the current colour. A state's mark differs in shape, not only colour.
 import type { ComponentChildren } from 'preact';
+import type { MarkShape } from '../lib/program-state';
 import type { State } from '../lib/state';
 
 const paths = {
@@ -26,6 +27,11 @@ const paths = {
   file: 'M4 2.500h5.500l2.5 2.500v8.500H4zM9.5 2.500V5H12',
   link: 'M6.7 9.300a2.3 2.3 0 0 0 3.3 0l2.3-2.300A2.3 2.3 0 0 0 9 3.700l-.8.8M9.3 6.700a2.3 2.3 0 0 0-3.3 0L3.7 9A2.3 2.3 0 0 0 7 12.300l.8-.8',
   mute: 'M4.5 5.500c-.3 3.5-.9 4.4-1.7 5.300h8M6 3.100A3.6 3.6 0 0 1 11.7 6.700c0 1 .1 1.8.3 2.400M6.7 13a1.4 1.4 0 0 0 2.6 0M2.5 2.500l11 11',
+  terminal: 'M2 3.500h12v9H2zM4.5 6.300 6.7 8l-2.2 1.700M8.5 10h3',
+  stop: 'M4 4h8v8H4z',
+  bolt: 'M9 2 4 9h3.500L7 14l5-7H8.500z',
+  undo: 'M5.5 3 3 5.500 5.5 8M3 5.500h6.500a3.700 3.700 0 0 1 0 7.500H5.500',
+  end: 'M8 2.500v7.500M4.5 7 8 10.500 11.5 7M3.5 13.500h9',
 } as const;
 
 export type IconName = keyof typeof paths;
@@ -57,10 +63,16 @@ const marks: Record<State, ComponentChildren> = {
   maintenance: <path class="mark-line" d="M8 2.2 13.8 8 8 13.8 2.2 8z" />,
 };
 
-export function Mark({ state }: { state: State }) {
+const shapes: Record<MarkShape, ComponentChildren> = {
+  square: <path d="M3.200 3.200h9.600v9.600H3.200z" />,
+  tick: <path class="mark-line" d="m2.5 8.500 3.700 3.500L13.5 4.500" />,
+};
+
+/** `shape`: where the state's own mark would say something else ("paused" for what has ended). */
+export function Mark({ state, shape }: { state: State; shape?: MarkShape | undefined }) {
   return (
     <svg class={`mark is-${state}`} viewBox="0 0 16 16" aria-hidden="true" focusable="false">
-      {marks[state]}
+      {shape ? shapes[shape] : marks[state]}
     </svg>
   );
 }

@@ -21,7 +21,7 @@ export function optionLabel(name: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-const acronyms = new Set(['ca', 'dns', 'http', 'id', 'ip', 'json', 'sni', 'ssl', 'starttls', 'tcp', 'tls', 'ttl', 'udp', 'url']);
+const acronyms = new Set(['ca', 'cpu', 'dns', 'http', 'id', 'io', 'ip', 'json', 'oom', 'sni', 'ssl', 'starttls', 'tcp', 'tls', 'ttl', 'udp', 'url']);
 
 /** Durations and sizes are written with their unit; plain numbers have it in the label. */
 function labelWithUnit(option: Option): string {

@@ -1,5 +1,5 @@
 // Small hooks that several views use.
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 
 /** Renders again every `ms`, for "5 min ago". Hidden pages do not tick. */
 export function useClock(ms = 10_000): number {
@@ -42,4 +42,33 @@ export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>, deps: unkn
     busy: state.busy,
     reload: () => setTurn((n) => n + 1),
   };
+}
+
+/** A phone's width: what is a row elsewhere is a small card there. */
+export function useNarrow(): boolean {
+  const query = useMemo(() => matchMedia('(max-width: 719px)'), []);
+  const [narrow, setNarrow] = useState(query.matches);
+  useEffect(() => {
+    const update = () => setNarrow(query.matches);
+    query.addEventListener('change', update);
+    return () => query.removeEventListener('change', update);
+  }, []);
+  return narrow;
+}
+
+/** Calls `work` every `ms` while the page is looked at, and when it is looked at again. */
+export function usePoll(work: () => void, ms: number): void {
+  const latest = useRef(work);
+  latest.current = work;
+  useEffect(() => {
+    const turn = () => {
+      if (!document.hidden) latest.current();
+    };
+    const timer = setInterval(turn, ms);
+    document.addEventListener('visibilitychange', turn);
+    return () => {
+      clearInterval(timer);
+      document.removeEventListener('visibilitychange', turn);
+    };
+  }, [ms]);
 }

@@ -2,7 +2,7 @@
 // (private windows, policies); then a choice lasts as long as the page is open.
 const memory = new Map<string, string>();
 
-export type PreferenceKey = 'theme' | 'lang' | 'folded' | 'layout';
+export type PreferenceKey = 'theme' | 'lang' | 'folded' | 'layout' | 'log';
 
 export function readPreference(key: PreferenceKey): string | null {
   try {

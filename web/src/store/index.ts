@@ -1,9 +1,11 @@
 // The page's stores and the stream that feeds them: made once in main.tsx, imported by views.
 import { api } from '../api/client';
 import { LiveStream, type EventName, type LiveState } from '../api/events';
+import type { Process } from '../api/process-types';
 import type { Alert, Channel, Result, Target } from '../api/types';
 import { AlertStore, CatalogueStore, ChannelStore } from './lists';
 import { Observable } from './observable';
+import { ProcessStore } from './processes';
 import { TargetStore } from './targets';
 
 class Live extends Observable {
@@ -20,6 +22,7 @@ type Listener = (name: EventName, data: unknown) => void;
 export const targets = new TargetStore();
 export const alerts = new AlertStore();
 export const channels = new ChannelStore();
+export const processes = new ProcessStore();
 export const probers = new CatalogueStore(() => api.probers());
 export const channelTypes = new CatalogueStore(() => api.channelTypes());
 export const live = new Live();
@@ -38,6 +41,7 @@ function dispatch(name: EventName, data: unknown): void {
     else if (name === 'result') targets.result(data as Result);
     else if (name === 'alert') alerts.merge(data as Alert);
     else if (name === 'delivery') alerts.stale();
+    else if (name === 'process') processes.merge(data as Process);
     else if (name === 'channel') mergeChannel(data as Channel & { deleted?: boolean });
   }
   if (name === 'config' || name === 'reset') reloadAll();
@@ -54,6 +58,7 @@ function reloadAll(): void {
   void targets.reload();
   alerts.stale();
   channels.stale();
+  processes.stale();
 }
 
 export function start(): void {

@@ -8,6 +8,8 @@ import { VirtualList } from '../components/virtual-list';
 import { t, type Key } from '../i18n';
 import { buildList, filterFromQuery, filterToQuery, isFiltered, nameOrder, type Filter, type GroupRow, type Row, type TargetRow } from '../lib/filter';
 import { latency, number } from '../lib/format';
+import { useNarrow } from '../lib/hooks';
+import { useListKeys } from '../lib/list-keys';
 import { readPreference, writePreference } from '../lib/prefs';
 import { states, type State, type Totals } from '../lib/state';
 import { href, replaceQuery, type Route } from '../router';
@@ -181,38 +183,12 @@ function TargetLine({ row, grouped }: { row: TargetRow; grouped: boolean }) {
   );
 }
 
-function useNarrow(): boolean {
-  const query = useMemo(() => matchMedia('(max-width: 719px)'), []);
-  const [narrow, setNarrow] = useState(query.matches);
-  useEffect(() => {
-    const update = () => setNarrow(query.matches);
-    query.addEventListener('change', update);
-    return () => query.removeEventListener('change', update);
-  }, []);
-  return narrow;
-}
-
 function readFolded(): Set<string> {
   try {
     return new Set(JSON.parse(readPreference('folded') ?? '[]') as string[]);
   } catch {
     return new Set();
   }
-}
-
-/** j, k and the arrows walk over the rows that exist; the list scrolls and makes more. */
-function moveFocus(event: KeyboardEvent): void {
-  const step = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1 }[event.key];
-  const inField = event.target instanceof HTMLElement && event.target.matches('input, select, textarea');
-  if (!step || event.ctrlKey || event.metaKey || event.altKey || (inField && event.key !== 'ArrowDown')) return;
-  if (event.target instanceof HTMLSelectElement) return;
-  const rows = [...document.querySelectorAll<HTMLElement>('.vlist a.row')];
-  const at = rows.indexOf(document.activeElement as HTMLElement);
-  const next = rows[at < 0 ? 0 : at + step];
-  if (!next) return;
-  event.preventDefault();
-  next.focus({ preventScroll: true });
-  next.scrollIntoView({ block: 'nearest' });
 }
 
 function Nothing({ onClear }: { onClear: () => void }) {
@@ -256,11 +232,10 @@ export function Overview({ route }: { route: Route }) {
   };
   const heightOf = useCallback((row: Row) => (row.kind === 'group' ? 40 : narrow ? 60 : 38), [narrow]);
 
+  useListKeys('.vlist a.row');
   useEffect(() => {
-    addEventListener('keydown', moveFocus);
     addEventListener('scroll', hideTip, { passive: true });
     return () => {
-      removeEventListener('keydown', moveFocus);
       removeEventListener('scroll', hideTip);
       hideTip();
       targets.forgetWanted();

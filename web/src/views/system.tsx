@@ -8,16 +8,13 @@ import { toast } from '../components/overlay';
 import { hasKey, t } from '../i18n';
 import { bytes, number, percent, since } from '../lib/format';
 import { useClock, useLoad } from '../lib/hooks';
+import { statusMark, type MarkShape } from '../lib/program-state';
 import type { State } from '../lib/state';
 
-function processState(node: BelfryNode): { word: string; mark: State } {
+function processState(node: BelfryNode): { word: string; mark: State; shape?: MarkShape } {
   const name = node.state ?? node.status ?? 'unknown';
   const key = `process.${name}`;
-  const word = hasKey(key) ? t(key) : name;
-  if (['running', 'ready'].includes(name)) return { word, mark: 'up' };
-  if (['crashed', 'fatal', 'hung'].includes(name)) return { word, mark: 'down' };
-  if (['starting', 'restarting', 'backoff', 'stopping'].includes(name)) return { word, mark: 'degraded' };
-  return { word, mark: name === 'stopped' ? 'paused' : 'unknown' };
+  return { word: hasKey(key) ? t(key) : name, ...statusMark(name) };
 }
 
 function dash(value: number | null | undefined, show: (v: number) => string): string {
@@ -73,13 +70,13 @@ function lastExit(node: BelfryNode): string {
 }
 
 function Row({ node, now }: { node: BelfryNode; now: number }) {
-  const { word, mark } = processState(node);
+  const { word, mark, shape } = processState(node);
   return (
     <tr title={lastExit(node)}>
       <th scope="row">{node.name}</th>
       <td>
         <span class={`state is-${mark}`}>
-          <Mark state={mark} />
+          <Mark state={mark} shape={shape} />
           <span class="state-word">{word}</span>
         </span>
       </td>
