@@ -1,9 +1,10 @@
-/* Clocks and RFC 3339 (clock.h). Any thread; no state. Calendar arithmetic is our own (proleptic
- * Gregorian, UTC): no locale, no time zone, no lock. Durations are in duration.c. */
+/* Clocks and RFC 3339 (clock.h). Any thread; no state. Calendar arithmetic is our own (civil.h): no locale, no time zone, no lock. Durations are in duration.c. */
 #include "base/clock.h"
 
 #include <math.h>
 #include <time.h>
+
+#include "base/civil.h"
 
 #define MS_PER_DAY INT64_C(86400000)
 #define WALL_MIN   INT64_C(-62135596800000) /* 0001-01-01T00:00:00.000Z */
@@ -23,29 +24,6 @@ int64_t clock_wall_ms(void)
     return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / NS_PER_MS;
 }
 
-/* Days since 1970-01-01. Years begin in March here, so that the leap day is a year's last. */
-static int64_t days_from_date(int64_t year, int month, int day)
-{
-    year -= month <= 2;
-    int64_t era = (year >= 0 ? year : year - 399) / 400;
-    int64_t of_era = year - era * 400;
-    int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
-
-static void date_from_days(int64_t days, int *year, int *month, int *day)
-{
-    days += 719468;
-    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
-    int64_t of_era = days - era * 146097;
-    int64_t y = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    int64_t of_year = of_era - (365 * y + y / 4 - y / 100);
-    int64_t m = (5 * of_year + 2) / 153;
-    *day = (int)(of_year - (153 * m + 2) / 5 + 1);
-    *month = (int)(m < 10 ? m + 3 : m - 9);
-    *year = (int)(y + era * 400 + (*month <= 2));
-}
-
 static char *put_digits(char *p, int v, int n, char after)
 {
     for (int i = n - 1; i >= 0; i--, v /= 10)
@@ -61,11 +39,10 @@ char *time_format(int64_t wall_ms, char *buf)
     int64_t days = wall_ms / MS_PER_DAY - (wall_ms % MS_PER_DAY < 0);
     int ms = (int)(wall_ms - days * MS_PER_DAY);
     must(ms >= 0 && ms < MS_PER_DAY);
-    int year, month, day;
-    date_from_days(days, &year, &month, &day);
-    char *p = put_digits(buf, year, 4, '-');
-    p = put_digits(p, month, 2, '-');
-    p = put_digits(p, day, 2, 'T');
+    struct civil date = civil_of(days);
+    char *p = put_digits(buf, (int)date.year, 4, '-');
+    p = put_digits(p, date.month, 2, '-');
+    p = put_digits(p, date.day, 2, 'T');
     p = put_digits(p, ms / 3600000, 2, ':');
     p = put_digits(p, ms / 60000 % 60, 2, ':');
     p = put_digits(p, ms / 1000 % 60, 2, '.');
@@ -129,11 +106,8 @@ static bool eat_offset(struct str *s, int *minutes)
 
 static bool date_exists(int year, int month, int day)
 {
-    if (year < 1 || month < 1 || month > 12 || day < 1)
-        return false;
-    int next_year = month == 12 ? year + 1 : year;
-    int64_t first = days_from_date(year, month, 1);
-    return day <= days_from_date(next_year, month % 12 + 1, 1) - first;
+    return year >= 1 && month >= 1 && month <= 12 && day >= 1 &&
+           day <= civil_month_days(year, month);
 }
 
 static bool parse_rfc3339(struct str s, int64_t *wall_ms)
@@ -150,7 +124,7 @@ static bool parse_rfc3339(struct str s, int64_t *wall_ms)
         return false;
     if (hour > 23 || minute > 59 || second > 60) /* 60: a leap second counts as the next one */
         return false;
-    int64_t minutes = (days_from_date(year, month, day) * 24 + hour) * 60 + minute - offset;
+    int64_t minutes = (civil_days(year, month, day) * 24 + hour) * 60 + minute - offset;
     *wall_ms = (minutes * 60 + second) * 1000 + ms;
     return true;
 }
