@@ -67,8 +67,8 @@ int template_run(const struct template *t, const struct template_env *env, struc
 struct tvalue tv_text(const char *s); /* NULL: TV_NULL */
 struct tvalue tv_int(int64_t v);
 
-/* Offset of a zone at a moment, in seconds: "local", "UTC", "+08:00", "Asia/Shanghai" and other zones
- * without summer time. MALFORMED otherwise. */
+/* Offset of a zone at a moment, in seconds: "local", "UTC", "+08:00", "Europe/Berlin" and other zones
+ * of base/zone.h. MALFORMED otherwise. */
 int zone_offset(const char *zone, int64_t wall_ms, int *seconds, struct err *err);
 /* "2026-11-20 16:00:00" */
 #define ZONE_TIME_SIZE 64

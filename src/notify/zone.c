@@ -1,42 +1,13 @@
-/* Times and durations as messages write them (template.h): zones by offset or by name. The names are
- * those without summer time, so that no zone database has to be read; "local" asks the C library. */
+/* Times and durations as messages write them (template.h): zones by offset, or by name with their
+ * summer time (base/zone.h). */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/must.h"
+#include "base/zone.h"
 #include "notify/template.h"
-
-static const struct {
-    const char *name;
-    int minutes;
-} zones[] = {
-    {"UTC", 0},
-    {"Z", 0},
-    {"GMT", 0},
-    {"Asia/Shanghai", 480},
-    {"Asia/Chongqing", 480},
-    {"Asia/Hong_Kong", 480},
-    {"Asia/Macau", 480},
-    {"Asia/Taipei", 480},
-    {"Asia/Singapore", 480},
-    {"Asia/Kuala_Lumpur", 480},
-    {"Asia/Urumqi", 360},
-    {"Asia/Tokyo", 540},
-    {"Asia/Seoul", 540},
-    {"Asia/Bangkok", 420},
-    {"Asia/Ho_Chi_Minh", 420},
-    {"Asia/Jakarta", 420},
-    {"Asia/Kolkata", 330},
-    {"Asia/Dubai", 240},
-    {"Europe/Moscow", 180},
-    {"Europe/Istanbul", 180},
-    {"America/Sao_Paulo", -180},
-    {"America/Bogota", -300},
-    {"America/Phoenix", -420},
-    {"Australia/Brisbane", 600},
-};
 
 /* "+08:00", "-0330", "+8" */
 static bool parse_offset(const char *s, int *seconds)
@@ -61,24 +32,19 @@ static bool parse_offset(const char *s, int *seconds)
 
 int zone_offset(const char *zone, int64_t wall_ms, int *seconds, struct err *err)
 {
-    if (zone == NULL || strcmp(zone, "local") == 0) {
-        time_t t = (time_t)(wall_ms / 1000);
-        struct tm tm;
-        *seconds = localtime_r(&t, &tm) != NULL ? (int)tm.tm_gmtoff : 0;
+    bool offset = zone != NULL && (zone[0] == '+' || zone[0] == '-');
+    if (offset && parse_offset(zone, seconds))
         return 0;
-    }
-    for (size_t i = 0; i < array_len(zones); i++) {
-        if (strcmp(zones[i].name, zone) == 0) {
-            *seconds = zones[i].minutes * 60;
-            return 0;
-        }
-    }
-    if ((zone[0] == '+' || zone[0] == '-') && parse_offset(zone, seconds))
-        return 0;
-    return err_set(err, ERR_MALFORMED,
-                   "unknown time zone \"%.40s\"; want local, UTC, an offset like +08:00 or a zone "
-                   "without summer time like Asia/Shanghai",
-                   zone);
+    bool utc = zone != NULL && (strcmp(zone, "Z") == 0 || strcmp(zone, "UTC") == 0);
+    struct zone *z = offset ? NULL : zone_open(utc ? "UTC" : zone, NULL);
+    if (z == NULL)
+        return err_set(err, ERR_MALFORMED,
+                       "unknown time zone \"%.40s\"; want local, UTC, an offset like +08:00 or a "
+                       "name like Asia/Shanghai or Europe/Berlin",
+                       zone);
+    *seconds = zone_seconds(z, wall_ms / 1000 - (wall_ms % 1000 < 0));
+    zone_free(&z);
+    return 0;
 }
 
 int zone_time(const char *zone, int64_t wall_ms, char *buf, struct err *err)
