@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/cron.h"
 #include "config/process_priv.h"
 
 static const char *const reserved_ids[] = {"status", "options", "start", "stop", "restart"};
@@ -228,12 +229,28 @@ static bool check_job_keys(const struct process_draft *d)
     return good;
 }
 
+static bool check_expression(const struct process_draft *d)
+{
+    const struct process_config *c = d->config;
+    struct err err = {0};
+    struct cron *cron = cron_parse(c->schedule, c->timezone, &err);
+    if (cron != NULL) {
+        bool ever = cron_next(cron, 0) > 0;
+        cron_free(&cron);
+        return ever || process_fault(d, "schedule", "got \"%s\", which is never due", c->schedule);
+    }
+    if (err.code != ERR_MALFORMED)
+        return process_fault(d, "timezone", "%s", err.msg);
+    return process_fault(d, "schedule", "%s", err.msg);
+}
+
 static bool check_schedule(const struct process_draft *d)
 {
     const struct process_config *c = d->config;
     bool good = check_job_keys(d);
     if (c->schedule[0] == '\0')
         return good;
+    good &= check_expression(d);
     if (c->kind != PROCESS_ONESHOT)
         good = process_fault(d, "kind", "got daemon with a schedule; want oneshot");
     if (c->autostart)
