@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "app/roles.h"
@@ -30,9 +31,12 @@ struct output_role {
     struct beat_page *beat;
     struct table *table; /* NULL: statistics are not published */
     int signals, lock;
+    char *programs_path;
+    int64_t look_ms;
     struct map_str *units; /* names of those loaded last */
     uint64_t published_bytes;
     int64_t published_ms, publish_ms; /* last time; when next, 0: nothing new */
+    struct stat programs; /* the list as it was read last: it is replaced, never changed */
     bool stopping;
 };
 
@@ -70,13 +74,10 @@ static void remember_units(struct output_role *r, const struct output_spec *spec
 
 static int read_programs(struct output_role *r, struct buf *text, struct arena *a, struct err *err)
 {
-    char *path = path_join(r->opt->run_dir, "programs");
     uint64_t generation;
     uint32_t n = 0;
-    int rc = fs_exists(path) ? fs_read(path, text, err) : 0;
-    free(path);
-    if (rc < 0 || text->len == 0)
-        return rc;
+    if (fs_read(r->programs_path, text, err) < 0)
+        return -1;
     const struct process_unit *units = process_read(text->data, text->len, a, &n, &generation, err);
     if (!units)
         return -1;
@@ -89,15 +90,31 @@ static int read_programs(struct output_role *r, struct buf *text, struct arena *
     return 0;
 }
 
+/* There is none before the first unit. */
 static void load(struct output_role *r)
 {
     struct err err = {0};
     struct buf text = BUF_INIT(PROGRAMS_MAX);
+    if (stat(r->programs_path, &r->programs) < 0)
+        return;
     struct arena *a = arena_new();
     if (read_programs(r, &text, a, &err) < 0)
         log_error("cannot read the list of units; the ones known so far stay", F_ERR(&err));
     arena_free(a);
     buf_done(&text);
+}
+
+/* A signal that came while this process was being executed did not arrive. */
+static void look_at_programs(struct output_role *r, int64_t now)
+{
+    struct stat st;
+    if (now < r->look_ms)
+        return;
+    r->look_ms = now + BEAT_MS;
+    if (stat(r->programs_path, &st) == 0 &&
+        (st.st_ino != r->programs.st_ino || st.st_mtim.tv_sec != r->programs.st_mtim.tv_sec ||
+         st.st_mtim.tv_nsec != r->programs.st_mtim.tv_nsec))
+        load(r);
 }
 
 /* --- statistics --- */
@@ -163,6 +180,7 @@ static void run(struct output_role *r)
         poll(p, array_len(p), patience(r, now_ms()));
         atomic_store_explicit(&r->beat->turned_ns, clock_mono_ns(), memory_order_relaxed);
         on_signals(r);
+        look_at_programs(r, now_ms());
         output_turn(r->output);
         publish(r, now_ms());
     }
@@ -234,6 +252,7 @@ static void done(struct output_role *r)
 {
     output_free(&r->output);
     map_str_free(r->units);
+    free(r->programs_path);
     table_close(&r->table);
     beat_unmap(&r->beat);
     fd_closep(&r->signals);
@@ -243,6 +262,7 @@ static void done(struct output_role *r)
 int role_output(const struct output_role_options *opt)
 {
     struct output_role r = {.opt = opt, .signals = -1, .lock = -1};
+    r.programs_path = path_join(opt->run_dir, "programs");
     struct err err = {0};
     int status = 0;
     if (start(&r, &err) < 0) {
