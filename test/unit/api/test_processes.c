@@ -9,7 +9,7 @@
     "  monitor: {enable: true, max_restarts: 7}\n"                                               \
     "  units:\n"                                                                                 \
     "    - {id: ss-001, type: shadowsocks, name: 代理, command: [/usr/bin/ss, -c, /etc/ss],\n" \
-    "       labels: {env: prod}, environment: {KEY: geheim}}\n"                        \
+    "       labels: {env: prod}, environment: {KEY: geheim}}\n"                                  \
     "    - {id: 'worker-%i', replicas: 3, type: worker, command: [/usr/bin/worker]}\n"           \
     "    - {id: bad, command: [/bin/false], autostart: false}\n"                                 \
     "    - {id: slow, command: [/bin/sleep, '9'], autostart: false}\n"
@@ -328,6 +328,88 @@ static void history(void **state)
     end(&w);
 }
 
+/* Rows as the warden really tells them: the changes of a crash first, then the death; on the loop. */
+struct rows {
+    struct world *world;
+    const char *steps; /* "c" crashed … "D" a death that saw the state before it in the text */
+    const char *unit;
+    uint64_t id;
+};
+
+static void put_row(struct rows *r, uint32_t kind, uint32_t from, uint32_t to)
+{
+    struct process_event e = {.version = PROCESS_EVENT_VERSION,
+                              .size = sizeof(e),
+                              .kind = kind,
+                              .from = from,
+                              .to = to,
+                              .status = 9,
+                              .failure = 1,
+                              .at_ms = 1763730000000 + (int64_t)r->id * 1000};
+    snprintf(e.unit, sizeof(e.unit), "%s", r->unit);
+    batch_process_event(core__batch(r->world->s.bed.core), r->id++, &e, "");
+}
+
+static void rows_on_loop(void *arg)
+{
+    static const struct {
+        char letter;
+        uint32_t state;
+    } states[] = {{'c', UNIT_CRASHED}, {'g', UNIT_RESTARTING}, {'s', UNIT_STARTING},
+                  {'r', UNIT_RUNNING}, {'f', UNIT_FATAL},      {'o', UNIT_STOPPED},
+                  {'b', UNIT_BACKOFF}};
+    struct rows *r = arg;
+    uint32_t now = UNIT_RUNNING;
+    for (const char *p = r->steps; *p; p++) {
+        uint32_t to = now;
+        for (size_t i = 0; i < array_len(states); i++)
+            if (states[i].letter == *p)
+                to = states[i].state;
+        put_row(r, *p == 'D' ? PROCESS_DEATH : PROCESS_STATE, now, to);
+        now = to;
+    }
+    core__commit_now(r->world->s.bed.core);
+}
+
+/* What became of each death, newest first: + it ran again, - it did not, . nobody tried. */
+static void how_it_went_on(void **state)
+{
+    static const struct {
+        const char *unit, *steps, *outcome;
+    } cases[] = {
+        {"late", "cgsDr", "+"},        /* it is starting when the death is told */
+        {"at-once", "cgsrD", "+"},     /* start_seconds 0: it runs already */
+        {"twice", "cgsDcgsDr", "+-"},  /* died again before it ran */
+        {"again", "cgsDrcgsDr", "++"}, /* ran in between */
+        {"rest-at-once", "cgsrDcgsrD", "++"},
+        {"given-up", "cgsDcfD", "--"},
+        {"monitor-off", "cD", "."},
+        {"waiting", "cgsDcbD", ".-"},
+        {"stopped", "cgsDo", "."}, /* a person stopped it before it ran */
+    };
+    struct world w;
+    start(&w);
+    uint64_t id = 1000;
+    for (size_t i = 0; i < array_len(cases); i++) {
+        struct rows rows = {&w, cases[i].steps, cases[i].unit, id};
+        size_t n = strlen(cases[i].outcome);
+        loop_call(w.s.bed.loop, rows_on_loop, &rows);
+        id = rows.id;
+        for (int turn = 0; turn < 5000 && rows_of(&w, cases[i].unit) < (int64_t)n; turn++)
+            usleep(2000);
+        struct reply r =
+            get(&w.s,
+                arena_printf(w.s.arena, "/api/v1/processes/%s/restarts?kind=death", cases[i].unit));
+        for (size_t k = 0; k < n; k++) {
+            const struct node *one = at(r.json, arena_printf(w.s.arena, "items.%zu.restart", k));
+            const struct node *good = one->kind == NODE_MAP ? node_get(one, "success") : NULL;
+            if (cases[i].outcome[k] != (!good ? '.' : good->flag ? '+' : '-'))
+                fail_msg("%s: death %zu of %s", cases[i].unit, k, r.body);
+        }
+    }
+    end(&w);
+}
+
 static void statistics(void **state)
 {
     struct world w;
@@ -427,8 +509,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(statuses), cmocka_unit_test(one_process),    cmocka_unit_test(lists),
         cmocka_unit_test(acting),   cmocka_unit_test(acting_on_many), cmocka_unit_test(documents),
-        cmocka_unit_test(history),  cmocka_unit_test(statistics),     cmocka_unit_test(metrics),
-        cmocka_unit_test(output),
+        cmocka_unit_test(history),  cmocka_unit_test(how_it_went_on), cmocka_unit_test(statistics),
+        cmocka_unit_test(metrics),  cmocka_unit_test(output),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
