@@ -16,10 +16,11 @@
 #include "cli/client.h"
 
 static const char help[] =
-    "usage: belfry run|start|stop|status|install [-c FILE]\n\n"
+    "usage: belfry run|start|stop|status|upgrade|install [-c FILE]\n\n"
     "  run      in the foreground (what systemd and Docker start)\n"
     "  start    in the background; returns when it is ready\n"
     "  stop     gracefully: probes under way end, everything is committed\n"
+    "  upgrade  run the program file that lies on disk now; programs run on\n"
     "  status   is it running, and its processes (--json)\n"
     "  install  write a systemd unit (as root), hardened unless there are programs to run;\n"
     "           uninstall removes it\n\n"
@@ -147,6 +148,15 @@ int cmd_run(int argc, char **argv)
 int cmd_start(int argc, char **argv)
 {
     return with_setting(argc, argv, false, daemon_start);
+}
+
+/* Here by the warden's door, elsewhere by the API. */
+int cmd_upgrade_any(int argc, char **argv)
+{
+    bool elsewhere = getenv("BELFRY_SERVER") != NULL;
+    for (int i = 1; i < argc; i++)
+        elsewhere |= strncmp(argv[i], "--server", strlen("--server")) == 0;
+    return elsewhere ? cmd_upgrade(argc, argv) : with_setting(argc, argv, false, daemon_upgrade);
 }
 
 static int with_data_dir(int argc, char **argv, int (*fn)(const char *data_dir, bool json))

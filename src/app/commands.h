@@ -6,6 +6,7 @@ int cmd_run(int argc, char **argv);
 int cmd_start(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
 int cmd_status(int argc, char **argv);
+int cmd_upgrade_any(int argc, char **argv); /* of this machine, or with --server */
 int cmd_install(int argc, char **argv);
 int cmd_uninstall(int argc, char **argv);
 

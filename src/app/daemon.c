@@ -16,7 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "app/warden_programs.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/str.h"
@@ -29,7 +28,7 @@
 #define LOOK_MS    50
 #define SAID_BYTES 65536
 
-static char *run_path(const char *data_dir, const char *name)
+char *daemon_run_path(const char *data_dir, const char *name)
 {
     char *run = path_join(data_dir, "run"), *path = path_join(run, name);
     free(run);
@@ -38,7 +37,7 @@ static char *run_path(const char *data_dir, const char *name)
 
 pid_t daemon_pid(const char *data_dir)
 {
-    char *path = run_path(data_dir, "belfry.pid");
+    char *path = daemon_run_path(data_dir, "belfry.pid");
     pid_t holder = 0;
     if (fs_exists(path)) {
         cleanup(fd_closep) int fd = fs_lock_pidfile(path, &holder, NULL);
@@ -52,11 +51,11 @@ pid_t daemon_pid(const char *data_dir)
 /* --- start ---------------------------------------------------------------------------------- */
 
 /* GET /health/ready over the Unix socket: 200 yet? */
-static bool is_ready(const char *data_dir)
+bool daemon_is_ready(const char *data_dir)
 {
     static const char request[] = "GET /health/ready HTTP/1.0\r\nHost: belfry\r\n\r\n";
     struct sockaddr_un sun = {.sun_family = AF_UNIX};
-    char *path = run_path(data_dir, "belfry.sock");
+    char *path = daemon_run_path(data_dir, "belfry.sock");
     char answer[16] = "";
     bool fits = strlen(path) < sizeof(sun.sun_path);
     if (fits)
@@ -144,7 +143,7 @@ static enum outcome wait_ready(const char *data_dir, int alive)
         struct pollfd p = {.fd = alive, .events = POLLIN};
         if (poll(&p, 1, LOOK_MS) > 0)
             return DIED;
-        if (is_ready(data_dir))
+        if (daemon_is_ready(data_dir))
             return READY;
     }
     return LATE;
@@ -236,26 +235,6 @@ static bool print_children(const struct node *state, struct arena *a)
     return well;
 }
 
-/* Users' programs by the name of their state; what two states are called alike is counted together. */
-static struct node *count_programs(const char *data_dir, struct arena *a)
-{
-    struct node *counts = node_map(a);
-    struct unit_record r;
-    const char *id;
-    char *path = run_path(data_dir, "table");
-    struct table *t = table_open(path, PROGRAM_TABLE_VERSION, sizeof(r), NULL);
-    free(path);
-    for (uint32_t it = 0; t && table_next(t, &it, &id, &r);) {
-        if (r.state > UNIT_FATAL)
-            continue;
-        const char *name = unit_state_name((enum unit_state)r.state);
-        const struct node *so_far = node_get(counts, name);
-        node_put(counts, a, name, node_int(a, so_far ? so_far->num + 1 : 1));
-    }
-    table_close(&t);
-    return counts;
-}
-
 static void print_programs(const struct node *counts)
 {
     if (!counts->first)
@@ -286,7 +265,7 @@ int daemon_status(const char *data_dir, bool as_json)
     cleanup(buf_done) struct buf text = BUF_INIT((size_t)8 << 20);
     cleanup(arena_freep) struct arena *a = arena_new();
     struct err err = {0};
-    char *path = run_path(data_dir, "warden.json");
+    char *path = daemon_run_path(data_dir, "warden.json");
     int rc = fs_read(path, &text, &err);
     free(path);
     struct node *state = rc < 0 ? NULL : node_from_json(a, text.data, text.len, &err);
@@ -294,7 +273,7 @@ int daemon_status(const char *data_dir, bool as_json)
         fprintf(stderr, "belfry: process %ld runs, but %s\n", (long)pid, err.msg);
         return EXIT_BAD;
     }
-    struct node *programs = count_programs(data_dir, a);
+    struct node *programs = daemon_count_programs(data_dir, a);
     if (as_json) {
         node_put(state, a, "programs", programs);
         print_state(state);

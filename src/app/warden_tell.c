@@ -163,9 +163,6 @@ static void log_change(const struct program *g, const struct unit_view *u)
         log_error("program given up; it stays down until it is started or reset",
                   F_STR("unit", g->id), F_INT("restarts", u->record->restarts));
         break;
-    case UNIT_CRASHED:
-        log_error("program crashed and is not to be restarted", F_STR("unit", g->id));
-        break;
     default:
         log_debug("program changed", F_STR("unit", g->id),
                   F_STR("state", unit_state_name(u->state)), F_INT("pid", u->pid));
@@ -196,6 +193,8 @@ void program_died(struct program *g, const struct unit_view *u, const struct uni
         log_warn("program crash detected", F_STR("unit", g->id), F_INT("pid", d->pid),
                  F_STR("how", text), F_STR("reason", d->reason[0] ? d->reason : "died by itself"),
                  F_INT("uptime_ms", d->died_ms - d->started_ms));
+    if (u->state == UNIT_CRASHED) /* for good: others pass through this state */
+        log_error("program crashed and is not to be restarted", F_STR("unit", g->id));
 }
 
 /* --- what does not run ---------------------------------------------------------------------- */

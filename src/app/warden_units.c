@@ -15,6 +15,8 @@
 #define START_MS       120000 /* the core may have a large store to look through before its first turn */
 #define STOP_MS        15000
 #define OUTPUT_HANG_MS 20000
+#define CHECK_MIN_MS   200
+#define CHECK_MAX_MS   5000
 
 struct warden_child *warden_child_of(const struct unit_view *u)
 {
@@ -89,6 +91,14 @@ void warden_map_beat(struct warden_child *c)
                   F_STR("unit", c->name), F_ERR(&err));
 }
 
+/* How often a process is looked at: four times until it counts as hung, and seldom enough to cost nothing. */
+static int64_t check_ms(const struct warden_limits *limits)
+{
+    if (limits->hang_ms <= 0 || limits->hang_ms / 4 > CHECK_MAX_MS)
+        return CHECK_MAX_MS;
+    return limits->hang_ms / 4 > CHECK_MIN_MS ? limits->hang_ms / 4 : CHECK_MIN_MS;
+}
+
 static void add_unit(struct warden *w, struct warden_child *c, const char *const *argv,
                      const struct warden_limits *limits, unsigned caps, bool give_up)
 {
@@ -109,6 +119,7 @@ static void add_unit(struct warden *w, struct warden_child *c, const char *const
         .hang_timeout_ms = limits->hang_ms,
         .start_timeout_ms = START_MS,
         .stop_timeout_ms = stop_ms,
+        .check_ms = check_ms(limits),
         .memory_limit = limits->memory,
         .tag = c,
     };
