@@ -84,6 +84,9 @@ static void without_process(struct supervisor *s, struct unit *u, int64_t now_ms
         unit__finish(s, u, now_ms);
     else if (r->wanted && (state == UNIT_STOPPED || state == UNIT_WAITING))
         u->start_due = true;
+    else if (!r->wanted &&
+             (state == UNIT_WAITING || state == UNIT_RESTARTING || state == UNIT_BACKOFF))
+        unit__change(s, u, UNIT_STOPPED, now_ms);
 }
 
 void takeover__begin(struct supervisor *s, struct unit *u, int64_t now_ms)

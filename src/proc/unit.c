@@ -331,6 +331,7 @@ void unit__stop(struct supervisor *s, struct unit *u, int64_t now_ms)
     if (ending) { /* nothing is left to be asked; what follows changes */
         unit__edit(s, u);
         u->record->then = UNIT_STOPPED;
+        restart_step(&u->spec.policy, &u->record->restart, RESTART_STOPPED, now_ms, 0);
         unit__edited(s, u);
     }
     unit__change(s, u, UNIT_STOPPING, now_ms);

@@ -87,6 +87,11 @@ void unit__finish(struct supervisor *s, struct unit *u, int64_t now_ms)
     must(u->pid == 0);
     enum unit_state then = r->then ? (enum unit_state)r->then : UNIT_STOPPED;
     bool restarts = then == UNIT_RESTARTING || then == UNIT_BACKOFF;
+    if (restarts && !r->wanted) { /* a stop that a predecessor had begun to note */
+        then = UNIT_STOPPED;
+        restarts = false;
+        restart_step(&u->spec.policy, &r->restart, RESTART_STOPPED, now_ms, 0);
+    }
     unit__set_phase(s, u, PHASE_NONE);
     u->held = u->pulled = false;
     u->kill_ms = FOREVER;

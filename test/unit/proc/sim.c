@@ -72,7 +72,7 @@ static void process_end(struct sim *sim, struct sim_process *p, int status)
     p->dead = true;
     p->status = status;
     for (int i = 0; p->role == 'm' && i < b->leaves; i++)
-        process_new(sim, p->name, 'd');
+        process_new(sim, p->name, 'd')->ends_ms = sim->now + 20000;
     if (p->role == 'c' && !b->command_useless && status == 0)
         sim_start_extern(sim, p->name);
     if (!p->child && !p->watched)
