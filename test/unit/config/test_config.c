@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "config/config.h"
+#include "golden.h"
 
 struct loaded {
     struct arena *arena;
@@ -145,6 +146,82 @@ static void test_environment(void **state)
     drop(&l);
 }
 
+static struct loaded load_file(const char *dir, const char *path)
+{
+    golden_enter(dir);
+    struct loaded l = {.arena = arena_new()};
+    problems_init(&l.problems, l.arena);
+    l.c = config_load(&(struct config_input){.path = path}, NULL, &l.problems);
+    if (l.c == NULL)
+        problems_print(&l.problems);
+    assert_non_null(l.c);
+    return l;
+}
+
+static void test_processes(void **state)
+{
+    struct loaded l = load_file("good", "processes.yaml");
+    static const char *const ids[] = {"db",  "worker-1", "worker-2", "worker-3",
+                                      "web", "nightly",  "proxy",    "cache"};
+    assert_int_equal(l.c->n_units, array_len(ids));
+    for (size_t i = 0; i < array_len(ids); i++)
+        assert_string_equal(l.c->units[i].config->id, ids[i]);
+    assert_int_equal(l.c->processes.language, 1);
+    assert_int_equal(l.c->units[0].config->monitor.restart_cooldown_ms, 0);
+    assert_int_equal(l.c->units[0].config->channels.n, 1);
+    assert_int_equal(l.c->units[2].config->channels.n, 0);
+    assert_int_equal(l.c->units[4].config->after.n, 4);
+    assert_true(l.c->units[0].config->monitor.enable && !l.c->units[6].config->monitor.enable);
+    static const char *const users[] = {"postgres", "65534", "deploy"};
+    assert_int_equal(l.c->process_users.n, array_len(users));
+    for (size_t i = 0; i < array_len(users); i++)
+        assert_string_equal(l.c->process_users.at[i], users[i]);
+    config_drop_targets(l.c); /* the units' places do not go with the document */
+    assert_non_null(strstr(l.c->units[7].at->file, "cache.yaml"));
+    drop(&l);
+}
+
+static void test_proxy(void **state)
+{
+    struct loaded l = load_file("good", "proxy.yaml");
+    assert_true(l.c->units[0].config->monitor.enable);
+    assert_int_equal(l.c->units[0].config->monitor.max_restarts, 10);
+    drop(&l);
+}
+
+static void test_monitor_off(void **state)
+{
+    struct loaded l = load("processes:\n  units:\n    - {id: a, command: sh}\n");
+    assert_int_equal(l.c->warnings.n, 1);
+    assert_string_equal(
+        l.c->warnings.at[0],
+        "belfry.yaml:2:3: processes.monitor.enable: is false, the default: programs "
+        "that die are not restarted");
+    drop(&l);
+}
+
+static void test_processes_shown(void **state)
+{
+    struct problems p;
+    struct arena *a = arena_new();
+    struct buf out = BUF_INIT(1 << 20);
+    golden_enter("good");
+    problems_init(&p, a);
+    assert_int_equal(config_show(&(struct config_input){.path = "processes.yaml"}, NULL, &p, &out),
+                     0);
+    assert_null(strstr(out.data, "hunter2"));
+    assert_non_null(strstr(out.data, "SECRET: \"********\""));
+    struct config_input again = {.path = "belfry.yaml", .text = out.data, .size = out.len};
+    struct config *c = config_load(&again, NULL, &p);
+    problems_print(&p);
+    assert_non_null(c);
+    assert_int_equal(c->n_units, 8);
+    config_unref(&c);
+    buf_done(&out);
+    problems_done(&p);
+    arena_free(a);
+}
+
 static void test_channel_documents(void **state)
 {
     struct loaded l =
@@ -276,6 +353,10 @@ int main(void)
         cmocka_unit_test(test_inheritance),
         cmocka_unit_test(test_parents),
         cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_processes),
+        cmocka_unit_test(test_proxy),
+        cmocka_unit_test(test_monitor_off),
+        cmocka_unit_test(test_processes_shown),
         cmocka_unit_test(test_channel_documents),
         cmocka_unit_test(test_target_documents),
         cmocka_unit_test(test_hooks),
