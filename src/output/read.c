@@ -47,31 +47,41 @@ static void shelf_done(struct shelf *s)
     s->dir = NULL;
 }
 
-/* It was renamed after it had been opened, and is listed now under its new name too. */
-static bool is_current(const char *dir, const struct rotated *r, const struct stat *current)
+static bool is_file(const char *dir, const char *name, const struct stat *st)
+{
+    struct stat now;
+    char *path = path_join(dir, name);
+    bool same = stat(path, &now) == 0 && now.st_ino == st->st_ino && now.st_dev == st->st_dev;
+    free(path);
+    return same;
+}
+
+/* output.log may have been rotated between its opening and the listing: then it is listed under its new name too, and
+ * perhaps newer ones with it. How many of the list are older than what was opened. */
+static size_t older_than(const struct shelf *s, const rotated_list *l, int fd)
 {
     char name[ROTATED_NAME_SIZE];
     struct stat st;
-    output__rotated_name(name, r, false);
-    char *path = path_join(dir, name);
-    bool same =
-        stat(path, &st) == 0 && st.st_ino == current->st_ino && st.st_dev == current->st_dev;
-    free(path);
-    return same;
+    if (fd < 0 || fstat(fd, &st) < 0 || is_file(s->dir, FILE_NAME, &st))
+        return l->n;
+    for (size_t i = l->n; i-- > 0;) {
+        output__rotated_name(name, &l->at[i], false);
+        if (is_file(s->dir, name, &st))
+            return i;
+    }
+    return l->n;
 }
 
 static bool shelf_fill(struct shelf *s, const struct output_query *q)
 {
     rotated_list l = {0};
-    struct stat st;
     s->dir = output_dir(q->log_dir, q->unit);
     char *path = path_join(s->dir, FILE_NAME);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     free(path);
     bool there = output__rotated_list(s->dir, &l, NULL);
-    bool twice =
-        fd >= 0 && l.n > 0 && fstat(fd, &st) == 0 && is_current(s->dir, &l.at[l.n - 1], &st);
-    for (size_t i = 0; i < l.n - twice; i++) {
+    size_t older = older_than(s, &l, fd);
+    for (size_t i = 0; i < older; i++) {
         struct part p = {.name = l.at[i], .fd = -1};
         vec_push(&s->parts, p);
     }

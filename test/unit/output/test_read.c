@@ -2,9 +2,12 @@
 #include "rig.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -283,6 +286,90 @@ static void many_long_lines(void **state)
     close(fd);
 }
 
+#define NUMBERS 20000
+
+static void write_numbers(int fd)
+{
+    char line[64];
+    for (int i = 0; i < NUMBERS; i++) {
+        int n = snprintf(line, sizeof(line), "%d of the numbers\n", i);
+        if (write(fd, line, (size_t)n) != n)
+            _exit(1);
+    }
+    _exit(0);
+}
+
+static void serve_until_end(struct rig *r, pid_t program)
+{
+    struct pollfd p = {.fd = output_fd(r->output), .events = POLLIN};
+    int status = 0;
+    while (waitpid(program, &status, WNOHANG) == 0) {
+        poll(&p, 1, 10);
+        output_turn(r->output);
+    }
+    assert_int_equal(status, 0);
+    rig_settle(r);
+}
+
+struct numbers {
+    int next;
+    bool in_order;
+};
+
+static void on_number(void *arg, const struct output_line *l)
+{
+    struct numbers *n = arg;
+    char text[64] = "";
+    memcpy(text, l->text, l->n < sizeof(text) - 1 ? l->n : sizeof(text) - 1);
+    n->in_order &= l->whole && strtol(text, NULL, 10) == n->next;
+    n->next++;
+}
+
+/* Follows by cursor while files are written, rotated and compressed: each line once, in order. */
+static void *follow(void *arg)
+{
+    struct rig *r = arg;
+    struct output_query q = query(r, 500);
+    struct numbers n = {.in_order = true};
+    struct arena *a = arena_new(), *before = arena_new();
+    while (n.next < NUMBERS && n.in_order) {
+        struct err err = {0};
+        const char *cursor;
+        if (!q.cursor)
+            q.cursor = "o1-0000000000000000-0"; /* from the beginning */
+        if (output_read(&q, on_number, &n, a, &cursor, &err) < 0)
+            continue;
+        q.cursor = cursor;
+        struct arena *old = before;
+        before = a;
+        a = old;
+        arena_reset(a);
+    }
+    arena_free(a);
+    arena_free(before);
+    return n.in_order && n.next == NUMBERS ? r : NULL;
+}
+
+static void each_line_once_under_rotation(void **state)
+{
+    struct rig *r = *state;
+    struct output_spec spec = rig_spec("web");
+    pthread_t reader;
+    void *good = NULL;
+    spec.max_size = 20000;
+    spec.compress = true;
+    rig_set(r, spec);
+    int fd = rig_open(r, "web", 1);
+    pid_t program = fork();
+    if (program == 0)
+        write_numbers(fd);
+    close(fd);
+    assert_int_equal(pthread_create(&reader, NULL, follow, r), 0);
+    serve_until_end(r, program);
+    assert_int_equal(pthread_join(reader, &good), 0);
+    assert_ptr_equal(good, r);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, rig_set_up, rig_tear_down)
 
 int main(void)
@@ -299,6 +386,7 @@ int main(void)
         CASE(raw_files),
         CASE(a_line_under_way_is_not_seen),
         CASE(many_long_lines),
+        CASE(each_line_once_under_rotation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
