@@ -292,3 +292,40 @@ bool fake_warden_heard(struct fake_warden *w, const char *line)
     pthread_mutex_unlock(&w->lock);
     return heard;
 }
+
+void fake_warden_state(struct fake_warden *w, const char *unit, enum unit_state to)
+{
+    bool is_new;
+    pthread_mutex_lock(&w->lock);
+    struct unit_record *r = table_record(w->table, unit, &is_new);
+    must(!is_new);
+    go_to(w, r, unit, to);
+    pthread_mutex_unlock(&w->lock);
+}
+
+void fake_warden_death(struct fake_warden *w, const char *unit, int status, enum unit_state to)
+{
+    bool is_new;
+    pthread_mutex_lock(&w->lock);
+    struct unit_record *r = table_record(w->table, unit, &is_new);
+    must(!is_new);
+    die(w, r, unit, status, CAUSE_ITSELF, to);
+    pthread_mutex_unlock(&w->lock);
+}
+
+void fake_warden_forget(struct fake_warden *w)
+{
+    pthread_mutex_lock(&w->lock);
+    w->heard[0] = '\0';
+    pthread_mutex_unlock(&w->lock);
+}
+
+int fake_warden_count(struct fake_warden *w, const char *line)
+{
+    int n = 0;
+    pthread_mutex_lock(&w->lock);
+    for (const char *p = w->heard; (p = strstr(p, line)) != NULL; p++)
+        n++;
+    pthread_mutex_unlock(&w->lock);
+    return n;
+}

@@ -25,6 +25,13 @@ void fake_warden_open(struct fake_warden *w, const char *dir);
 void fake_warden_close(struct fake_warden *w);
 /* Its process dies with the status (of waitpid) and is started again at once. */
 void fake_warden_kill(struct fake_warden *w, const char *unit, int status);
+/* The unit goes over to the state, told by an event. */
+void fake_warden_state(struct fake_warden *w, const char *unit, enum unit_state to);
+/* It dies with the status and is left in that state. */
+void fake_warden_death(struct fake_warden *w, const char *unit, int status, enum unit_state to);
+void fake_warden_forget(struct fake_warden *w); /* what was heard */
+/* How often the command came. */
+int fake_warden_count(struct fake_warden *w, const char *line);
 /* Whether the command came, "START web". */
 bool fake_warden_heard(struct fake_warden *w, const char *line);
 
