@@ -31,8 +31,7 @@ static const char help[] =
 
 /* --- choosing --- */
 
-/* All pages of the list, in `out`. */
-static int fetch(struct session *s, const char *query, process_list *out)
+int process_fetch(struct session *s, const char *query, process_list *out)
 {
     const char *cursor = "";
     do {
@@ -92,7 +91,7 @@ int process_choose(struct session *s, char **words, int n, process_list *out)
 {
     process_list all = {0};
     must(n > 0);
-    int status = fetch(s, "", &all);
+    int status = process_fetch(s, "", &all);
     if (status == EXIT_GOOD)
         status = choose_from(s, &all, words, n, out);
     vec_done(&all);
@@ -157,7 +156,7 @@ static const char *list_query(struct session *s)
 static int ls(struct session *s, char **words, int n)
 {
     process_list all = {0}, list = {0};
-    int status = fetch(s, list_query(s), &all);
+    int status = process_fetch(s, list_query(s), &all);
     if (status == EXIT_GOOD)
         status = choose_from(s, &all, words, n, &list);
     if (list.n > 0 || status == EXIT_GOOD)
@@ -209,7 +208,7 @@ static int print_status(struct session *s)
 static int status_of(struct session *s, char **words, int n)
 {
     process_list all = {0}, list = {0}, ill = {0};
-    int status = fetch(s, "", &all);
+    int status = process_fetch(s, "", &all);
     if (status == EXIT_GOOD)
         status = choose_from(s, &all, words, n, &list);
     vec_each (&list, it)

@@ -11,8 +11,10 @@
 #include "cli/cli.h"
 #include "cli/process_priv.h"
 
-#define LOOK_MS    60
-#define TAIL_LINES 5
+#define LOOK_MS       60
+#define LOOK_MANY_MS  250
+#define LOOK_EACH_MAX 8 /* more are looked at by the list */
+#define TAIL_LINES    5
 
 const char *process_path(struct session *s, const char *id, const char *tail)
 {
@@ -82,9 +84,8 @@ static int sweep(struct session *s, const char *verb, struct awaited *at, size_t
     return status;
 }
 
-static int look_at_all(struct session *s, struct awaited *at, size_t n)
+static int look_at_each(struct session *s, struct awaited *at, size_t n)
 {
-    nanosleep(&(struct timespec){.tv_nsec = LOOK_MS * NS_PER_MS}, NULL);
     for (size_t i = 0; i < n; i++) {
         int status = at[i].done ? EXIT_GOOD : look_again(s, &at[i]);
         if (status == EXIT_UNREACHED)
@@ -94,25 +95,71 @@ static int look_at_all(struct session *s, struct awaited *at, size_t n)
     return EXIT_GOOD;
 }
 
+/* Many are looked at by the list. It has them in the order of `at`, so that each is found behind the one before. */
+static int look_at_list(struct session *s, struct awaited *at, size_t n)
+{
+    process_list all = {0};
+    int status = process_fetch(s, "", &all);
+    size_t from = 0;
+    for (size_t i = 0; i < n && status == EXIT_GOOD; i++) {
+        size_t k = from;
+        while (k < all.n && !streq(process_id(all.at[k]), at[i].id))
+            k++;
+        if (k < all.n) {
+            at[i].item = all.at[k];
+            from = k + 1;
+        } else {
+            at[i].done = true; /* removed meanwhile */
+        }
+    }
+    vec_done(&all);
+    return status;
+}
+
+/* What is seen lives in an arena of its own, so that long waiting takes no memory. */
+static int look(struct session *s, struct awaited *at, size_t n, size_t left, struct arena **seen)
+{
+    struct arena *before = *seen, *kept = s->arena;
+    bool many = left > LOOK_EACH_MAX;
+    long ms = many ? LOOK_MANY_MS : LOOK_MS;
+    nanosleep(&(struct timespec){.tv_nsec = ms * NS_PER_MS}, NULL);
+    s->arena = *seen = arena_new();
+    int status = many ? look_at_list(s, at, n) : look_at_each(s, at, n);
+    s->arena = kept;
+    arena_free(before);
+    return status;
+}
+
+static int not_in_time(struct session *s, const struct awaited *at, size_t n)
+{
+    int status = EXIT_GOOD;
+    for (size_t i = 0; i < n; i++) {
+        if (at[i].done)
+            continue;
+        report(s, at[i].item, REST_NOT_YET);
+        fprintf(stderr, "belfry: %s: not at rest in time; it goes on\n", at[i].id);
+        status = EXIT_BAD;
+    }
+    return status;
+}
+
 static int await_rest(struct session *s, const char *verb, struct awaited *at, size_t n)
 {
     int64_t end = clock_mono_ns() + flags_of(s)->timeout_ms * NS_PER_MS;
+    struct arena *seen = NULL;
     size_t left;
-    int status = sweep(s, verb, at, n, &left);
-    while (left > 0 && clock_mono_ns() < end) {
-        int reached = look_at_all(s, at, n);
+    int reached = EXIT_GOOD, status = sweep(s, verb, at, n, &left);
+    while (left > 0 && clock_mono_ns() < end && reached == EXIT_GOOD) {
+        reached = look(s, at, n, left, &seen);
         if (reached != EXIT_GOOD)
-            return reached;
-        int seen = sweep(s, verb, at, n, &left);
-        status = seen != EXIT_GOOD ? seen : status;
+            break; /* the items are of a look before */
+        int rest = sweep(s, verb, at, n, &left);
+        status = rest != EXIT_GOOD ? rest : status;
     }
-    for (size_t i = 0; i < n; i++)
-        if (!at[i].done) {
-            report(s, at[i].item, REST_NOT_YET);
-            fprintf(stderr, "belfry: %s: not at rest in time; it goes on\n", at[i].id);
-            status = EXIT_BAD;
-        }
-    return status;
+    if (reached == EXIT_GOOD && left > 0)
+        status = not_in_time(s, at, n);
+    arena_free(seen);
+    return reached != EXIT_GOOD ? reached : status;
 }
 
 /* --- many at once --- */

@@ -20,6 +20,8 @@ struct process_flags {
 typedef vec_of(const struct node *) process_list;
 /* 0, or the exit status: one of the words fits nothing (printed, with the nearest id). none: what no words mean. */
 int process_choose(struct session *s, char **words, int n, process_list *out);
+/* All pages of the list; query: "" or "&status=…". */
+int process_fetch(struct session *s, const char *query, process_list *out);
 const char *process_id(const struct node *item);
 /* "/api/v1/processes/ID" and tail. */
 const char *process_path(struct session *s, const char *id, const char *tail);
