@@ -227,6 +227,7 @@ void core__programs_connected(struct core *c)
     if (!all->tap.ring && all->tap.path)
         core__tap_open(&all->tap);
     core__tap_drain(&all->tap);
+    core__jobs_retry(c);
     core__errands_look(c);
 }
 
@@ -254,7 +255,7 @@ void core__programs_again(struct core *c)
     void *json;
     for (size_t it = 0; map_str_next(c->programs->api_docs, &it, &id, &len, &json);)
         batch_process_put(core__batch(c), id, json, clock_wall_ms());
-    c->programs->stats_changed = true;
+    c->programs->stats_changed = c->programs->jobs_changed = true;
 }
 
 void core__programs_stop(struct core *c)

@@ -25,8 +25,11 @@ void core__jobs_load(struct core *c, const char *text)
     }
 }
 
-static void save_times(struct core *c)
+void core__jobs_save(struct core *c)
 {
+    if (!c->programs->jobs_changed)
+        return;
+    c->programs->jobs_changed = false;
     struct buf out = BUF_INIT(4 << 20);
     vec_each (&c->programs->order, it)
         if ((*it)->job.cron && (*it)->job.last_ms)
@@ -47,7 +50,8 @@ static void run(struct program *p, enum command_type how, int64_t now_ms)
     }
     p->job.queued = false;
     p->job.last_ms = now_ms;
-    save_times(p->all->core);
+    p->all->jobs_changed = true;
+    core__jobs_save(p->all->core);
 }
 
 static bool still_runs(const struct program *p)
@@ -98,6 +102,7 @@ void core__jobs_schedule(struct core *c)
         wait_ns = left_ns < wait_ns ? left_ns : wait_ns;
         any = true;
     }
+    core__jobs_save(c);
     timer_stop(&c->programs->job_timer);
     if (any && !c->stopping)
         timer_start(c->loop, &c->programs->job_timer, clock_mono_ns() + (wait_ns > 0 ? wait_ns : 0),
@@ -141,6 +146,10 @@ void core__job_changed(struct program *p)
     bool missed = p->job.last_ms && u->catch_up && cron_next(p->job.cron, p->job.last_ms) <= now_ms;
     if (missed)
         p->job.next_ms = now_ms; /* once, whatever was missed */
+    if (p->job.last_ms == 0) {
+        p->job.last_ms = now_ms; /* what is due from now on can be missed */
+        p->all->jobs_changed = true;
+    }
 }
 
 void core__job_state(struct program *p, enum unit_state to)
@@ -148,6 +157,14 @@ void core__job_state(struct program *p, enum unit_state to)
     bool over = to == UNIT_STOPPED || to == UNIT_CRASHED || to == UNIT_FATAL;
     if (p->job.queued && over && p->job.cron)
         run(p, COMMAND_START, clock_wall_ms());
+}
+
+/* There is a warden again: what was due meanwhile. */
+void core__jobs_retry(struct core *c)
+{
+    vec_each (&c->programs->order, it)
+        if ((*it)->job.queued && (*it)->job.cron && !still_runs(*it))
+            run(*it, COMMAND_START, clock_wall_ms());
 }
 
 void core__job_forget(struct program *p)

@@ -99,7 +99,7 @@ struct programs {
 
     uint64_t total_checks, total_restarts, success_restarts, failed_restarts, events;
     int64_t last_check_ms;
-    bool stats_changed;
+    bool stats_changed, jobs_changed;
 
     struct timer health_timer;
     vec_of(struct program *) queue; /* programs whose probe is due, in this round */
@@ -207,6 +207,8 @@ void core__job_state(struct program *p, enum unit_state to);
 void core__job_forget(struct program *p);
 void core__jobs_load(struct core *c, const char *text);
 void core__jobs_schedule(struct core *c);
+void core__jobs_save(struct core *c); /* when each was started last, if that changed */
+void core__jobs_retry(struct core *c);
 void core__jobs_free(struct core *c);
 
 /* --- process_stats.c --- */
