@@ -16,6 +16,7 @@ import time
 from benchlib import (Belfry, Proc, Table, cpu_exact_s, cpu_s, load, machine, median, memory_mb, read, tool, tree)
 
 MB = 1 << 20
+LINE = 279  # bytes; of unit.c's flood
 
 
 def wait(what, seconds=60, pause=0.001):
@@ -118,7 +119,8 @@ def installed():
 
 
 def belfry(commands, **unit):
-    units = [{"id": n, "command": argv, **unit} for n, argv in commands.items()]
+    delay = {"delay": 0}
+    units = [{"id": n, "command": argv, "restart_delay": delay, **unit} for n, argv in commands.items()]
     monitor = {"enable": True, "restart_cooldown": 0, "max_restarts": 0}
     return Belfry({}, extra={"processes": {"monitor": monitor, "units": units}})
 
@@ -307,17 +309,23 @@ def belfry_output(unit, size):
         t = time.monotonic()
         pid = wait(lambda: output_pid(b))
         wait(lambda: read(b.dir + "/logs/processes/flood/output.log")[:1], 60)
-        wait(lambda: tail(log).endswith("done"), 300, 0.01)
+        wait(lambda: last_number(log) == lines_of(size) - 1, 120, 0.01)
         took, cpu = time.monotonic() - t, cpu_exact_s([pid])
         lost = missing_lines(log, size)
         return cpu / (size / 1e9), size / MB / took, lost, longest_delay(b.dir + "/logs/processes/quiet/output.log")
 
 
-def tail(path):
+def lines_of(size):
+    """How many lines unit.c's flood prints: whole blocks of 256."""
+    return -(-size // (LINE * 256)) * 256
+
+
+def last_number(path):
     with open(path, "rb") as f:
         f.seek(0, 2)
-        f.seek(max(0, f.tell() - 400))
-        return f.read().decode(errors="replace").rstrip("\n")
+        f.seek(max(0, f.tell() - 1000))
+        lines = [line.split(b" ", 4) for line in f.read().split(b"\n")[1:-1] if b" stdout " in line]
+    return int(lines[-1][3]) if lines else -1
 
 
 def missing_lines(log, size):
@@ -330,8 +338,7 @@ def missing_lines(log, size):
                 continue
             missing += int(parts[3]) != want
             want = int(parts[3]) + 1
-    lines = -(-size // 279)
-    return missing + max(0, lines - want)
+    return missing + max(0, lines_of(size) - want)
 
 
 def longest_delay(log):
