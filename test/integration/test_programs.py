@@ -468,7 +468,7 @@ def test_command_line(belfry):
     b.wait_program("w-2", "running")
     status, out, _ = b.cli("process", "ls")
     assert status in (0, 1) and all(n in out for n in ("web", "w-1", "w-2", "off", "running", "stopped"))
-    assert {p["id"] for p in json.loads(b.cli("process", "ls", "--json")[1])["items"]} == {"web", "w-1", "w-2", "off"}
+    assert {json.loads(line)["id"] for line in b.cli("process", "ls", "--json")[1].splitlines()} == {"web", "w-1", "w-2", "off"}
     assert b.cli("process", "stop", "w-*")[0] == 0
     assert b.program("w-1")["status"] == b.program("w-2")["status"] == "stopped"
     status, out, err = b.cli("process", "start", "w-1", "off")
@@ -525,7 +525,7 @@ def test_crash_rings_and_recovery_too(belfry, hook):
 
 
 def test_flapping_rings_once(belfry, hook):
-    b = belfry({"channels": [hook.channel()], **config(sleeper(), channels=["webhook"])})
+    b = belfry({"channels": [hook.channel()], **config(sleeper(restart_delay={"delay": 0}), channels=["webhook"])})
     for _ in range(12):
         kill(b, "s")
         time.sleep(0.15)
@@ -578,7 +578,7 @@ def test_events_stream(belfry):
     b = belfry(config(sleeper()))
     b.wait_program("s", "running")
     s = socket.create_connection(("127.0.0.1", b.port), 5)
-    s.sendall(b"GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n")
+    s.sendall(b"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n")
     s.settimeout(5)
     s.recv(100)
     kill(b, "s")
