@@ -218,7 +218,11 @@ static struct proc_list newcomers(const struct proc_list *now, const struct proc
 
 /* What is stopped forks no more, and still fills its user's RLIMIT_NPROC. So each round finds
  * only what was forked before the last ones were stopped; when one finds nothing, all are in
- * hand, and die together. A process alone is killed without that. */
+ * hand, and die together. A process alone is killed without that.
+ *
+ * Not by cgroup.kill: kernels that count kills (kill_seq, Linux 6.15 and earlier ones mended with it) compare
+ * the caller's count with the folder's when clone3 starts a child in the folder, so that after one such kill
+ * every successor would be killed at birth. */
 static size_t kill_all(const struct tree *t)
 {
     enum { ROUNDS = 100 };
@@ -253,8 +257,6 @@ static size_t signal_all(struct tree_scan *scan, const struct tree *t, int signo
 size_t tree_scan_signal(struct tree_scan *scan, const struct tree *t, int signo)
 {
     bool raised = proc__raise();
-    if (signo == SIGKILL && t->cgroup)
-        cgroup__kill(t->cgroup); /* whatever that leaves is looked for */
     size_t n = signo == SIGKILL ? kill_all(t) : signal_all(scan, t, signo);
     proc__unraise(raised);
     return n;
