@@ -147,9 +147,8 @@ static void process_part(const struct page *p)
     section(
         p, say(p, "## Processes", "## 受管程序"),
         say(p,
-            "Each item of `processes.units`. How they behave is told in [processes.md](processes.md). The \"
-            "shape\n`proxy: {monitor: {…}}` is accepted beside `processes`, as another name of "
-            "`processes.monitor`.",
+            "Each item of `processes.units`. How they behave is told in [processes.md](processes.md). "
+            "`proxy: {monitor: {…}}`\nis accepted beside `processes`, as another name of `processes.monitor`.",
             "`processes.units` 的每一项。运行方式见 [processes.md](processes.md)。也接受 `proxy: {monitor: {…}}` 的写法，\n"
             "它是 `processes.monitor` 的另一个名称。"),
         process_unit_options, "");
