@@ -26,34 +26,36 @@ static const char help[] =
     "           uninstall removes it\n\n"
     "FILE is belfry.yaml in this directory, else /etc/belfry/belfry.yaml, unless given.\n";
 
-/* Everything a warden needs, kept alive for its whole life. */
+/* Everything a warden needs, kept alive for its whole life: copies, since the configuration with all its targets and
+ * programs would be most of its memory. */
 struct setting {
-    struct config *config;
+    struct arena *arena;
     struct warden_config warden;
+    bool has_programs;
     char *exe, *program_path, *run_dir, *ring_size, *max_in_flight;
     const char *watcher_args[16];
     struct rights rights;
 };
 
-static void fill_watcher_args(struct setting *s)
+static void fill_watcher_args(struct setting *s, const char *log_dir)
 {
-    const char *args[] = {"--run-dir",   s->run_dir,   "--log-dir",       s->config->log.dir,
+    const char *args[] = {"--run-dir",   s->run_dir,   "--log-dir",       log_dir,
                           "--ring-size", s->ring_size, "--max-in-flight", s->max_in_flight};
     for (size_t i = 0; i < array_len(args); i++)
         s->watcher_args[i] = args[i];
 }
 
-static void fill_warden(struct setting *s, bool foreground)
+static void fill_warden(struct setting *s, const struct config *c, bool foreground)
 {
-    const struct config *c = s->config;
+    struct arena *a = s->arena;
     s->warden = (struct warden_config){
         .version = BELFRY_VERSION,
-        .data_dir = c->data_dir,
-        .log_dir = c->log.dir,
-        .config_path = c->path,
+        .data_dir = arena_strdup(a, c->data_dir),
+        .log_dir = arena_strdup(a, c->log.dir),
+        .config_path = arena_strdup(a, c->path),
         .exe = s->exe,
         .program_path = s->program_path,
-        .user = c->server.user,
+        .user = c->server.user ? arena_strdup(a, c->server.user) : NULL,
         .policy = {.delay_ms = c->restart.delay_ms,
                    .factor = c->restart.growth,
                    .cap_ms = c->restart.delay_max_ms,
@@ -69,6 +71,7 @@ static void fill_warden(struct setting *s, bool foreground)
         .program_users = s->rights.users.at,
         .program_groups = s->rights.groups.at,
     };
+    fill_watcher_args(s, s->warden.log_dir);
 }
 
 /* NULL: printed why. */
@@ -79,23 +82,23 @@ static struct setting *setting_new(const char *path, bool foreground)
         return NULL;
     struct setting *s = calloc(1, sizeof(*s));
     must(s);
-    s->config = cfg;
+    s->arena = arena_new();
     s->exe = spawn_self("belfry");
     s->program_path = warden_program_path();
-    rights_collect(&s->rights, cfg);
+    s->has_programs = cfg->n_units > 0;
+    rights_collect(&s->rights, cfg, s->arena);
     s->run_dir = path_join(cfg->data_dir, "run");
     must(asprintf(&s->ring_size, "%lld", (long long)cfg->limits.watcher.ring_size) > 0);
     must(asprintf(&s->max_in_flight, "%lld", (long long)cfg->limits.watcher.max_in_flight) > 0);
-    config_drop_targets(cfg); /* the core reads them itself; a warden is small */
-    fill_watcher_args(s);
-    fill_warden(s, foreground);
+    fill_warden(s, cfg, foreground);
+    config_unref(&cfg);
     return s;
 }
 
 static void setting_free(struct setting *s)
 {
-    config_unref(&s->config);
     rights_done(&s->rights);
+    arena_free(s->arena);
     free(s->exe);
     free(s->program_path);
     free(s->run_dir);
@@ -198,7 +201,7 @@ static int install(const struct warden_config *cfg)
         .data_dir = cfg->data_dir,
         .log_dir = cfg->log_dir,
         .user = cfg->user && *cfg->user ? cfg->user : NULL,
-        .programs = s->config->n_units > 0,
+        .programs = s->has_programs,
         .other_users = rights_any(&s->rights),
     };
     return daemon_install(&in);

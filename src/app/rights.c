@@ -3,26 +3,26 @@
 
 #include "base/str.h"
 
-static void add_group(struct rights *r, const char *name)
+static void add_group(struct rights *r, const char *name, struct arena *a)
 {
     if (!*name)
         return;
     vec_each (&r->groups, it)
         if (streq(*it, name))
             return;
-    vec_push(&r->groups, name);
+    vec_push(&r->groups, arena_strdup(a, name));
 }
 
-void rights_collect(struct rights *r, const struct config *cfg)
+void rights_collect(struct rights *r, const struct config *cfg, struct arena *a)
 {
     *r = (struct rights){0};
     for (size_t i = 0; i < cfg->process_users.n; i++)
-        vec_push(&r->users, cfg->process_users.at[i]);
+        vec_push(&r->users, arena_strdup(a, cfg->process_users.at[i]));
     for (uint32_t i = 0; i < cfg->n_units; i++) {
         const struct process_config *c = cfg->units[i].config;
-        add_group(r, c->group);
+        add_group(r, c->group, a);
         for (size_t k = 0; k < c->groups.n; k++)
-            add_group(r, c->groups.at[k]);
+            add_group(r, c->groups.at[k], a);
     }
     vec_push(&r->users, NULL);
     vec_push(&r->groups, NULL);

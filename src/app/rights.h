@@ -11,7 +11,7 @@
 struct rights {                         /* texts are the configuration's */
     vec_of(const char *) users, groups; /* a NULL behind the last */
 };
-void rights_collect(struct rights *r, const struct config *cfg);
+void rights_collect(struct rights *r, const struct config *cfg, struct arena *a);
 void rights_done(struct rights *r);
 /* Some program may run as another user or group than Belfry itself. */
 bool rights_any(const struct rights *r);

@@ -12,6 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "base/fs.h"
 #include "base/str.h"
@@ -271,9 +274,8 @@ static void make_so(struct programs *p, const struct process_unit *units, uint32
     end_orphans(p);
 }
 
-int programs_load(struct programs *p, struct buf *said, struct err *err)
+static int load(struct programs *p, struct buf *said, struct err *err)
 {
-    check_magic(p, PROGRAMS_MAGIC);
     cleanup(buf_done) struct buf text = BUF_INIT(FILE_MAX);
     cleanup(arena_freep) struct arena *a = arena_new();
     char *path = programs_path(p);
@@ -289,6 +291,16 @@ int programs_load(struct programs *p, struct buf *said, struct err *err)
     make_so(p, units, n, a, said);
     log_info("programs loaded", F_INT("units", n), F_INT("generation", generation));
     return 0;
+}
+
+int programs_load(struct programs *p, struct buf *said, struct err *err)
+{
+    check_magic(p, PROGRAMS_MAGIC);
+    int rc = load(p, said, err);
+#ifdef __GLIBC__
+    malloc_trim(0); /* what reading a long list left behind */
+#endif
+    return rc;
 }
 
 /* --- the life ------------------------------------------------------------------------------- */
