@@ -110,15 +110,16 @@ async function details(f) {
   await f.page.locator('dialog input[value="KILL"]').check();
   await f.page.locator('#signal-send').click();
   await say(f, f.t('program.signal.sent', { signal: 'SIGKILL', name: p.id }));
+  if (!f.mock) {
+    await f.page.locator('.history tbody tr', { hasText: 'SIGKILL' }).first().waitFor({ timeout: 15_000 });
+    await f.page.locator('.budget-boxes .used').first().waitFor({ timeout: 15_000 });
+    await f.page.locator('.banner.is-up').waitFor({ timeout: 15_000 });
+  }
   await f.page.getByRole('switch').click();
   await say(f, f.t('program.did.disable', { name: p.id }));
   await f.page.getByText(f.t('program.monitor.off')).waitFor();
   await f.page.getByRole('switch').click();
   await f.page.getByText(f.t('program.monitor.on')).waitFor();
-  if (!f.mock) {
-    await f.page.locator('.history tbody tr', { hasText: 'SIGKILL' }).first().waitFor({ timeout: 15_000 });
-    await f.page.locator('.budget', { hasText: '1' }).waitFor();
-  }
   await f.page.locator('.history-card').getByRole('button', exact(f.t('history.all'))).click();
   await f.page.locator('.history .step, .history-card .empty-title').first().waitFor();
   await remove(f, p);

@@ -223,6 +223,7 @@ class Mock {
   alerts(res, query) {
     let items = this.world.alerts;
     const status = query.get('status');
+    items = [...this.programs.alerts(), ...items];
     const target = query.get('target_id');
     if (status) items = items.filter((a) => a.status === status);
     if (target) items = items.filter((a) => a.target_id === Number(target));

@@ -194,6 +194,13 @@ export class Programs {
     this.emit('process', { id: p.id, deleted: true });
   }
 
+  /** Those that have failed ring, as targets do. */
+  alerts() {
+    return [...this.items.values()]
+      .filter((p) => p.status === 'fatal' || p.status === 'crashed')
+      .map((p, i) => ({ id: 9000 + i, target_id: 0, target_name: p.name, group: 'processes', labels: { unit: p.id }, status: 'firing', message: p.message, fired_at: p.changed_at, resolved_at: null, suppressed: '', notified: [{ channel_id: 1, channel: '运维群', status: 'sent', kind: 'fired', attempts: 1, answer: '{"errcode":0,"errmsg":"ok"}', at: p.changed_at }] }));
+  }
+
   status() {
     const status_count = {};
     for (const p of this.items.values()) status_count[p.status] = (status_count[p.status] ?? 0) + 1;

@@ -43,6 +43,11 @@ export function href(path: string, query?: URLSearchParams | Record<string, stri
   return `#${path}${search ? `?${search}` : ''}`;
 }
 
+/** The page of a supervised program; more: "/edit". */
+export function programPath(id: string, more = ''): string {
+  return `/program/${encodeURIComponent(id)}${more}`;
+}
+
 export function go(path: string, query?: Record<string, string>): void {
   location.hash = href(path, query);
 }

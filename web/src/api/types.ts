@@ -74,6 +74,8 @@ export interface Alert {
   target_id: number;
   target_name: string;
   group?: string;
+  /** A supervised program's alert has target_id 0, the group "processes" and its id in `unit`. */
+  labels?: Record<string, string>;
   status: 'firing' | 'resolved';
   message: string;
   fired_at: string;

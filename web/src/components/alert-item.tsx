@@ -2,7 +2,7 @@
 import type { Alert, Delivery } from '../api/types';
 import { hasKey, t, type Key } from '../i18n';
 import { fullTime, since, span, when } from '../lib/format';
-import { href } from '../router';
+import { href, programPath } from '../router';
 import { Icon, Mark } from './icons';
 
 const deliveryState = { sent: 'up', failed: 'down', pending: 'unknown' } as const;
@@ -31,6 +31,21 @@ export function suppressionText(alert: Alert): string | null {
   return alert.suppressed_by ? `${text} (${alert.suppressed_by})` : text;
 }
 
+/** The supervised program that it is about. */
+export function alertProgram(alert: Alert): string | undefined {
+  return alert.target_id === 0 && alert.group === 'processes' ? alert.labels?.['unit'] : undefined;
+}
+
+function AlertName({ alert }: { alert: Alert }) {
+  const program = alertProgram(alert);
+  if (alert.target_id === 0 && program === undefined) return <span class="alert-name">{alert.target_name || t('alerts.own')}</span>;
+  return (
+    <a class="alert-name" href={href(program === undefined ? `/targets/${alert.target_id}` : programPath(program))}>
+      {alert.target_name}
+    </a>
+  );
+}
+
 export function AlertItem({ alert, now, named }: { alert: Alert; now: number; named: boolean }) {
   const firing = alert.status === 'firing';
   const suppressed = suppressionText(alert);
@@ -40,12 +55,7 @@ export function AlertItem({ alert, now, named }: { alert: Alert; now: number; na
     <article class={`alert${firing ? ' firing' : ''}`}>
       <div class="alert-head">
         <Mark state={firing ? 'down' : 'up'} />
-        {named && alert.target_id > 0 && (
-          <a class="alert-name" href={href(`/targets/${alert.target_id}`)}>
-            {alert.target_name}
-          </a>
-        )}
-        {named && alert.target_id === 0 && <span class="alert-name">{alert.target_name || t('alerts.own')}</span>}
+        {named && <AlertName alert={alert} />}
         {named && alert.group && <span class="chip">{alert.group}</span>}
         <span class="alert-status">{t(firing ? 'alerts.status.firing' : 'alerts.status.resolved')}</span>
         <time class="alert-time num" dateTime={alert.fired_at} title={fullTime(alert.fired_at)}>

@@ -1,5 +1,5 @@
-// What a program prints, as it prints it. Lines come by cursor, so none is missed or shown twice; the server is asked to
-// wait until there are some. At most `held` lines stay in memory, and only those in sight are in the document. When lines
+// What a program prints, as it prints it. Lines come by cursor, so none is missed or shown twice. The page asks again and
+// again instead of letting the server wait: a waiting call would hold up the others of its thread there. At most `held` lines stay in memory, and only those in sight are in the document. When lines
 // come faster than they can be read, the log jumps to the end and says so.
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { api } from '../api/client';
@@ -18,7 +18,6 @@ const held = 10_000;
 const firstLines = 1000;
 const perTurn = 1000;
 const rowHeight = 19; // as .log-line in programs.css
-const waitSeconds = 5; // short: a call that nobody waits for any more still holds a thread of the server
 
 type Stream = 'both' | 'stdout' | 'stderr';
 
@@ -52,7 +51,11 @@ const pause = (ms: number, signal: AbortSignal) =>
     });
   });
 
-const never = new Promise<void>(() => undefined);
+/** Between two questions: short while lines come, a second when it is quiet, long when nobody looks. */
+function paceMs(quietTurns: number): number {
+  if (document.hidden) return 5000;
+  return quietTurns < 10 ? 400 : 1000;
+}
 
 /** Loads the end of the log and, while `running`, what comes after it. */
 function useFeed(id: string, stream: Stream, contains: string, running: boolean): Feed {
@@ -93,24 +96,22 @@ function useFeed(id: string, stream: Stream, contains: string, running: boolean)
 
     async function follow(signal: AbortSignal): Promise<void> {
       let fullTurns = 0;
+      let quietTurns = 0;
       while (!signal.aborted) {
-        const began = Date.now();
-        let found = 0;
+        await Promise.race([pause(paceMs(quietTurns), signal), new Promise<void>((done) => (nudge.current = done))]);
+        if (signal.aborted) return;
         try {
-          const page = await api.processLog(id, { ...filter, lines: perTurn, cursor: cursor.current, wait: `${waitSeconds}s` }, signal);
+          const page = await api.processLog(id, { ...filter, lines: perTurn, cursor: cursor.current }, signal);
           if (signal.aborted) return;
           setError(null);
-          found = page.items.length;
-          fullTurns = found >= perTurn ? fullTurns + 1 : 0;
+          quietTurns = page.items.length > 0 ? 0 : quietTurns + 1;
+          fullTurns = page.items.length >= perTurn ? fullTurns + 1 : 0;
           await take(page.items, page.next ?? cursor.current, fullTurns > 3, signal);
         } catch (problem) {
           if (signal.aborted) return;
           setError(problem as Error);
+          quietTurns = 10;
         }
-        // A server that does not wait is asked once a second, or when an event tells of output.
-        const idle = found === 0 && Date.now() - began < 500;
-        const rest = document.hidden ? 5000 : found > 0 ? 250 : idle ? 1000 : 0;
-        await Promise.race([pause(rest, signal), found > 0 ? never : new Promise<void>((done) => (nudge.current = done))]);
       }
     }
 

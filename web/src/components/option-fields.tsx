@@ -1,5 +1,6 @@
 // The fields of an option table: what the server describes, this draws, to any depth. Basic options
 // stand open, advanced ones are folded away unless one of them is set or wrong.
+import type { ComponentChildren } from 'preact';
 import type { Option } from '../api/types';
 import { pick, t } from '../i18n';
 import { isAdvanced, isSet, secretMask, type FormObject, type FormValue } from '../lib/form-model';
@@ -36,12 +37,18 @@ function placeholder(option: Option): string | undefined {
   return option.example ?? undefined;
 }
 
-function helpOf(option: Option): string {
+/** Words in backticks are code, as in the documentation that is made of the same texts. */
+function withCode(text: string): ComponentChildren {
+  const parts = text.split('`');
+  return parts.length < 3 ? text : parts.map((part, i) => (i % 2 ? <code key={i}>{part}</code> : part));
+}
+
+function helpOf(option: Option): ComponentChildren {
   const base = pick(option.help);
   const hints: string[] = [];
   if (option.type === 'list') hints.push(t('form.list.help'));
   if (option.type === 'ranges') hints.push(t('form.ranges.help'));
-  return [base, ...hints].filter(Boolean).join(' · ');
+  return withCode([base, ...hints].filter(Boolean).join(' · '));
 }
 
 interface OneProps extends Omit<OptionFieldsProps, 'options' | 'value' | 'onChange'> {
@@ -84,7 +91,7 @@ function Section(props: OneProps) {
   return (
     <fieldset class="subform wide" data-field={path}>
       <legend>{optionLabel(option.name)}</legend>
-      {option.help && <p class="field-help">{pick(option.help)}</p>}
+      {option.help && <p class="field-help">{withCode(pick(option.help))}</p>}
       {props.errorAt(path) && <p class="field-error">{props.errorAt(path)}</p>}
       <OptionFields {...props} options={option.options ?? []} value={(value ?? {}) as FormObject} />
     </fieldset>
@@ -97,7 +104,7 @@ function Sections(props: OneProps) {
   return (
     <fieldset class="subform wide" data-field={path}>
       <legend>{optionLabel(option.name)}</legend>
-      {option.help && <p class="field-help">{pick(option.help)}</p>}
+      {option.help && <p class="field-help">{withCode(pick(option.help))}</p>}
       {items.map((item, i) => (
         <div class="subform-item" key={i}>
           <div class="subform-item-head">

@@ -19,8 +19,14 @@ function stateText(status: string | null | undefined): string {
   return hasKey(key) ? t(key) : (status ?? '');
 }
 
-function exitText(exit: ProcessEvent['exit']): string {
-  if (!exit) return t('history.notStarted');
+/** What could not be started has no exit status, though its record may say 0. */
+function neverRan(event: ProcessEvent): boolean {
+  return event.cause === 'spawn' || !event.exit;
+}
+
+function exitText(event: ProcessEvent): string {
+  const { exit } = event;
+  if (neverRan(event) || !exit) return t('history.notStarted');
   if (exit.signal) return exit.signal;
   return exit.status === null || exit.status === undefined ? (exit.text ?? '–') : t('history.status', { n: String(exit.status) });
 }
@@ -59,7 +65,7 @@ function Death({ event, open, onToggle }: { event: ProcessEvent; open: boolean; 
         <td class="nowrap">
           <span class={`state is-${mark}`}>
             <Mark state={mark} shape={event.failure ? undefined : 'square'} />
-            <span class="state-word">{exitText(event.exit)}</span>
+            <span class="state-word">{exitText(event)}</span>
           </span>
         </td>
         <td class="message">
@@ -67,10 +73,10 @@ function Death({ event, open, onToggle }: { event: ProcessEvent; open: boolean; 
           {event.reason && <span class="muted"> · {event.reason}</span>}
         </td>
         <td class="num right nowrap" data-label={t('history.col.lived')}>
-          {lived(event.ran_seconds)}
+          {neverRan(event) ? '–' : lived(event.ran_seconds)}
         </td>
         <td class="num right nowrap" data-label={t('system.col.cpu')}>
-          {lived(event.cpu_seconds)}
+          {neverRan(event) ? '–' : lived(event.cpu_seconds)}
         </td>
         <td class="num right nowrap" data-label={t('history.col.memory')}>
           {event.max_rss_bytes ? bytes(event.max_rss_bytes) : '–'}
@@ -189,7 +195,7 @@ export function ProgramHistory({ p }: { p: Process }) {
       {!list.data && list.busy && <Loading />}
       {list.data && items.length === 0 && <Empty small title={t('history.empty')} hint={t('history.empty.hint')} />}
       {items.length > 0 && <Table items={items} />}
-      {items.length >= limit && limit < 1000 && (
+      {items.length >= limit && limit < 1000 && items.length !== list.data?.total && (
         <div class="card-foot">
           <Button kind="quiet" busy={list.busy} onClick={() => setLimit(limit < 100 ? 100 : 1000)}>
             {t('common.more')}

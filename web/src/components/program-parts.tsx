@@ -9,10 +9,6 @@ import { markOf, programState, shapeOf, type ProgramState } from '../lib/program
 import type { State } from '../lib/state';
 import { Mark } from './icons';
 
-export function programPath(id: string, more = ''): string {
-  return `/program/${encodeURIComponent(id)}${more}`;
-}
-
 export function programStateWord(state: ProgramState): string {
   return t(`program.state.${state}` as Key);
 }

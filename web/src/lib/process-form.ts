@@ -93,7 +93,7 @@ function commandText(command: Json | undefined, shell: boolean): string {
 
 export function processForm(options: readonly Option[], doc: JsonObject): FormObject {
   const form = toForm(options, doc);
-  form['command'] = commandText(doc['command'], doc['shell'] === true);
+  form['command'] = commandText(doc['command'], form['shell'] === true); // the file's "true" is a text
   form['health'] = healthText(doc['health']);
   return form;
 }

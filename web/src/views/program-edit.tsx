@@ -7,12 +7,11 @@ import { TextField } from '../components/fields';
 import { fieldShown, useFormErrors, useLeaveGuard, type FormErrors } from '../components/form-errors';
 import { OptionFields } from '../components/option-fields';
 import { toast } from '../components/overlay';
-import { programPath } from '../components/program-parts';
 import { t, type Key } from '../i18n';
 import type { FormObject } from '../lib/form-model';
 import { useLoad } from '../lib/hooks';
 import { cardsOf, commandWords, formOptions, processComplaints, processDoc, processForm, type ProcessCard } from '../lib/process-form';
-import { go, href, type Route } from '../router';
+import { go, href, programPath, type Route } from '../router';
 import { channels, processes } from '../store';
 import { useStores } from '../store/observable';
 

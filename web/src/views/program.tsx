@@ -4,13 +4,14 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { api, ApiError } from '../api/client';
 import type { Process } from '../api/process-types';
+import { AlertItem, alertProgram } from '../components/alert-item';
 import { Button, Card, CopyButton, Failure, LinkButton, Loading, PageHead, Switch } from '../components/basics';
 import { Icon, Mark } from '../components/icons';
 import { LogTail } from '../components/log-tail';
 import { ask, complain, toast } from '../components/overlay';
 import { useProgramActions } from '../components/program-actions';
 import { lived, ProgramHistory } from '../components/program-history';
-import { Budget, ProgramMark, ProgramMessage, programPath, programWord } from '../components/program-parts';
+import { Budget, ProgramMark, ProgramMessage, programWord } from '../components/program-parts';
 import { Spark } from '../components/spark';
 import { t, type Key } from '../i18n';
 import { joinCommand } from '../lib/argv';
@@ -18,8 +19,8 @@ import { bytes, fullTime, number, since, when } from '../lib/format';
 import { useClock, useLoad, usePoll } from '../lib/hooks';
 import { markOf, mayStart, mayStop, programState } from '../lib/program-state';
 import { yamlOf } from '../lib/yaml';
-import { go, href } from '../router';
-import { onEvent, processes } from '../store';
+import { go, href, programPath } from '../router';
+import { alerts, onEvent, processes } from '../store';
 import { useStores } from '../store/observable';
 import { NotFound } from './not-found';
 
@@ -213,6 +214,20 @@ function UsageCard({ p, now }: { p: Process; now: number }) {
   );
 }
 
+/** Who was told of its present trouble. */
+function FiringCard({ id, now }: { id: string; now: number }) {
+  useStores(alerts);
+  const firing = alerts.items.filter((a) => alertProgram(a) === id);
+  if (firing.length === 0) return null;
+  return (
+    <Card class="firing-card">
+      {firing.map((a) => (
+        <AlertItem key={a.id} alert={a} now={now} named={false} />
+      ))}
+    </Card>
+  );
+}
+
 function MonitorFact({ p }: { p: Process }) {
   const { busy, act } = useProgramActions();
   const working = busy === 'enable' || busy === 'disable';
@@ -261,7 +276,8 @@ function Names({ name, ids }: { name: string; ids: readonly string[] | undefined
 
 function Facts({ p, now }: { p: Process; now: number }) {
   const labels = Object.entries(p.labels ?? {});
-  const command = joinCommand(p.command ?? []);
+  // One word alone is a line for the shell.
+  const command = p.command?.length === 1 ? (p.command[0] as string) : joinCommand(p.command ?? []);
   return (
     <dl class="facts program-facts">
       <Fact name={t('program.command')} wide="whole">
@@ -372,6 +388,7 @@ export default function ProgramView({ id }: { id: string }) {
         </p>
       )}
       <Banner p={p} now={now} />
+      <FiringCard id={p.id} now={now} />
       <UsageCard p={p} now={now} />
       <Card>
         <Facts p={p} now={now} />

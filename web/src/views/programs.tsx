@@ -5,7 +5,7 @@ import type { BulkAction, Process } from '../api/process-types';
 import { Button, CopyButton, Empty, Failure, LinkButton, Loading } from '../components/basics';
 import { Icon, Mark } from '../components/icons';
 import { useProgramActions } from '../components/program-actions';
-import { HealthLabel, ProgramMark, ProgramMessage, programPath, programStateWord, programWord } from '../components/program-parts';
+import { HealthLabel, ProgramMark, ProgramMessage, programStateWord, programWord } from '../components/program-parts';
 import { Spark } from '../components/spark';
 import { VirtualList } from '../components/virtual-list';
 import { t } from '../i18n';
@@ -23,7 +23,7 @@ import {
 } from '../lib/program-filter';
 import { markOf, mayStart, mayStop, programStates, type ProgramState, type ProgramTotals } from '../lib/program-state';
 import type { State } from '../lib/state';
-import { href, replaceQuery, type Route } from '../router';
+import { href, programPath, replaceQuery, type Route } from '../router';
 import { processes } from '../store';
 import { useStores } from '../store/observable';
 
