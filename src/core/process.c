@@ -1,5 +1,7 @@
 /* The supervised programs that there are, and their list for the warden: data/run/programs. A program's struct lives as
  * long as its unit is configured, whatever else changes. Main loop. */
+#include "core/process.h"
+
 #include <stdlib.h>
 
 #include "base/clock.h"
