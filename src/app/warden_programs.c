@@ -369,6 +369,11 @@ void programs_free(struct programs **pp)
 void programs_leave_nothing(struct programs *p)
 {
     static const char *const files[] = {"programs", "table", "notify"};
+    const char *id;
+    size_t at = 0, n;
+    void *value;
+    while (p->cgroups && map_str_next(p->by_id, &at, &id, &n, &value))
+        cgroup_unit_remove(p->cgroups, id);
     for (size_t i = 0; i < array_len(files); i++) {
         char *path = path_join(p->w->run_dir, files[i]);
         unlink(path);
