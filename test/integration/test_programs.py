@@ -414,7 +414,8 @@ def test_reload(belfry):
 def test_bad_units_change_nothing(belfry):
     b = belfry(config(sleeper()))
     pid = b.wait_program("s", "running")["pid"]
-    b.write(config(sleeper(), {"id": "x y", "command": []}, sleeper("z", requires=["nobody-there"], stop_signal="NOPE", comand="x")))
+    b.write(config(sleeper(), {"id": "x y", "command": []}, sleeper("z", stop_signal="NOPE", comand="x"),
+                   sleeper("lonely", requires=["nobody-there"])))
     status, out, err = b.cli("reload")
     assert status == 1
     for word in ("id", "nobody-there", "NOPE", "comand"):
@@ -581,8 +582,9 @@ def test_events_stream(belfry):
     s.sendall(b"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n")
     s.settimeout(5)
     s.recv(100)
-    kill(b, "s")
+    old = kill(b, "s")
+    pid = b.wait_program("s", "running", but=old)["pid"]
     got = b""
-    while b"event: process" not in got or b"restarting" not in got:
+    while b"event: process" not in got or b'"pid":%d,' % pid not in got:
         got += s.recv(65536)
     s.close()
