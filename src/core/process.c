@@ -9,7 +9,7 @@
 #include "core/process_priv.h"
 
 #define LIST_MAX  ((size_t)256 << 20)
-#define RING_SIZE ((size_t)1 << 20)
+#define RING_SIZE ((size_t)4 << 20)
 
 struct program *core__program(struct core *c, const char *id)
 {
@@ -142,7 +142,7 @@ void core__programs_take(struct core *c, struct roster *r)
     write_list(all);
     core__jobs_schedule(c);
     vec_each (&changed, it)
-        core__event_program(*it);
+        core__event_program(*it, NULL);
     vec_done(&changed);
 }
 
