@@ -23,8 +23,11 @@ static int check(const struct client_args *args, struct problems *p)
     }
     for (size_t i = 0; i < cfg->warnings.n; i++)
         fprintf(stderr, "%s\n", cfg->warnings.at[i]);
-    printf("%s is valid: %u targets in %u groups, %u channels\n", args->config, cfg->n_targets,
+    printf("%s is valid: %u targets in %u groups, %u channels", args->config, cfg->n_targets,
            cfg->n_groups, cfg->n_channels);
+    if (cfg->n_units > 0)
+        printf(", %u programs", cfg->n_units);
+    printf("\n");
     config_unref(&cfg);
     return EXIT_GOOD;
 }
