@@ -103,7 +103,12 @@ static void died(struct process_alarm *a, const struct process_alarm_rule *rule,
     if (crashes_since(a, e->at_ms - rule->flap_window_ms) >= rule->flap_crashes)
         t = TROUBLE_FLAPPING;
     const char *why = *e->reason ? e->reason : status_text;
-    if (t == TROUBLE_FLAPPING)
+    if (e->to == UNIT_FATAL)
+        t = TROUBLE_FATAL;
+    a->given_up = false;
+    if (t == TROUBLE_FATAL)
+        snprintf(detail, sizeof(detail), "restarted %u times; last: %s", e->restarts, why);
+    else if (t == TROUBLE_FLAPPING)
         snprintf(detail, sizeof(detail), "%u crashes in %lld min; last: %s", rule->flap_crashes,
                  (long long)(rule->flap_window_ms / 60000), why);
     else
@@ -133,8 +138,7 @@ static void changed(struct process_alarm *a, const struct process_alarm_rule *ru
         over(a, out,
              rule->oneshot && (runs(e->from) || e->from == UNIT_STARTING) ? "it ended well"
                                                                           : "it was stopped");
-    else if (e->to == UNIT_FATAL)
-        trouble(a, TROUBLE_FATAL, e->reason, e->at_ms, out);
+    a->given_up = e->to == UNIT_FATAL; /* its death is told next, and why */
 }
 
 void process_alarm_event(struct process_alarm *a, const struct process_alarm_rule *rule,
@@ -166,6 +170,9 @@ void process_alarm_tick(struct process_alarm *a, const struct process_alarm_rule
                         int64_t now_ms, struct process_verdicts *out)
 {
     out->n = 0;
+    if (a->given_up)
+        trouble(a, TROUBLE_FATAL, "", now_ms, out);
+    a->given_up = false;
     if (a->trouble == TROUBLE_FLAPPING && is_up &&
         crashes_since(a, now_ms - rule->flap_window_ms) == 0)
         over(a, out, "no crash for as long as it was watched for flapping");

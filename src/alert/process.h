@@ -41,6 +41,7 @@ struct process_alarm {
     enum process_trouble trouble;
     int64_t since_ms;   /* the first death of this outage */
     int64_t running_ms; /* when it last began to run; 0: it does not */
+    bool given_up;      /* FATAL was told, but not yet after which death */
     int64_t crashes[PROCESS_ALARM_CRASHES];
     uint32_t n_crashes; /* in all; the newest is at (n_crashes - 1) mod PROCESS_ALARM_CRASHES */
 };

@@ -101,7 +101,7 @@ static void tick(struct program *p)
 void core__program_alerts_tick(struct core *c)
 {
     vec_each (&c->programs->order, it)
-        if ((*it)->alert_id)
+        if ((*it)->alert_id || (*it)->alarm.given_up)
             tick(*it);
 }
 

@@ -94,7 +94,18 @@ void core_process_stats(struct core *c, struct core_process_stats *out)
     out->enabled = out->enabled_processes > 0;
 }
 
-void core__event_program(const struct program *p)
+/* The state as it was then: what follows in the same moment is an event of its own. */
+static void as_told(struct core_process *view, const struct process_event *e)
+{
+    view->record.state = e->to;
+    view->changed_wall_ms = e->at_ms;
+    if (!unit_state_has_process((enum unit_state)e->to)) {
+        view->record.spawned.pid = 0;
+        view->started_wall_ms = 0;
+    }
+}
+
+void core__event_program(const struct program *p, const struct process_event *e)
 {
     struct core *c = p->all->core;
     struct core_process view;
@@ -103,6 +114,8 @@ void core__event_program(const struct program *p)
     struct buf out = BUF_INIT(65536);
     struct json j = json_start(&out);
     core__view_program(p, &view);
+    if (e && e->kind == PROCESS_STATE)
+        as_told(&view, e);
     process_json_open(&view, &j);
     json_end(&j);
     core__publish(c, "process", &out);

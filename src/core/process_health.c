@@ -110,7 +110,7 @@ static void judge(struct program *p, bool good, const char *message)
             replace(p);
     }
     if (was != p->health.good)
-        core__event_program(p);
+        core__event_program(p, NULL);
 }
 
 static void round_closes(struct programs *all)

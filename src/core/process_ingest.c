@@ -39,6 +39,8 @@ static void restart_ends(struct program *p, bool success, int64_t at_ms, const c
  * that is. */
 static void count_death(struct program *p, const struct process_event *e, const char *why)
 {
+    if (p->restart.died_ms && !p->restart.restarting && e->pid == 0)
+        restart_begins(p); /* it could not even be executed */
     if (p->restart.restarting)
         restart_ends(p, false, e->at_ms, why);
     bool stays = e->to == UNIT_CRASHED || e->to == UNIT_STOPPED || e->to == UNIT_FATAL;
@@ -142,7 +144,7 @@ static void dispatch(struct program *p, const struct process_event *e)
         log_warn("the warden does not run a program", F_STR("unit", e->unit),
                  F_STR("reason", e->reason));
     }
-    core__event_program(p);
+    core__event_program(p, e);
 }
 
 static void take_event(struct ring_tap *t, const void *record, size_t n, struct arena *a)

@@ -192,7 +192,8 @@ void core__plog_audit(struct core *c, const struct program *p, const char *id, c
 void core__plog_close(struct core *c);
 
 /* --- process_events.c --- */
-void core__event_program(const struct program *p);
+/* e: what changed; NULL: something else. */
+void core__event_program(const struct program *p, const struct process_event *e);
 void core__event_program_gone(struct core *c, const char *id);
 void core__view_program(const struct program *p, struct core_process *out);
 

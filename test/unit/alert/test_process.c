@@ -132,11 +132,17 @@ static void what_cannot_be_executed_says_why(void **state)
 static void given_up_stays_until_it_is_started(void **state)
 {
     RUN({DEATH, 1000, UNIT_BACKOFF, UNIT_BACKOFF, .want = "F crashed: killed by SIGKILL"},
-        {STATE, 2000, UNIT_CRASHED, UNIT_FATAL, CAUSE_ITSELF, "10 restarts in an hour",
-         "A given up: 10 restarts in an hour"},
-        {DEATH, 2000, UNIT_FATAL, UNIT_FATAL}, {TICK_DOWN, 3000000, .want = ""},
-        {STATE, 3000001, UNIT_FATAL, UNIT_STARTING},
+        {STATE, 2000, UNIT_CRASHED, UNIT_FATAL},
+        {DEATH, 2000, UNIT_FATAL, UNIT_FATAL,
+         .want = "A given up: restarted 0 times; last: killed by SIGKILL"},
+        {TICK_DOWN, 3000000, .want = ""}, {STATE, 3000001, UNIT_FATAL, UNIT_STARTING},
         {STATE, 3001000, UNIT_STARTING, UNIT_RUNNING, .want = "R restarted after 3000000 ms"});
+}
+
+static void given_up_without_a_death_is_told_a_moment_later(void **state)
+{
+    RUN({STATE, 1000, UNIT_CRASHED, UNIT_FATAL}, {TICK_DOWN, 2000, .want = "F given up"},
+        {TICK_DOWN, 3000});
 }
 
 static void stopped_by_a_person_is_over(void **state)
@@ -292,6 +298,7 @@ int main(void)
         cmocka_unit_test(what_starts_and_dies_again_has_failed),
         cmocka_unit_test(what_cannot_be_executed_says_why),
         cmocka_unit_test(given_up_stays_until_it_is_started),
+        cmocka_unit_test(given_up_without_a_death_is_told_a_moment_later),
         cmocka_unit_test(stopped_by_a_person_is_over),
         cmocka_unit_test(flapping_rings_once),
         cmocka_unit_test(slow_crashes_do_not_flap),
