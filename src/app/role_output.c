@@ -179,7 +179,8 @@ static void run(struct output_role *r)
                              {.fd = output_fd(r->output), .events = POLLIN}};
         poll(p, array_len(p), patience(r, now_ms()));
         atomic_store_explicit(&r->beat->turned_ns, clock_mono_ns(), memory_order_relaxed);
-        on_signals(r);
+        if (p[0].revents != 0)
+            on_signals(r);
         look_at_programs(r, now_ms());
         output_turn(r->output);
         publish(r, now_ms());
@@ -209,6 +210,7 @@ static int open_parts(struct output_role *r, struct err *err)
 {
     static const int signos[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
     char *beat = path_join(r->opt->run_dir, "beat/output");
+    umask(027);               /* folders of output are for the group's log shippers too */
     signal(SIGXFSZ, SIG_IGN); /* a limit of file size is a full disk, not a death */
     signal(SIGPIPE, SIG_IGN);
     r->signals = signals_open(signos, array_len(signos), err);

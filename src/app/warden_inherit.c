@@ -143,12 +143,14 @@ struct inherit *inherit_read(const char *run_dir)
     cleanup(buf_done) struct buf text = BUF_INIT(FILE_MAX);
     char *path = path_join(run_dir, FILE_NAME);
     i->read = true;
-    if (getenv(INHERIT_ENV) && fs_read(path, &text, NULL) == 0) {
+    bool executed = getenv(INHERIT_ENV) != NULL; /* else the list is another warden's */
+    if (executed && fs_read(path, &text, NULL) == 0) {
         struct str rest = {text.data ? text.data : "", text.len}, line;
         while (rest.n > 0 && str_next(&rest, '\n', &line))
             parse_line(i, line);
     }
-    unlink(path);
+    if (executed)
+        unlink(path);
     free(path);
     unsetenv(INHERIT_ENV);
     return i;

@@ -132,9 +132,10 @@ int warden_prepare(struct warden *w, struct err *err)
 {
     umask(0077);
     signal(SIGPIPE, SIG_IGN);
+    if (make_folders(w, err) < 0 || become_user(w, err) < 0)
+        return -1;
     w->inherited = inherit_read(w->run_dir);
-    if (make_folders(w, err) < 0 || become_user(w, err) < 0 || take_lock(w, err) < 0 ||
-        open_log(w, err) < 0)
+    if (take_lock(w, err) < 0 || open_log(w, err) < 0)
         return -1;
     warden_raise_files(w, true);
     reaper_take_orphans(w->reaper);
