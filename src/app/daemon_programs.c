@@ -10,7 +10,7 @@ struct node *daemon_count_programs(const char *data_dir, struct arena *a)
     struct unit_record r;
     const char *id;
     char *path = daemon_run_path(data_dir, "table");
-    struct table *t = table_open(path, PROGRAM_TABLE_VERSION, sizeof(r), NULL);
+    struct table *t = table_open(path, PROCESS_TABLE_VERSION, sizeof(r), NULL);
     free(path);
     for (uint32_t it = 0; t && table_next(t, &it, &id, &r);) {
         if (r.state > UNIT_FATAL)

@@ -243,6 +243,7 @@ static void turn(struct warden *w)
     warden_go_on_upgrading(w);
     if (w->units_due && w->phase == WARDEN_RUNNING)
         warden_read_units(w);
+    warden_tell_output(w);
     go_on_stopping(w);
     tell(w);
 }

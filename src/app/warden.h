@@ -113,7 +113,7 @@ struct warden {
     vec_of(struct spawn_id) leftovers;
     int64_t leftovers_until_ms;
     bool own_started;
-    bool output_wanted;
+    bool output_wanted, output_untold; /* it has not been told of the newest list */
     struct programs *programs;
     struct door *door;
     struct inherit *inherited; /* NULL once everybody took what was his */
@@ -151,6 +151,7 @@ void warden_raise_files(struct warden *w, bool raise);
 void warden_add_core(struct warden *w);
 /* Starts it as soon as it may, or tells it that the list changed. */
 void warden_need_output(struct warden *w);
+void warden_tell_output(struct warden *w);
 void warden_read_units(struct warden *w);
 void warden_sweep(struct warden *w); /* frees children whose unit is gone */
 struct warden_child *warden_child_of(const struct unit_view *u);

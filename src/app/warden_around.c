@@ -165,9 +165,11 @@ static struct cgroup_base *cgroups(struct programs *p)
     snprintf(instance, sizeof(instance), "belfry-%016llx",
              (unsigned long long)hash_bytes(run_dir, strlen(run_dir), 0));
     p->cgroups = cgroup_open(NULL, instance, &err);
-    log_info(p->cgroups ? "programs run in cgroups of their own"
-                        : "programs have no cgroups here; memory is bounded by watching it",
-             F_STR("reason", err.msg));
+    if (p->cgroups)
+        log_info("programs run in cgroups of their own");
+    else
+        log_info("programs have no cgroups here; their memory is bounded by watching it",
+                 F_STR("reason", err.msg));
     return p->cgroups;
 }
 

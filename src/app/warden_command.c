@@ -11,7 +11,6 @@
 #include "base/fs.h"
 #include "base/str.h"
 #include "ipc/command.h"
-#include "model/process.h"
 
 #define MAGIC         0x444f4f52u
 #define COMMANDS_TURN 64 /* of one peer: the others wait no longer */

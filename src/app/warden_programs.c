@@ -321,7 +321,7 @@ struct programs *programs_new(struct warden *w)
         .magic = PROGRAMS_MAGIC, .w = w, .by_id = map_str_new(), .gather = warden__gather()};
     char *path = path_join(w->run_dir, "table");
     p->table = table_create(path,
-                            &(struct table_spec){PROGRAM_TABLE_VERSION, sizeof(struct unit_record),
+                            &(struct table_spec){PROCESS_TABLE_VERSION, sizeof(struct unit_record),
                                                  PROGRAM_RECORD_STABLE, RECORDS_MAX},
                             &err);
     if (!p->table)

@@ -18,12 +18,12 @@
 #include "config/process.h"
 #include "ipc/ring.h"
 #include "ipc/table.h"
+#include "model/process.h"
 #include "proc/cgroup.h"
 #include "proc/environ.h"
 
 #define PROGRAM_PREFIX "u/"
-/* Of struct unit_record, as data/run/table holds it. */
-#define PROGRAM_TABLE_VERSION 1u
+/* Of struct unit_record, as data/run/table holds it (PROCESS_TABLE_VERSION). */
 #define PROGRAM_RECORD_STABLE 24u /* state … spawned: the same in every version of Belfry */
 
 struct program {

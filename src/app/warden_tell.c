@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/str.h"
-#include "model/process.h"
 
 #define EVENTS_SIZE ((size_t)4 << 20)
 

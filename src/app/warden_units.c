@@ -157,13 +157,24 @@ void warden_need_output(struct warden *w)
     if (!w->own_started)
         return;
     if (warden_child_find(w, WARDEN_OUTPUT_KEY)) {
-        supervisor_signal(w->supervisor, WARDEN_OUTPUT_KEY, SIGUSR1);
+        w->output_untold = true;
         return;
     }
     if (limits.hang_ms > 0 && limits.hang_ms < OUTPUT_HANG_MS)
         limits.hang_ms = OUTPUT_HANG_MS;
     struct warden_child *c = warden_child_new(w, WARDEN_OUTPUT_KEY, "output");
     add_unit(w, c, argv, &limits, 0, false);
+}
+
+/* Before its loop turns the signal would end it. */
+void warden_tell_output(struct warden *w)
+{
+    struct unit_view u;
+    if (!w->output_untold || !supervisor_find(w->supervisor, WARDEN_OUTPUT_KEY, &u) ||
+        u.state != UNIT_RUNNING)
+        return;
+    w->output_untold = false;
+    supervisor_signal(w->supervisor, WARDEN_OUTPUT_KEY, SIGUSR1);
 }
 
 /* --- what the core wants -------------------------------------------------------------------- */

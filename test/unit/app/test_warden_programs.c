@@ -238,7 +238,7 @@ static bool record_of(struct fixture *f, const char *id, struct unit_record *r)
     char path[128];
     snprintf(path, sizeof(path), "%s/table", f->run);
     if (!f->table)
-        f->table = table_open(path, PROGRAM_TABLE_VERSION, sizeof(*r), NULL);
+        f->table = table_open(path, PROCESS_TABLE_VERSION, sizeof(*r), NULL);
     return f->table && table_read(f->table, id, r);
 }
 
