@@ -32,13 +32,16 @@ struct cgroup_limits {
     uint32_t pids_max;                /* 0: none */
     uint32_t cpu_weight, io_weight;   /* 1 … 10000; 0: the default */
 };
-/* Makes (or finds) the unit's folder and sets its limits. *path is malloc'ed. Limits whose
- * controller is missing: done without, with `missing` (may be NULL) naming the first, else NULL. */
+/* Makes the unit's folder (anew when it is empty) or finds it, and sets its limits. *path is
+ * malloc'ed. Limits whose controller is missing: done without, with `missing` (may be NULL)
+ * naming the first, else NULL. */
 int cgroup_unit(struct cgroup_base *b, const char *unit, const struct cgroup_limits *l, char **path,
                 const char **missing, struct err *err);
 /* When it is empty; what the unit made below it goes too. */
 void cgroup_unit_remove(struct cgroup_base *b, const char *unit);
-int cgroup_unit_kill(const char *path); /* cgroup.kill (Linux 5.14); -1 when there is none */
+/* cgroup.kill (Linux 5.14); -1 when there is none. Only before cgroup_unit_remove: Linux 6.18 and
+ * others kill whatever is started in the folder later, too. */
+int cgroup_unit_kill(const char *path);
 /* memory.current, memory.events oom_kill …: "was it the kernel's out-of-memory killer?" */
 uint64_t cgroup_oom_kills(const char *path);
 /* Processor time of all that ever ran in it; negative: not told. */

@@ -270,6 +270,7 @@ int cgroup_unit(struct cgroup_base *b, const char *unit, const struct cgroup_lim
     check_magic(b, CGROUP_MAGIC);
     char *folder = unit_folder(b, unit);
     bool raised = proc__raise();
+    rmdir(folder); /* what is empty begins anew: without old limits, without a kill counted */
     int rc = make_folder(folder), saved = errno;
     const char *lacking = rc == 0 ? put_limits(b, folder, l) : NULL;
     proc__unraise(raised);

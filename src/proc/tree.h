@@ -24,8 +24,8 @@ struct tree {
 };
 /* Signals every process of it once, main process included, and wakes stopped ones so that they can
  * obey. With SIGKILL all are stopped first, until none is left that was not, so that nothing they
- * fork escapes; by cgroup.kill where there is one. Returns how many were signalled. Raises the
- * caller's rights for it where needed (spawn_raise). */
+ * fork escapes. Returns how many were signalled. Raises the caller's rights for it where needed
+ * (spawn_raise). */
 size_t tree_signal(const struct tree *t, int signo);
 size_t tree_count(const struct tree *t); /* living ones; zombies do not count */
 

@@ -216,13 +216,13 @@ static struct proc_list newcomers(const struct proc_list *now, const struct proc
     return out;
 }
 
-/* What is stopped forks no more, and still fills its user's RLIMIT_NPROC. So each round finds
- * only what was forked before the last ones were stopped; when one finds nothing, all are in
- * hand, and die together. A process alone is killed without that.
+/* What is stopped forks no more, and still fills its user's RLIMIT_NPROC. So each round finds only
+ * what was forked before the last ones were stopped; when one finds nothing, all are in hand, and
+ * die together. A process alone is killed without that.
  *
- * Not by cgroup.kill: kernels that count kills (kill_seq, Linux 6.15 and earlier ones mended with it) compare
- * the caller's count with the folder's when clone3 starts a child in the folder, so that after one such kill
- * every successor would be killed at birth. */
+ * Not by cgroup.kill: kernels that count kills (kill_seq, Linux 6.15 and earlier ones mended
+ * with it) compare the caller's count with the folder's when clone3 starts a child in the
+ * folder, so that after one such kill every successor would be killed at birth. */
 static size_t kill_all(const struct tree *t)
 {
     enum { ROUNDS = 100 };

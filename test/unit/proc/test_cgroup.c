@@ -242,6 +242,9 @@ static void a_real_unit(void **state)
     assert_int_equal(WTERMSIG(status), SIGKILL);
     while (tree_count(&t) > 0)
         usleep(1000);
+    pid = start("sleep 0.2; exit 7", path, NULL); /* its successor in the folder lives */
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
     assert_int_equal(kill(outside, SIGKILL), 0);
     assert_int_equal(waitpid(outside, NULL, 0), outside);
     while (access(path, F_OK) == 0) { /* zombies that init has not taken yet hold it */
