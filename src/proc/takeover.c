@@ -8,7 +8,7 @@
  *     the same, without a pid                       killed between two processes: the step is done again
  *     CRASHED with a state to follow                the end is finished
  *     no process, but wanted                        started
- * A living process in a state without one was started in the last moment: its start is recorded now. */
+ * A process in a state without one was started in the last moment: its start is recorded now. */
 #include <string.h>
 
 #include "proc/supervisor_priv.h"
@@ -29,11 +29,23 @@ static bool is_sane(const struct unit_record *r, int64_t now_ms)
            text_ends(r->status_text, sizeof(r->status_text));
 }
 
+/* The program was executed and that is not in the record yet, or half, but for its pid. After an end the phase is NONE before
+ * the state changes, so the two cannot be confused. */
+static bool is_unrecorded_start(const struct unit *u)
+{
+    const struct unit_record *r = u->record;
+    if (r->phase != PHASE_MAIN)
+        return false;
+    return !unit__busy(u) || (r->state == UNIT_STARTING && !r->restart.running);
+}
+
 /* What a living process was doing goes on. */
 static void go_on(struct supervisor *s, struct unit *u, int64_t now_ms)
 {
     enum unit_phase phase = (enum unit_phase)u->record->phase;
     int64_t limit = u->spec.start_timeout_ms;
+    if (is_unrecorded_start(u))
+        unit__begun(s, u, now_ms);
     switch ((enum unit_state)u->record->state) {
     case UNIT_STOPPING:
         if (phase == PHASE_MAIN || phase == PHASE_PRE_START || phase == PHASE_COMMAND)
@@ -48,10 +60,7 @@ static void go_on(struct supervisor *s, struct unit *u, int64_t now_ms)
     case UNIT_KILLING:
         break;
     default:
-        if (phase == PHASE_MAIN)
-            unit__begun(s, u, now_ms);
-        else
-            unit__change(s, u, UNIT_STARTING, now_ms);
+        unit__change(s, u, UNIT_STARTING, now_ms);
         break;
     }
     if (!u->record->wanted && u->record->state != UNIT_STOPPING)
@@ -84,9 +93,23 @@ static void without_process(struct supervisor *s, struct unit *u, int64_t now_ms
         unit__finish(s, u, now_ms);
     else if (r->wanted && (state == UNIT_STOPPED || state == UNIT_WAITING))
         u->start_due = true;
-    else if (!r->wanted &&
-             (state == UNIT_WAITING || state == UNIT_RESTARTING || state == UNIT_BACKOFF))
+    else if (!r->wanted && state != UNIT_UNKNOWN) /* a stop that was noted half */
         unit__change(s, u, UNIT_STOPPED, now_ms);
+}
+
+/* Its pid is in the record. */
+static void dead_process(struct supervisor *s, struct unit *u, int64_t now_ms)
+{
+    struct spawn_id id = u->record->spawned;
+    bool was_told = !unit__busy(u) && u->record->phase != PHASE_MAIN;
+    if (was_told) {
+        without_process(s, u, now_ms);
+        return;
+    }
+    unit__own(s, u, &id);
+    if (is_unrecorded_start(u)) /* it lived in the last moment alone; the budget must know */
+        unit__begun(s, u, now_ms);
+    watch__doubt(s, u);
 }
 
 void takeover__begin(struct supervisor *s, struct unit *u, int64_t now_ms)
@@ -112,14 +135,12 @@ void takeover__begin(struct supervisor *s, struct unit *u, int64_t now_ms)
         if (r->phase == PHASE_NONE) /* the record of an older version, or of a damaged file */
             unit__set_phase(s, u, PHASE_MAIN);
         go_on(s, u, now_ms);
-    } else if (!unit__busy(u)) {
-        without_process(s, u, now_ms);
     } else if (id.pid > 0 && r->phase != PHASE_TREE) {
-        unit__own(s, u, &id);
-    } else {
+        dead_process(s, u, now_ms);
+    } else if (unit__busy(u)) {
         do_again(s, u, now_ms);
+    } else {
+        without_process(s, u, now_ms);
     }
     watch__arm(s, u, now_ms);
-    if (!lives && u->pid == id.pid && id.pid > 0)
-        watch__doubt(s, u);
 }

@@ -71,7 +71,7 @@ static void process_end(struct sim *sim, struct sim_process *p, int status)
     const struct sim_behaviour *b = sim_behaviour(sim, p->name);
     p->dead = true;
     p->status = status;
-    for (int i = 0; p->role == 'm' && i < b->leaves; i++)
+    for (int i = sim_count(sim, p->name, 'd'); p->role == 'm' && i < b->leaves; i++)
         process_new(sim, p->name, 'd')->ends_ms = sim->now + 20000;
     if (p->role == 'c' && !b->command_useless && status == 0)
         sim_start_extern(sim, p->name);
@@ -369,9 +369,10 @@ void sim_done(struct sim *sim)
 
 struct unit_spec sim_spec(const char *name)
 {
-    static const char *argv[SIM_UNITS][3];
-    static int next;
-    const char **v = argv[next++ % SIM_UNITS];
+    static const char *argv[SIM_UNITS][3]; /* [1] is the name, a literal of the test's */
+    const char **v = argv[0];
+    for (int i = 0; i < SIM_UNITS && v[0] && strcmp(v[1], name) != 0; i++)
+        v = argv[i];
     v[0] = "main";
     v[1] = name;
     return (struct unit_spec){.name = name,

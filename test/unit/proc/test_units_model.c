@@ -22,7 +22,7 @@
 
 #define UNITS        8
 #define MAX_RESTARTS 6
-#define STEPS        30000
+#define STEPS        200000
 #define PEACE_MS     7500000 /* two hours: each budget opens */
 #define EXITED(s)    ((s) << 8)
 
