@@ -39,6 +39,7 @@ static void program_free(struct program *p)
     core__health_forget(p);
     core__job_forget(p);
     core__output_forget(p);
+    core__event_forget(p);
     free(p->refused);
     p->magic = 0;
     free(p);
@@ -138,11 +139,12 @@ void core__programs_take(struct core *c, struct roster *r)
         core__health_changed(*it);
         core__job_changed(*it);
     }
+    core__health_plan(all);
     core__roster_done(&old);
     write_list(all);
     core__jobs_schedule(c);
     vec_each (&changed, it)
-        core__event_program(*it, NULL);
+        core__event_program(*it);
     vec_done(&changed);
 }
 
@@ -287,6 +289,7 @@ void core__programs_free(struct core *c)
     timer_stop(&all->health_timer);
     timer_stop(&all->job_timer);
     timer_stop(&all->tail_timer);
+    timer_stop(&all->event_timer);
     core__warden_free(&all->link); /* answers what was asked */
     core__errands_free(c);
     core__tap_close(&all->tap);
@@ -296,6 +299,7 @@ void core__programs_free(struct core *c)
     vec_done(&all->order);
     vec_done(&all->queue);
     vec_done(&all->tails);
+    vec_done(&all->changed);
     map_str_free(all->by_id);
     free_docs(all->api_docs);
     core__own_children_free(c);

@@ -94,31 +94,48 @@ void core_process_stats(struct core *c, struct core_process_stats *out)
     out->enabled = out->enabled_processes > 0;
 }
 
-/* The state as it was then: what follows in the same moment is an event of its own. */
-static void as_told(struct core_process *view, const struct process_event *e)
-{
-    view->record.state = e->to;
-    view->changed_wall_ms = e->at_ms;
-    if (!unit_state_has_process((enum unit_state)e->to)) {
-        view->record.spawned.pid = 0;
-        view->started_wall_ms = 0;
-    }
-}
-
-void core__event_program(const struct program *p, const struct process_event *e)
+static void publish_program(const struct program *p)
 {
     struct core *c = p->all->core;
     struct core_process view;
-    if (core__nobody_listens(c))
-        return;
     struct buf out = BUF_INIT(65536);
     struct json j = json_start(&out);
     core__view_program(p, &view);
-    if (e && e->kind == PROCESS_STATE)
-        as_told(&view, e);
     process_json_open(&view, &j);
     json_end(&j);
     core__publish(c, "process", &out);
+}
+
+static void on_events(struct timer *t)
+{
+    struct programs *all = container_of(t, struct programs, event_timer);
+    bool silent = core__nobody_listens(all->core);
+    vec_each (&all->changed, it) {
+        if (!*it)
+            continue; /* it is gone */
+        (*it)->changed = false;
+        if (!silent)
+            publish_program(*it);
+    }
+    vec_clear(&all->changed);
+}
+
+void core__event_program(struct program *p)
+{
+    struct programs *all = p->all;
+    if (p->changed)
+        return;
+    p->changed = true;
+    vec_push(&all->changed, p);
+    if (!timer_active(&all->event_timer))
+        timer_start(all->core->loop, &all->event_timer, clock_mono_ns(), on_events);
+}
+
+void core__event_forget(const struct program *p)
+{
+    vec_each (&p->all->changed, it)
+        if (*it == p)
+            *it = NULL;
 }
 
 void core__event_program_gone(struct core *c, const char *id)

@@ -17,7 +17,7 @@
 #define HURRY_MAX_NS (5 * NS_PER_S)
 #define AGAIN_NS     NS_PER_S /* no watcher was there */
 
-static void plan(struct programs *all);
+static void plan(struct program *p);
 static void pump(struct programs *all);
 
 /* It waits for its first good probe. */
@@ -110,7 +110,7 @@ static void judge(struct program *p, bool good, const char *message)
             replace(p);
     }
     if (was != p->health.good)
-        core__event_program(p, NULL);
+        core__event_program(p);
 }
 
 static void round_closes(struct programs *all)
@@ -154,7 +154,6 @@ static void on_probed(void *arg, const struct err *err, const void *record, size
     if (all && !c->closing) {
         round_closes(all);
         pump(all);
-        plan(all);
     }
 }
 
@@ -202,6 +201,7 @@ static void pump(struct programs *all)
         }
         probe_over(p);
         p->health.due_ns = clock_mono_ns() + AGAIN_NS;
+        plan(p);
     }
     if (all->queue_at == all->queue.n) {
         vec_clear(&all->queue);
@@ -276,20 +276,34 @@ static void on_round(struct timer *t)
         begin_round(all, looked_at);
         core__usage_sample(all->core, shortest / 2);
     }
+    core__health_plan(all);
     pump(all);
-    plan(all);
 }
 
-/* The next look of all. Units of one interval fall due together, so a round is one wake-up. */
-static void plan(struct programs *all)
+static void ring_at(struct programs *all, int64_t at_ns)
+{
+    all->health_next_ns = at_ns;
+    timer_stop(&all->health_timer);
+    if (at_ns && !all->core->stopping)
+        timer_start(all->core->loop, &all->health_timer, at_ns, on_round);
+}
+
+/* Its due time changed. */
+static void plan(struct program *p)
+{
+    if (p->health.due_ns &&
+        (p->all->health_next_ns == 0 || p->health.due_ns < p->all->health_next_ns))
+        ring_at(p->all, p->health.due_ns);
+}
+
+/* Units of one interval fall due together, so a round is one wake-up. */
+void core__health_plan(struct programs *all)
 {
     int64_t next = 0;
     vec_each (&all->order, it)
         if ((*it)->health.due_ns && (next == 0 || (*it)->health.due_ns < next))
             next = (*it)->health.due_ns;
-    timer_stop(&all->health_timer);
-    if (next && !all->core->stopping)
-        timer_start(all->core->loop, &all->health_timer, next, on_round);
+    ring_at(all, next);
 }
 
 void core__health_changed(struct program *p)
@@ -308,8 +322,6 @@ void core__health_changed(struct program *p)
     }
     if (p->enabled)
         core__plog_started(p->all->core);
-    if (!timer_active(&p->all->health_timer) || p->health.due_ns)
-        plan(p->all);
 }
 
 void core__health_state(struct program *p, enum unit_state to)
@@ -321,7 +333,7 @@ void core__health_state(struct program *p, enum unit_state to)
     }
     if (p->unit->config->health && is_starting(p, to)) {
         p->health.due_ns = clock_mono_ns() + HURRY_NS;
-        plan(p->all);
+        plan(p);
     }
 }
 

@@ -144,7 +144,7 @@ static void dispatch(struct program *p, const struct process_event *e)
         log_warn("the warden does not run a program", F_STR("unit", e->unit),
                  F_STR("reason", e->reason));
     }
-    core__event_program(p, e);
+    core__event_program(p);
 }
 
 static void take_event(struct ring_tap *t, const void *record, size_t n, struct arena *a)

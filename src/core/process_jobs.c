@@ -86,7 +86,7 @@ static void on_due(struct timer *t)
             continue;
         p->job.next_ms = cron_next(p->job.cron, now_ms);
         is_due(p, now_ms);
-        core__event_program(p, NULL);
+        core__event_program(p);
     }
     core__jobs_schedule(all->core);
 }

@@ -31,6 +31,7 @@ struct program {
     const struct process_unit *unit; /* of the present roster, as all that hangs on it */
     const struct node *document;
     bool from_file, enabled;
+    bool changed; /* the page is told when this turn is over */
     uint64_t seen_sync;
     char *refused; /* why the warden does not run it; NULL */
 
@@ -102,6 +103,7 @@ struct programs {
     bool stats_changed, jobs_changed;
 
     struct timer health_timer;
+    int64_t health_next_ns;         /* when it rings; 0: not at all */
     vec_of(struct program *) queue; /* programs whose probe is due, in this round */
     size_t queue_at, probes;        /* under way */
     struct {
@@ -109,7 +111,8 @@ struct programs {
         uint32_t checked, open; /* open: probes not answered yet */
     } round;
     struct map_str *job_times; /* of an earlier life: unit → when it was started last */
-    struct timer job_timer, tail_timer;
+    struct timer job_timer, tail_timer, event_timer;
+    vec_of(struct program *) changed; /* NULL: one that is gone */
     vec_of(struct tail) tails;
     int64_t sampled_ns;
     struct log_sink *monitor_log;
@@ -192,13 +195,15 @@ void core__plog_audit(struct core *c, const struct program *p, const char *id, c
 void core__plog_close(struct core *c);
 
 /* --- process_events.c --- */
-/* e: what changed; NULL: something else. */
-void core__event_program(const struct program *p, const struct process_event *e);
+/* Soon, once for all changes of one turn of the loop. */
+void core__event_program(struct program *p);
+void core__event_forget(const struct program *p);
 void core__event_program_gone(struct core *c, const char *id);
 void core__view_program(const struct program *p, struct core_process *out);
 
 /* --- process_health.c --- */
 void core__health_changed(struct program *p); /* it is new, or its settings are */
+void core__health_plan(struct programs *all); /* after changes */
 void core__health_state(struct program *p, enum unit_state to);
 void core__health_forget(struct program *p);
 

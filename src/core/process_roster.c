@@ -10,8 +10,14 @@ static void add_unit(struct roster *r, const struct process_unit *u, const struc
 
 static void add_file(struct roster *r)
 {
-    for (uint32_t i = 0; i < r->config->n_units; i++)
-        add_unit(r, &r->config->units[i], r->config->units[i].at);
+    const struct node *at = NULL, *doc = NULL;
+    for (uint32_t i = 0; i < r->config->n_units; i++) {
+        const struct process_unit *u = &r->config->units[i];
+        if (u->at != at) /* replicas share theirs */
+            doc = options_normalize(process_unit_options, u->at, r->arena);
+        at = u->at;
+        add_unit(r, u, doc);
+    }
     r->n_file = r->units.n;
 }
 
