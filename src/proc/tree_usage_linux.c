@@ -78,9 +78,9 @@ static void better_cpu(const struct tree *t, struct tree_usage *u)
 void tree_usage(const struct tree *trees, size_t n, struct tree_usage *out)
 {
     const struct proc_list *list;
-    memset(out, 0, n * sizeof(*out));
     if (n == 0)
         return;
+    memset(out, 0, n * sizeof(*out));
     bool raised = proc__raise();
     double tick = 1.0 / (double)sysconf(_SC_CLK_TCK);
     struct tree_scan *scan = tree_scan_new();

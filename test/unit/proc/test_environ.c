@@ -142,6 +142,7 @@ static void the_later_wins(void **state)
     s.file = NULL;
     const struct environ_pair bad[] = {{"GOOD", "1"}, {"A B", "2"}};
     s.pairs = bad;
+    s.n_pairs = array_len(bad);
     assert_null(environ_build(&s, &err));
     assert_string_equal(err.msg, "\"A B\" is no name of an environment variable");
 }
