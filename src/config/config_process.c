@@ -78,16 +78,17 @@ static void load_unit(struct loader *l, const struct node *node, size_t index)
     uint32_t n = 0;
     const struct process_unit *made =
         process_resolve(&l->cfg->processes, node, l->arena, l->problems, path, &n);
-    if (made == NULL)
-        return;
-    check_channels(l, &made[0].config->channels, node, path);
-    for (uint32_t i = 0; i < n; i++)
-        if (!check_health(l, &made[i]))
-            break;
+    bool good = made != NULL;
+    if (!good)
+        made = process_stand_in(node, l->arena, path, &n);
+    else
+        check_channels(l, &made[0].config->channels, node, path);
+    for (uint32_t i = 0; good && i < n; i++)
+        good = check_health(l, &made[i]);
     if (l->units.n + n > PROCESS_UNITS_MAX)
         problem_add(l->problems, node, path, "got more than %d units with their replicas",
                     PROCESS_UNITS_MAX);
-    for (uint32_t i = 0; i < n && l->units.n < PROCESS_UNITS_MAX; i++)
+    for (uint32_t i = 0; made != NULL && i < n && l->units.n < PROCESS_UNITS_MAX; i++)
         vec_push(&l->units, made[i]);
 }
 
@@ -140,14 +141,12 @@ static void load_units(struct loader *l, struct node *list)
 {
     const char *from = NULL, *to = NULL;
     keep_files(l, list, &from, &to);
-    size_t before = l->problems->list.n + l->problems->dropped, index = 0;
+    size_t index = 0;
     for (const struct node *c = list->first; c != NULL; c = c->next)
         load_unit(l, c, index++);
     if (l->units.n > 0)
         l->cfg->units = arena_memdup(l->arena, l->units.at, l->units.n * sizeof(*l->units.at));
     l->cfg->n_units = (uint32_t)l->units.n;
-    if (l->problems->list.n + l->problems->dropped > before)
-        return; /* names of units that did not load would be unknown */
     process_check_all(l->cfg->units, l->cfg->n_units, l->arena, l->problems);
 }
 

@@ -92,12 +92,18 @@ static struct node *unusual(const struct node *full, const struct node *usual, s
     return map;
 }
 
-/* All defaults but the monitor's, which has none of its own and is written whole. */
-static const struct node *usual_document(struct arena *a)
+static struct process_config *default_config(struct arena *a)
 {
     struct process_config *c = blank_config(a);
     struct bind quiet = {.arena = a, .in_place = true};
     option_bind_map(&quiet, process_unit_options, NULL, c, NULL, false);
+    return c;
+}
+
+/* All defaults but the monitor's, which has none of its own and is written whole. */
+static const struct node *usual_document(struct arena *a)
+{
+    struct process_config *c = default_config(a);
     c->monitor = (struct process_monitor){0};
     struct node *doc = options_document(process_unit_options, c, a);
     node_put(doc, a, "monitor", node_list(a));
@@ -242,9 +248,11 @@ static bool count_replicas(const struct node *doc, struct arena *a, struct probl
                            const char *path, const char **id, uint32_t *count)
 {
     struct process_config *c = blank_config(a);
-    if (!options_bind(process_unit_options, doc, c, a, p, path))
-        return false;
     struct process_draft d = {.doc = doc, .path = path, .arena = a, .problems = p, .config = c};
+    if (!options_bind(process_unit_options, doc, c, a, p, path)) {
+        process_check_values(&d); /* all that is wrong is told at once */
+        return false;
+    }
     bool several = process_given(&d, "replicas") != NULL, numbered = strstr(c->id, "%i") != NULL;
     *id = c->id;
     *count = numbered ? (uint32_t)c->replicas : 0;
@@ -280,5 +288,36 @@ const struct process_unit *process_resolve(const struct process_section *section
             return NULL; /* one replica's problems are enough */
     }
     *n = n_units;
+    return units;
+}
+
+/* --- stand-ins -----------------------------------------------------------------------------------
+ */
+
+const struct process_unit *process_stand_in(const struct node *doc, struct arena *a,
+                                            const char *path, uint32_t *n)
+{
+    const struct node *id = present(doc, "id"), *replicas = present(doc, "replicas");
+    int64_t count = 1;
+    if (id == NULL || id->kind != NODE_TEXT)
+        return NULL;
+    bool several = strstr(id->text.p, "%i") != NULL;
+    if (!several || replicas == NULL || !scalar_i64(replicas, &count) || count < 1 ||
+        count > PROCESS_REPLICAS_MAX)
+        count = 1;
+    struct process_unit *units = arena_array_of(a, struct process_unit, count);
+    for (uint32_t i = 0; i < (uint32_t)count; i++) {
+        struct node *name = node_copy(a, id);
+        struct process_config *c = default_config(a);
+        if (several)
+            process_number(name, i + 1, a);
+        c->id = name->text.p;
+        units[i] = (struct process_unit){.config = c,
+                                         .at = doc,
+                                         .path = path,
+                                         .template_id = id->text.p,
+                                         .replica = several ? i + 1 : 0};
+    }
+    *n = (uint32_t)count;
     return units;
 }

@@ -250,7 +250,6 @@ static bool check_schedule(const struct process_draft *d)
     bool good = check_job_keys(d);
     if (c->schedule[0] == '\0')
         return good;
-    good &= check_expression(d);
     if (c->kind != PROCESS_ONESHOT)
         good = process_fault(d, "kind", "got daemon with a schedule; want oneshot");
     if (c->autostart)
@@ -326,14 +325,22 @@ static bool check_memory(const struct process_draft *d)
                          size_format(c->limits.memory, want));
 }
 
+bool process_check_values(const struct process_draft *d)
+{
+    must(d->config->stop_signal != NULL);
+    bool good = check_signal(d) & check_paths(d) & check_environment(d) & check_labels(d);
+    if (d->config->schedule[0] != '\0')
+        good &= check_expression(d);
+    return good;
+}
+
 bool process_check(struct process_draft *d)
 {
     const struct process_config *c = d->config;
-    must(c->id != NULL && c->stop_signal != NULL);
+    must(c->id != NULL);
     bool good = check_id(d) & check_command(d) & check_hook(d, "pre_start", &c->pre_start) &
                 check_hook(d, "post_stop", &c->post_stop);
-    good &= check_signal(d) & check_paths(d) & check_environment(d) & check_labels(d);
-    good &= check_adopt(d) & check_schedule(d) & check_oneshot(d);
+    good &= process_check_values(d) & check_adopt(d) & check_schedule(d) & check_oneshot(d);
     good &= check_health(d) & check_times(d) & check_memory(d);
     return good;
 }

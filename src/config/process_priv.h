@@ -19,7 +19,10 @@ const struct node *process_given(const struct process_draft *d, const char *key)
 bool process_fault(const struct process_draft *d, const char *key, const char *fmt, ...)
     printf_like(3, 4);
 
-/* process_check.c: everything that one unit's values must be to each other; true: no problem was added. Called after binding,
+/* process_check.c: what single values must be, beyond what the table says; also when binding found problems (a faulty
+ * value has its default then). */
+bool process_check_values(const struct process_draft *d);
+/* Everything that one unit's values must be to each other; true: no problem was added. Called after binding,
  * inheriting and splitting. */
 bool process_check(struct process_draft *d);
 /* What is wrong with the name of a unit, replicas' numbers filled in; NULL: nothing. */
@@ -35,6 +38,10 @@ void process_number(struct node *n, uint32_t number, struct arena *a);
  * problems. */
 struct process_config *process_bind(const struct process_section *section, const struct node *doc,
                                     struct arena *a, struct problems *p, const char *path);
+/* For a unit that has problems: what bears its name, so that those who need it are not told that it does not exist. NULL
+ * when it has none. */
+const struct process_unit *process_stand_in(const struct node *doc, struct arena *a,
+                                            const char *path, uint32_t *n);
 /* The document of a resolved unit. */
 const struct node *process_document(const struct process_config *c, struct arena *a);
 
