@@ -90,6 +90,7 @@ static void test_writes(void **state)
         {"{{ .Name | truncate 300 | upper }}", "SHOP <B>"},
         {"{{ .At | time }}", "2023-11-14 22:13:20"},
         {"{{ .At | time \"Asia/Shanghai\" }}", "2023-11-15 06:13:20"},
+        {"{{ .At | time \"Europe/Berlin\" }}", "2023-11-14 23:13:20"},
         {"{{ .At | time \"-03:30\" }}", "2023-11-14 18:43:20"},
         {"{{ .At }}", "2023-11-14 22:13:20"},
         {"{{ .For }} {{ 3600000 | duration }} {{ 0 | duration }} {{ 90061000 | duration }}",
