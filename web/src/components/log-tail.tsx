@@ -134,7 +134,7 @@ function useFeed(id: string, stream: Stream, contains: string, running: boolean)
       }),
     [id],
   );
-  return { buffer, error, loaded, more: full && lines < held, loadMore: () => setLines(held) };
+  return { buffer, error, loaded, more: full && lines < held && buffer.lines.length < held, loadMore: () => setLines(held) };
 }
 
 function Marked({ text, find }: { text: string; find: string }) {

@@ -460,7 +460,7 @@ export const zh: Dictionary = {
   'programs.idle': '没有程序在运行',
   'programs.allRun': '所有程序正常',
   'programs.watching': '受管程序共 {n} 个',
-  'programs.search': '搜索 ID、命令、标签、消息',
+  'programs.search': '搜索 ID、命令、标签',
   'programs.sort.worst': '最严重优先',
   'programs.sort.name': '按名称',
   'programs.sort.cpu': 'CPU 占用优先',
