@@ -43,10 +43,14 @@ def zombies(pid):
     return dead
 
 
-def kill_warden(b):
+def kill_warden(b, wait=True):
+    """wait: until its core is gone, which answers for a moment longer."""
     b.note_children()
+    own = [c["pid"] for c in b.children() if c["pid"]]
     b.child.kill()
     b.child.wait(10)
+    if wait:
+        wait_until(lambda: not any(map(alive, own)), 20, what="Belfry's own processes end with the warden")
 
 
 def settled(b, units):
@@ -153,7 +157,7 @@ def test_random_kills(belfry):
                 killed[unit] += 1
                 wait_until(lambda: not alive(pid))
         elif what == "warden":
-            kill_warden(b)
+            kill_warden(b, rng.random() < 0.5)
             b.start(wait=rng.random() < 0.5)
         else:
             pid = b.pid_of({"watcher": "default"}.get(what, what))
