@@ -268,4 +268,5 @@ void order__settle(struct supervisor *s, int64_t now_ms)
         look(s, u, now_ms);
     }
     vec_clear(&s->woken);
+    s->os.rest(s->os.arg);
 }

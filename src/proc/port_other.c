@@ -112,8 +112,14 @@ bool proc__gather_next(int gather, pid_t *pid)
     return false;
 }
 
-void proc__take_orphans(void)
+bool proc__take_orphans(void)
 {
+    return false;
+}
+
+bool proc__children_are(bool (*known)(void *arg, pid_t pid), void *arg)
+{
+    return false;
 }
 
 uint32_t proc__open_files(pid_t pid)

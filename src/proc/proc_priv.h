@@ -44,7 +44,9 @@ int proc__gather_add(int gather, int fd, pid_t pid);
 /* The pid of one that is readable; false when none is. */
 bool proc__gather_next(int gather, pid_t *pid);
 /* Orphans among our descendants become our children. */
-void proc__take_orphans(void);
+bool proc__take_orphans(void);
+/* Whether known() says so of each child of ours; false when the system does not list them. */
+bool proc__children_are(bool (*known)(void *arg, pid_t pid), void *arg);
 
 /* Memory of its own (not shared with files or others); 0 unknown. */
 uint64_t proc__private_bytes(pid_t pid);

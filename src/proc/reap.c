@@ -21,6 +21,7 @@ struct watched {
 struct reaper {
     uint32_t magic;
     enum reap_mode mode;
+    bool takes_orphans;
     int gather;         /* -1: signals alone */
     size_t n_foreign;   /* of the watched */
     struct map_u64 *of; /* pid → struct watched */
@@ -75,7 +76,13 @@ void reaper_take_orphans(struct reaper *r)
 {
     check_magic(r, REAPER_MAGIC);
     must(r->mode != REAP_OWN); /* nobody would reap them */
-    proc__take_orphans();
+    r->takes_orphans = proc__take_orphans();
+}
+
+bool reaper_knows_all(const struct reaper *r, bool (*known)(void *arg, pid_t pid), void *arg)
+{
+    check_magic(r, REAPER_MAGIC);
+    return r->takes_orphans && proc__children_are(known, arg);
 }
 
 static bool is_child(pid_t pid)

@@ -21,6 +21,9 @@ void reaper_free(struct reaper **r);
 int reaper_fd(const struct reaper *r); /* -1: there are only signals */
 /* Orphans among our descendants are given to us instead of to process 1 (Linux 3.4). */
 void reaper_take_orphans(struct reaper *r);
+/* Whether each child of ours is known: then no orphan is among them, and a child of ours that has ended left nothing
+ * behind. False also when that cannot be told. */
+bool reaper_knows_all(const struct reaper *r, bool (*known)(void *arg, pid_t pid), void *arg);
 
 enum reap_watch {
     REAP_CHILD,   /* its end and status will be told */

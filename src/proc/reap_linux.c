@@ -1,4 +1,5 @@
-/* What reap.c and the supervisor ask of Linux: pidfds (5.3; older: -1), epoll over them, orphans. */
+/* What reap.c and the supervisor ask of Linux: pidfds (5.3; older: -1), epoll over them,
+ * orphans. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -44,9 +45,25 @@ bool proc__gather_next(int gather, pid_t *pid)
     return true;
 }
 
-void proc__take_orphans(void)
+bool proc__take_orphans(void)
 {
-    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); /* before Linux 3.4: process 1 has them */
+    return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) ==
+           0; /* before Linux 3.4: process 1 has them */
+}
+
+/* The kernel lists the children of each thread; orphans come to the first one. */
+bool proc__children_are(bool (*known)(void *arg, pid_t pid), void *arg)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/self/task/%ld/children", (long)getpid());
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return false; /* CONFIG_PROC_CHILDREN is not set */
+    bool all = true;
+    for (long pid; all && fscanf(f, "%ld", &pid) == 1;)
+        all = known(arg, (pid_t)pid);
+    fclose(f);
+    return all;
 }
 
 uint32_t proc__open_files(pid_t pid)

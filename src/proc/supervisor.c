@@ -85,6 +85,7 @@ void supervisor_free(struct supervisor **sp)
     vec_done(&s->units);
     vec_done(&s->woken);
     heap_done(&s->due);
+    s->os.rest(s->os.arg);
     map_str_free(s->places);
     map_u64_free(s->pids);
     s->magic = 0;

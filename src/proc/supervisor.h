@@ -194,6 +194,9 @@ struct supervisor_os {
     void (*signal)(void *arg, const struct unit_spec *spec, const struct spawn_id *id, int signo,
                    bool tree);
     bool (*tree_empty)(void *arg, const struct unit_spec *spec, const struct spawn_id *id);
+    /* Whether all living children of ours are units' processes; false when that is not known. */
+    bool (*no_strays)(void *arg);
+    void (*rest)(void *arg); /* a call of the owner's is done: what was looked up for it is stale */
     bool (*usage)(void *arg, const struct spawn_id *id, uint64_t *private_bytes, uint32_t *files);
     bool (*find)(void *arg, const struct unit_adopt *adopt, struct spawn_id *id); /* proc/adopt.h */
     double (*chance)(void *arg);                                                  /* [0, 1) */

@@ -10,10 +10,23 @@
 #include "proc/supervisor_priv.h"
 #include "proc/tree.h"
 
+static void os_rest(void *arg)
+{
+    struct supervisor *s = arg;
+    tree_scan_free(&s->scan);
+}
+
+static struct tree_scan *scan_of(struct supervisor *s)
+{
+    if (!s->scan)
+        s->scan = tree_scan_new();
+    return s->scan;
+}
+
 static int os_spawn(void *arg, const struct spawn *p, struct spawn_id *id, struct err *err)
 {
     pid_t pid;
-    (void)arg;
+    os_rest(arg); /* the scan does not know what we start now */
     if (spawn_start(p, &pid, err) < 0)
         return -1;
     *id = (struct spawn_id){.pid = pid, .start_time = process_start_time(pid)};
@@ -70,10 +83,9 @@ static struct tree tree_of(const struct unit_spec *spec, const struct spawn_id *
 static void os_signal(void *arg, const struct unit_spec *spec, const struct spawn_id *id, int signo,
                       bool tree)
 {
-    (void)arg;
     if (tree) {
         struct tree t = tree_of(spec, id);
-        tree_signal(&t, signo);
+        tree_scan_signal(t.cgroup ? NULL : scan_of(arg), &t, signo);
     } else if (id->start_time == 0 ||
                process_is(id->pid, id->start_time)) { /* 0: an unreaped child */
         spawn_raise();
@@ -85,8 +97,19 @@ static void os_signal(void *arg, const struct unit_spec *spec, const struct spaw
 static bool os_tree_empty(void *arg, const struct unit_spec *spec, const struct spawn_id *id)
 {
     struct tree t = tree_of(spec, id);
-    (void)arg;
-    return tree_count(&t) == 0;
+    return tree_scan_count(t.cgroup ? NULL : scan_of(arg), &t) == 0;
+}
+
+static bool is_units(void *arg, pid_t pid)
+{
+    const struct supervisor *s = arg;
+    return map_u64_get(s->pids, (uint64_t)pid) != NULL;
+}
+
+static bool os_no_strays(void *arg)
+{
+    const struct supervisor *s = arg;
+    return reaper_knows_all(s->config.reaper, is_units, arg);
 }
 
 static bool os_usage(void *arg, const struct spawn_id *id, uint64_t *private_bytes, uint32_t *files)
@@ -124,6 +147,8 @@ struct supervisor_os supervisor__real_os(struct supervisor *s)
                                   .identify = os_identify,
                                   .signal = os_signal,
                                   .tree_empty = os_tree_empty,
+                                  .no_strays = os_no_strays,
+                                  .rest = os_rest,
                                   .usage = os_usage,
                                   .find = os_find,
                                   .chance = os_chance,

@@ -86,6 +86,8 @@ struct supervisor {
     bool strays;  /* orphans ended: a tree may be empty now */
     struct supervisor_config config;
     struct supervisor_os os;
+    struct tree_scan
+        *scan; /* supervisor_os.c: the machine as it was during this call; NULL: not looked */
     vec_of(struct unit *) units;
     struct map_str *places;
     struct map_u64 *pids; /* → unit */

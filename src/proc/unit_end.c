@@ -119,9 +119,12 @@ void unit__tree_ended(struct supervisor *s, struct unit *u, int64_t now_ms)
         unit__finish(s, u, now_ms);
 }
 
+/* What a child of ours leaves behind becomes our child, so mostly it needs no look at the whole machine. */
 static bool has_descendants(struct supervisor *s, const struct unit *u)
 {
-    return u->spec.tree && !s->os.tree_empty(s->os.arg, &u->spec, &u->record->spawned);
+    if (!u->spec.tree || (u->record->is_child && s->os.no_strays(s->os.arg)))
+        return false;
+    return !s->os.tree_empty(s->os.arg, &u->spec, &u->record->spawned);
 }
 
 /* Those that were asked have their time; a crash's leftovers have no head any more, and may hold what the
@@ -132,6 +135,7 @@ static void end_descendants(struct supervisor *s, struct unit *u, int64_t now_ms
         unit__change(s, u, UNIT_KILLING, now_ms);
     unit__set_phase(s, u, PHASE_TREE);
     u->check_ms = 0;
+    unit__set_text(s, u, "what it left behind is being ended");
     if (u->record->state != UNIT_STOPPING)
         unit__kill_now(s, u, now_ms);
 }

@@ -7,7 +7,7 @@
 #include "base/str.h"
 #include "proc/supervisor_priv.h"
 
-#define FIRST_BLOCK 1024 /* most units' strings fit */
+#define FIRST_BLOCK 256 /* a few strings; the environment takes further ones */
 
 static const char *copy(struct arena *a, const char *text)
 {

@@ -237,6 +237,19 @@ static bool os_tree_empty(void *arg, const struct unit_spec *spec, const struct 
     return sim_count(arg, spec->name, 0) == 0;
 }
 
+static bool os_no_strays(void *arg)
+{
+    const struct sim *sim = arg;
+    for (int i = 0; i < SIM_PIDS; i++)
+        if (sim->processes[i].pid > 0 && sim->processes[i].role == 'd')
+            return false;
+    return true;
+}
+
+static void os_rest(void *arg)
+{
+}
+
 static bool os_usage(void *arg, const struct spawn_id *id, uint64_t *bytes, uint32_t *files)
 {
     const struct sim_process *p = by_pid(arg, id->pid);
@@ -340,6 +353,8 @@ static void supervise(struct sim *sim)
                                .identify = os_identify,
                                .signal = os_signal,
                                .tree_empty = os_tree_empty,
+                               .no_strays = os_no_strays,
+                               .rest = os_rest,
                                .usage = os_usage,
                                .find = os_find,
                                .chance = os_chance,
