@@ -73,7 +73,8 @@ struct table {
     struct table_file *file;
     size_t length;         /* bytes that the file has; nothing behind them is touched */
     uint32_t maybe_free;   /* writer: no slot before this one is free */
-    uint64_t generation;   /* reader: that of `index` */
+    bool indexed;          /* reader: `index` is filled, as of */
+    uint64_t generation;   /* … this one */
     struct map_str *index; /* key → struct slot */
     uint64_t *copy;        /* a shown key and record */
 };
@@ -261,19 +262,20 @@ static bool key_is_whole(const struct slot *s)
     return s->key[0] != '\0' && memchr(s->key, '\0', KEY_SIZE) != NULL;
 }
 
-/* What the predecessor had; what it was killed over while dropping or making it is put right. */
+/* What the predecessor had; what it was killed over while dropping or making it is put right, and in a damaged file what
+ * is shown under another slot's key. */
 static void take_over(struct table *t)
 {
     uint32_t n = slots_there(t);
     for (uint32_t i = 0; i < n; i++) {
         struct slot *s = slot_at(t, i);
         size_t key = key_is_whole(s) ? strlen(s->key) : 0;
-        if (s->used && key > 0 && !map_str_get(t->index, s->key, key)) {
+        bool good = s->used && key > 0 && !map_str_get(t->index, s->key, key);
+        if (good)
             map_str_put(t->index, s->key, key, s);
-            continue;
-        }
-        s->used = 0;
-        if (take_shown(t, s))
+        else
+            s->used = 0;
+        if (take_shown(t, s) && (!good || strcmp((char *)t->copy, s->key) != 0))
             show(t, s, "", NULL);
     }
     bump_generation(t);
@@ -377,6 +379,8 @@ void *table_record(struct table *t, const char *key, bool *is_new)
     s = free_slot(t);
     if (!s)
         return NULL;
+    if (take_shown(t, s)) /* of a damaged file */
+        show(t, s, "", NULL);
     memset(live_of(s), 0, t->rounded);
     memset(s->key, 0, KEY_SIZE);
     memcpy(s->key, key, n);
@@ -449,8 +453,9 @@ struct table *table_open(const char *path, uint32_t version, size_t record_size,
 static void read_index(struct table *t)
 {
     uint64_t generation = atomic_load_explicit(&t->file->generation, memory_order_acquire);
-    if (generation == t->generation)
+    if (t->indexed && generation == t->generation)
         return;
+    t->indexed = true;
     map_str_free(t->index);
     t->index = map_str_new();
     must(t->index);
