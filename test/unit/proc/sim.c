@@ -14,6 +14,9 @@
 
 #define NEVER INT64_MAX
 
+/* Supervisors that were killed in the midst cannot be freed: here they are no leaks. */
+static vec_of(struct supervisor *) graveyard;
+
 struct sim_behaviour *sim_behaviour(struct sim *sim, const char *name)
 {
     for (int i = 0; i < SIM_UNITS; i++) {
@@ -31,7 +34,7 @@ struct sim_behaviour *sim_behaviour(struct sim *sim, const char *name)
 static void store(struct sim *sim)
 {
     if (sim->kill_in > 0 && --sim->kill_in == 0)
-        longjmp(sim->killed, 1);
+        longjmp(sim->at_kill, 1);
 }
 
 /* --- processes ------------------------------------------------------------------------------ */
@@ -379,7 +382,31 @@ void sim_init(struct sim *sim, uint64_t seed)
 void sim_done(struct sim *sim)
 {
     supervisor_free(&sim->s);
-    vec_done(&sim->graveyard);
+}
+
+int sim_set_up(void **state)
+{
+    struct sim *sim = calloc(1, sizeof(*sim));
+    sim_init(sim, 1);
+    *state = sim;
+    return 0;
+}
+
+int sim_tear_down(void **state)
+{
+    sim_done(*state);
+    free(*state);
+    return 0;
+}
+
+const char *const *sim_list(const char *a, const char *b)
+{
+    static const char *pool[SIM_UNITS][3];
+    static int next;
+    const char **v = pool[next++ % SIM_UNITS];
+    v[0] = a;
+    v[1] = b;
+    return v;
 }
 
 struct unit_spec sim_spec(const char *name)
@@ -404,7 +431,8 @@ void sim_add(struct sim *sim, const struct unit_spec *spec)
 
 void sim_kill(struct sim *sim)
 {
-    vec_push(&sim->graveyard, sim->s);
+    vec_push(&graveyard, sim->s);
+    sim->killed++;
     sim->writing = 0;
     for (int i = 0; i < SIM_PIDS; i++) { /* they get another parent, who reaps them */
         struct sim_process *p = &sim->processes[i];

@@ -54,7 +54,7 @@ struct sim {
     int32_t next_pid;
     struct rng rng;
     struct supervisor *s;
-    vec_of(struct supervisor *) graveyard; /* killed in the midst: their memory stays reachable */
+    int killed;
     struct sim_behaviour behaviours[SIM_UNITS];
     struct sim_process processes[SIM_PIDS];
     struct {
@@ -67,10 +67,13 @@ struct sim {
     bool no_watch; /* as a kernel without pidfds */
     double chance;
     long kill_in; /* > 0: the supervisor is killed at the so-many-th store */
-    jmp_buf killed;
+    jmp_buf at_kill;
     void (*on_start)(struct sim *sim, const char *name); /* a main program was started */
 };
 
+int sim_set_up(void **state); /* for cmocka: *state is a new struct sim */
+int sim_tear_down(void **state);
+const char *const *sim_list(const char *a, const char *b); /* {a, b, NULL}; b may be NULL */
 void sim_init(struct sim *sim, uint64_t seed);
 void sim_done(struct sim *sim);
 struct sim_behaviour *sim_behaviour(struct sim *sim, const char *name);

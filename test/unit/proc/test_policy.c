@@ -16,6 +16,8 @@
 #define STABLE  60000
 #define DELAY   1000
 #define CAP     4000
+#define JITTER  0.5
+#define CHANCE  0.5
 
 /* A second, naive telling of the rules: it keeps every restart's time. */
 struct model {
@@ -38,10 +40,13 @@ struct run {
     long checked;
 };
 
-static int64_t model_delay(int row)
+/* Rules 2 and 3, jitter included: a quarter more. */
+static int64_t model_start(const struct run *r, int row)
 {
-    static const int64_t curve[] = {0, 0, 1000, 2000, 4000};
-    return curve[row > 4 ? 4 : row];
+    static const int64_t curve[] = {0, 0, 1250, 2500, 5000};
+    int64_t at = r->now + curve[row > 4 ? 4 : row];
+    int64_t cooled = r->model.n > 0 ? r->model.restarts[r->model.n - 1] + r->policy.cooldown_ms : 0;
+    return at > cooled ? at : cooled;
 }
 
 static int in_window(const struct model *m, int64_t at)
@@ -59,7 +64,7 @@ static void start(struct run *r)
     if (m->pending) {
         assert_true(m->n < MAX_LOG);
         m->restarts[m->n++] = r->now;
-        assert_true(in_window(m, r->now) <= (int)r->policy.max_restarts); /* rule 4 */
+        assert_true(in_window(m, r->now) <= (int)r->policy.max_restarts); /* rule 5 */
     } else {
         m->row = 0;
     }
@@ -76,8 +81,8 @@ static void die(struct run *r)
         m->row = 0;
     m->row++;
     m->running = false;
-    struct restart_decision d = restart_step(&r->policy, &r->state, RESTART_DIED, r->now, 0);
-    int64_t want = r->now + model_delay(m->row);
+    struct restart_decision d = restart_step(&r->policy, &r->state, RESTART_DIED, r->now, CHANCE);
+    int64_t want = model_start(r, m->row);
     r->checked++;
     if (d.verdict == RESTART_GIVE_UP) {
         assert_true(r->policy.give_up);
@@ -92,7 +97,8 @@ static void die(struct run *r)
     }
     assert_int_equal(d.verdict, RESTART_AT);
     if (!d.over_budget) {
-        assert_int_equal(d.at_ms, want); /* rules 1, 2, 3 */
+        assert_int_equal(d.at_ms, want); /* rules 1 to 4 */
+        assert_int_equal(d.row, m->row);
     } else {
         assert_false(r->policy.give_up);
         assert_true(d.at_ms >= want && d.at_ms <= want + HOUR_MS + 2 * 60000);
@@ -105,7 +111,7 @@ static void die(struct run *r)
 static void forget(struct run *r, enum restart_event event)
 {
     struct restart_decision d = restart_step(&r->policy, &r->state, event, r->now, 0);
-    assert_int_equal(d.verdict, RESTART_NOTHING); /* rule 5 */
+    assert_int_equal(d.verdict, RESTART_NOTHING); /* rule 6 */
     r->model.row = 0;
     if (event == RESTART_RESET)
         r->model.n = 0;
@@ -166,21 +172,29 @@ static void play_all(const struct run *from, int depth, long *checked)
     }
 }
 
+static void play_policy(bool give_up, int64_t cooldown_ms)
+{
+    struct run r = {.policy = {.delay_ms = DELAY,
+                               .factor = 2,
+                               .jitter = JITTER,
+                               .cap_ms = CAP,
+                               .cooldown_ms = cooldown_ms,
+                               .stable_ms = STABLE,
+                               .max_restarts = 3,
+                               .give_up = give_up},
+                    .now = 7};
+    start(&r);
+    long checked = 0;
+    play_all(&r, 8, &checked);
+    assert_true(checked > 1000000);
+}
+
 static void every_sequence_keeps_the_rules(void **state)
 {
-    for (int give_up = 0; give_up < 2; give_up++) {
-        struct run r = {.policy = {.delay_ms = DELAY,
-                                   .factor = 2,
-                                   .cap_ms = CAP,
-                                   .stable_ms = STABLE,
-                                   .max_restarts = 3,
-                                   .give_up = give_up != 0},
-                        .now = 7};
-        start(&r);
-        long checked = 0;
-        play_all(&r, 8, &checked);
-        assert_true(checked > 1000000);
-    }
+    play_policy(false, 0);
+    play_policy(true, 0);
+    play_policy(false, 3000); /* longer than some delays, shorter than others */
+    play_policy(true, STABLE + 1000);
 }
 
 static void a_day_of_dying_at_once(void **state)

@@ -59,6 +59,7 @@ struct fixture {
     int chld;
     struct reaper *reaper;
     struct supervisor *s;
+    struct unit_record *record;
     int deaths, changes, errors;
     struct unit_death last;
     int64_t death_noticed_ns, restarted_ns;
@@ -299,6 +300,113 @@ static void a_missing_program_is_tried_again(void **state)
     assert_int_equal(f->deaths, 0);
 }
 
+/* A grandchild that its parent left is no child of ours, unless we take orphans. */
+static pid_t start_stranger(void)
+{
+    int pipefd[2];
+    pid_t stranger = 0;
+    assert_int_equal(pipe(pipefd), 0);
+    pid_t parent = fork();
+    if (parent == 0) {
+        pid_t pid = fork();
+        if (pid == 0)
+            for (;;)
+                pause();
+        _exit(write(pipefd[1], &pid, sizeof(pid)) != sizeof(pid));
+    }
+    assert_int_equal(waitpid(parent, NULL, 0), parent);
+    assert_int_equal(read(pipefd[0], &stranger, sizeof(stranger)), sizeof(stranger));
+    close(pipefd[0]);
+    close(pipefd[1]);
+    return stranger;
+}
+
+static void a_stranger_is_watched(void **state)
+{
+    struct fixture *f = *state;
+    struct reaped dead;
+    pid_t pid = start_stranger();
+    enum reap_watch watch = reaper_add(f->reaper, pid);
+    kill(pid, SIGKILL);
+    if (watch != REAP_FOREIGN)
+        skip(); /* no pidfds here; or the test's own parent is a subreaper: then none of ours either */
+    struct pollfd p = {.fd = reaper_fd(f->reaper), .events = POLLIN};
+    assert_int_equal(poll(&p, 1, 5000), 1);
+    assert_true(reaper_next(f->reaper, &dead));
+    assert_int_equal(dead.pid, pid);
+    assert_int_equal(dead.status, REAP_STATUS_UNKNOWN);
+    assert_false(reaper_next(f->reaper, &dead));
+}
+
+static struct unit_record *kept_record(void *arg, const char *name)
+{
+    return ((struct fixture *)arg)->record;
+}
+
+/* As after an upgrade: another supervisor, the same record. */
+static void a_successor_takes_over(void **state)
+{
+    struct fixture *f = *state;
+    struct unit_record record = {0};
+    f->record = &record;
+    struct supervisor_config c = {.reaper = f->reaper,
+                                  .arg = f,
+                                  .on_death = on_death,
+                                  .record = kept_record,
+                                  .turned_ms = turned_ms};
+    supervisor_free(&f->s);
+    f->s = supervisor_new(&c);
+    add(f, "good", RESTART_POLICY_OWN);
+    wait_state(f, UNIT_RUNNING, 5000);
+    pid_t pid = view(f).pid;
+    supervisor_free(&f->s);
+    f->s = supervisor_new(&c);
+    add(f, "good", RESTART_POLICY_OWN);
+    wait_state(f, UNIT_RUNNING, 5000);
+    assert_int_equal(view(f).pid, pid);
+    kill(pid, SIGKILL);
+    run(f, 5000, &f->deaths, 1);
+    assert_int_equal(f->last.pid, pid);
+    assert_int_equal(f->last.status, SIGKILL); /* still our child */
+    wait_state(f, UNIT_RUNNING, 5000);
+    assert_int_equal(view(f).record->restarts, 1);
+    supervisor_remove(f->s, "unit", now_ms());
+    for (int i = 0; i < 500 && supervisor_alive(f->s) > 0; i++)
+        run(f, 10, NULL, 0);
+    f->record = NULL;
+}
+
+static void what_a_shell_left_ends_with_it(void **state)
+{
+    struct fixture *f = *state;
+    const char *argv[] = {"sh", "-c", "sleep 1000 & echo $! >$0; wait", f->file, NULL};
+    const char *env[] = {"BELFRY_UNIT=unit", "PATH=/usr/bin:/bin", NULL};
+    struct unit_spec spec = {
+        .name = "unit",
+        .spawn = {.path = "/bin/sh", .argv = argv, .env = env, .group = SPAWN_NEW_SESSION},
+        .autostart = true,
+        .policy = {.factor = 1},
+        .tree = true,
+        .stop_timeout_ms = 2000};
+    reaper_take_orphans(f->reaper);
+    supervisor_add(f->s, &spec, now_ms());
+    wait_state(f, UNIT_RUNNING, 5000);
+    long sleeper = 0;
+    for (int i = 0; i < 500 && sleeper == 0; i++) {
+        run(f, 10, NULL, 0);
+        FILE *file = fopen(f->file, "r");
+        if (file && fscanf(file, "%ld", &sleeper) != 1)
+            sleeper = 0;
+        if (file)
+            fclose(file);
+    }
+    assert_true(sleeper > 0);
+    kill(view(f).pid, SIGKILL);
+    run(f, 5000, &f->deaths, 1);
+    wait_state(f, UNIT_RUNNING, 5000);
+    assert_int_equal(kill((pid_t)sleeper, 0), -1); /* ended and reaped */
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 3 && strcmp(argv[1], "--unit") == 0)
@@ -313,6 +421,9 @@ int main(int argc, char **argv)
         T(stopping),
         T(a_deaf_unit_is_killed_in_the_end),
         T(a_missing_program_is_tried_again),
+        T(a_stranger_is_watched),
+        T(a_successor_takes_over),
+        T(what_a_shell_left_ends_with_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

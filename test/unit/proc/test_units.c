@@ -1,5 +1,5 @@
-/* The supervisor's units on a pretended machine with virtual time (sim.h): states, readiness, order, stops, adoption,
- * takeover. */
+/* The supervisor's units on a pretended machine with virtual time (sim.h): crashes, readiness, pre-start and post-stop,
+ * stops. Order is test_units_order.c, adoption and takeover test_units_takeover.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,39 +10,12 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "proc/notify.h"
 #include "sim.h"
 
 #define EXITED(status) ((status) << 8)
-
-static int set_up(void **state)
-{
-    struct sim *sim = calloc(1, sizeof(*sim));
-    sim_init(sim, 1);
-    *state = sim;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    sim_done(*state);
-    free(*state);
-    return 0;
-}
-
-static const char *const *list(const char *a, const char *b)
-{
-    static const char *pool[64][3];
-    static int next;
-    const char **v = pool[next++ % 64];
-    v[0] = a;
-    v[1] = b;
-    v[2] = NULL;
-    return v;
-}
 
 /* --- crashes -------------------------------------------------------------------------------- */
 
@@ -300,8 +273,8 @@ static void pre_start_and_post_stop(void **state)
 {
     struct sim *sim = *state;
     struct unit_spec spec = sim_spec("a");
-    spec.pre_start = list("pre", "a");
-    spec.post_stop = list("post", "a");
+    spec.pre_start = sim_list("pre", "a");
+    spec.post_stop = sim_list("post", "a");
     struct sim_behaviour *b = sim_behaviour(sim, "a");
     b->pre_ms = 100;
     b->post_ms = 50;
@@ -395,378 +368,6 @@ static void restarting_is_no_restart_by_itself(void **state)
     sim_expect(sim, "a", UNIT_STOPPED);
 }
 
-/* --- order ---------------------------------------------------------------------------------- */
-
-/* a ◀─ b, c ◀─ d */
-static void add_diamond(struct sim *sim, bool autostart)
-{
-    struct unit_spec a = sim_spec("a"), b = sim_spec("b"), c = sim_spec("c"), d = sim_spec("d");
-    a.autostart = b.autostart = c.autostart = d.autostart = autostart;
-    a.ready = READY_HEALTH;
-    b.start_ms = 1000;
-    b.requires = list("a", NULL);
-    c.requires = list("a", NULL);
-    d.requires = list("b", "c");
-    sim_add(sim, &d); /* the last first: a name may come later */
-    sim_add(sim, &b);
-    sim_add(sim, &c);
-    sim_add(sim, &a);
-    sim_run(sim, 0);
-}
-
-static void a_diamond_starts_in_order(void **state)
-{
-    struct sim *sim = *state;
-    add_diamond(sim, false);
-    sim_expect(sim, "d", UNIT_STOPPED);
-    assert_true(supervisor_start(sim->s, "d", sim->now));
-    sim_expect(sim, "a", UNIT_STARTING);
-    sim_expect(sim, "b", UNIT_WAITING);
-    sim_expect(sim, "d", UNIT_WAITING);
-    assert_string_equal(sim_view(sim, "b").record->status_text, "waits for a");
-    sim_run(sim, 5000);
-    sim_expect(sim, "b", UNIT_WAITING);
-    assert_true(supervisor_ready(sim->s, "a", sim->now));
-    sim_expect(sim, "b", UNIT_STARTING);
-    sim_expect(sim, "c", UNIT_RUNNING);
-    sim_expect(sim, "d", UNIT_WAITING);
-    sim_run(sim, 1000);
-    sim_expect(sim, "d", UNIT_RUNNING);
-}
-
-static void a_diamond_stops_in_reverse(void **state)
-{
-    struct sim *sim = *state;
-    add_diamond(sim, true);
-    supervisor_ready(sim->s, "a", sim->now);
-    sim_run(sim, 2000);
-    for (const char *name = "abcd"; *name; name++)
-        sim_behaviour(sim, (char[2]){*name, '\0'})->ends_in_ms = 100;
-    supervisor_stop(sim->s, "a", sim->now);
-    sim_run(sim, 100);
-    sim_expect(sim, "d", UNIT_STOPPED);
-    assert_int_equal(sim_count(sim, "b", 'm') + sim_count(sim, "c", 'm'), 2);
-    sim_run(sim, 100);
-    sim_expect(sim, "b", UNIT_STOPPED);
-    sim_expect(sim, "c", UNIT_STOPPED);
-    assert_int_equal(sim_count(sim, "a", 'm'), 1);
-    sim_run(sim, 100);
-    sim_expect(sim, "a", UNIT_STOPPED);
-    sim_run(sim, 10000);
-    sim_expect(sim, "d", UNIT_STOPPED);
-}
-
-static void a_restart_takes_along_what_requires_it(void **state)
-{
-    struct sim *sim = *state;
-    add_diamond(sim, true);
-    supervisor_ready(sim->s, "a", sim->now);
-    sim_run(sim, 2000);
-    sim->n_log = 0;
-    supervisor_restart(sim->s, "a", sim->now);
-    sim_run(sim, 10);
-    sim_expect(sim, "d", UNIT_WAITING);
-    supervisor_ready(sim->s, "a", sim->now);
-    sim_run(sim, 2000);
-    sim_expect_log(sim, "d",
-                   "stopping stopped starting starting running"); /* WAITING is "starting" */
-}
-
-static void after_waits_for_what_is_wanted_only(void **state)
-{
-    struct sim *sim = *state;
-    struct unit_spec a = sim_spec("a"), b = sim_spec("b");
-    b.after = list("a", "nobody");
-    a.autostart = false;
-    sim_add(sim, &b);
-    sim_add(sim, &a);
-    sim_run(sim, 0);
-    sim_expect(sim, "b", UNIT_RUNNING);
-    sim_expect(sim, "a", UNIT_STOPPED);
-    supervisor_stop(sim->s, "b", sim->now);
-    sim_run(sim, 0);
-    a.ready = READY_HEALTH;
-    supervisor_change(sim->s, &a, true, sim->now);
-    supervisor_start(sim->s, "a", sim->now);
-    supervisor_start(sim->s, "b", sim->now);
-    sim_run(sim, 0);
-    sim_expect(sim, "b", UNIT_WAITING);
-    sim_behaviour(sim, "a")->no_exec = true;
-    a.policy = (struct restart_policy){.factor = 1, .max_restarts = 1, .give_up = true};
-    supervisor_change(sim->s, &a, true, sim->now);
-    sim_kill_process(sim, "a", 'm', SIGKILL);
-    sim_run(sim, 1000);
-    sim_expect(sim, "a", UNIT_FATAL);
-    sim_expect(sim, "b", UNIT_RUNNING); /* given up: no use in waiting */
-}
-
-static void a_circle_waits_and_can_be_stopped(void **state)
-{
-    struct sim *sim = *state;
-    struct unit_spec a = sim_spec("a"), b = sim_spec("b");
-    a.requires = list("b", NULL);
-    b.requires = list("a", NULL);
-    sim_add(sim, &a);
-    sim_add(sim, &b);
-    sim_run(sim, 1000);
-    sim_expect(sim, "a", UNIT_WAITING);
-    supervisor_start(sim->s, "b", sim->now);
-    supervisor_stop(sim->s, "a", sim->now);
-    sim_expect(sim, "b", UNIT_STOPPED);
-}
-
-static void all_stop_in_order(void **state)
-{
-    struct sim *sim = *state;
-    struct unit_spec a = sim_spec("a"), b = sim_spec("b"), c = sim_spec("c"), d = sim_spec("d");
-    a.start_order = 1;
-    b.start_order = 2;
-    c.start_order = 2;
-    d.start_order = 1;
-    d.after = list("c", NULL); /* against the order: it goes before c */
-    const struct unit_spec *all[] = {&a, &b, &c, &d};
-    for (size_t i = 0; i < 4; i++) {
-        sim_behaviour(sim, all[i]->name)->ends_in_ms = 100;
-        sim_add(sim, all[i]);
-    }
-    sim_run(sim, 0);
-    assert_int_equal(supervisor_alive(sim->s), 4);
-    supervisor_stop_all(sim->s, NULL, NULL, sim->now);
-    sim_run(sim, 100);
-    sim_expect(sim, "b", UNIT_STOPPED);
-    sim_expect(sim, "d", UNIT_STOPPED);
-    assert_int_equal(sim_count(sim, "c", 'm'), 1);
-    assert_false(supervisor_start(sim->s, "b", sim->now));
-    sim_run(sim, 100);
-    sim_expect(sim, "c", UNIT_STOPPED);
-    assert_int_equal(sim_count(sim, "a", 'm'), 1);
-    sim_run(sim, 100);
-    assert_int_equal(supervisor_alive(sim->s), 0);
-    assert_true(sim_view(sim, "a").record->wanted); /* the next one starts it again */
-}
-
-/* --- changes -------------------------------------------------------------------------------- */
-
-static void another_specification(void **state)
-{
-    struct sim *sim = *state;
-    struct unit_spec spec = sim_spec("a");
-    sim_add(sim, &spec);
-    sim_run(sim, 0);
-    pid_t pid = sim_view(sim, "a").pid;
-    spec.memory_limit = 1000;
-    spec.check_ms = 1000;
-    assert_true(supervisor_change(sim->s, &spec, true, sim->now));
-    sim_run(sim, 100);
-    assert_int_equal(sim_view(sim, "a").pid, pid); /* nothing that runs */
-    spec.spawn.dir = "/elsewhere";
-    assert_true(supervisor_change(sim->s, &spec, false, sim->now));
-    sim_run(sim, 100);
-    assert_int_equal(sim_view(sim, "a").pid, pid);
-    spec.spawn.dir = "/other";
-    assert_true(supervisor_change(sim->s, &spec, true, sim->now));
-    sim_run(sim, 100);
-    assert_int_not_equal(sim_view(sim, "a").pid, pid);
-    assert_string_equal(sim_view(sim, "a").spec->spawn.dir, "/other");
-    spec.name = "b";
-    assert_false(supervisor_change(sim->s, &spec, true, sim->now));
-}
-
-static void removed_and_back(void **state)
-{
-    struct sim *sim = *state;
-    struct unit_spec spec = sim_spec("a");
-    struct unit_view v;
-    sim_behaviour(sim, "a")->ends_in_ms = 100;
-    sim_add(sim, &spec);
-    sim_run(sim, 0);
-    assert_true(supervisor_remove(sim->s, "a", sim->now));
-    sim_expect(sim, "a", UNIT_STOPPING);
-    sim_add(sim, &spec); /* before it has ended */
-    sim_run(sim, 200);
-    sim_expect(sim, "a", UNIT_RUNNING);
-    assert_true(supervisor_remove(sim->s, "a", sim->now));
-    sim_run(sim, 200);
-    assert_false(supervisor_find(sim->s, "a", &v));
-    assert_false(supervisor_view(sim->s, 0, &v));
-    assert_int_equal(sim->records[0].r.starts, 0); /* forgotten */
-    assert_int_equal(sim_count(sim, "a", 0), 0);
-}
-
-/* --- adoption ------------------------------------------------------------------------------- */
-
-static struct unit_spec adopted(const char *name)
-{
-    struct unit_spec spec = sim_spec(name);
-    spec.spawn.path = "command";
-    spec.adopt = (struct unit_adopt){ADOPT_PID_FILE, name};
-    spec.check_ms = 5000;
-    return spec;
-}
-
-static void adopting(void **state)
-{
-    struct sim *sim = *state;
-    struct unit_spec spec = adopted("a");
-    spec.autostart = false;
-    sim_add(sim, &spec);
-    sim_expect(sim, "a", UNIT_UNKNOWN);
-    sim_run(sim, 1);
-    sim_expect_log(sim, "a", "stopped");
-    pid_t pid = sim_start_extern(sim, "a")->pid;
-    sim_run(sim, 5000);
-    sim_expect_log(sim, "a", "starting running");
-    assert_int_equal(sim_view(sim, "a").pid, pid);
-    assert_int_equal(supervisor_timeout(sim->s, sim->now), -1); /* its pidfd tells */
-    sim_behaviour(sim, "a")->command_ms = 100;
-    sim_kill_process(sim, "a", 'x', SIGKILL);
-    sim_run(sim, 200);
-    sim_expect_log(sim, "a", "crashed restarting starting running");
-    assert_int_equal(sim->last.status, UNIT_STATUS_UNKNOWN);
-    assert_int_equal(sim->spawns, 1);
-    supervisor_restart(sim->s, "a", sim->now);
-    sim_run(sim, 200);
-    sim_expect_log(sim, "a", "stopping stopped starting running");
-    supervisor_stop(sim->s, "a", sim->now);
-    sim_run(sim, 20000);
-    sim_expect(sim, "a", UNIT_STOPPED);
-    assert_int_equal(sim_count(sim, "a", 0), 0);
-}
-
-static void adopting_without_pidfds(void **state)
-{
-    struct sim *sim = *state;
-    struct unit_spec spec = adopted("a");
-    sim->no_watch = true;
-    sim_start_extern(sim, "a");
-    sim_add(sim, &spec);
-    sim_run(sim, 0);
-    sim_expect(sim, "a", UNIT_RUNNING);
-    sim_kill_process(sim, "a", 'x', SIGKILL);
-    sim_run(sim, 5100);
-    assert_int_equal(sim->deaths, 1);
-    sim_expect(sim, "a", UNIT_RUNNING);
-}
-
-static void a_start_command_that_starts_nothing(void **state)
-{
-    struct sim *sim = *state;
-    struct unit_spec spec = adopted("a");
-    spec.start_timeout_ms = 2000;
-    spec.policy = (struct restart_policy){.factor = 1, .max_restarts = 1, .give_up = true};
-    sim_behaviour(sim, "a")->command_useless = true;
-    sim_add(sim, &spec);
-    sim_run(sim, 1900);
-    sim_expect(sim, "a", UNIT_STARTING);
-    sim_run(sim, 10000);
-    sim_expect(sim, "a", UNIT_FATAL);
-    assert_int_equal(sim->last.cause, CAUSE_START);
-    sim_start_extern(sim, "a"); /* a person did it by hand */
-    sim_run(sim, 5000);
-    sim_expect(sim, "a", UNIT_RUNNING);
-}
-
-/* --- takeover ------------------------------------------------------------------------------- */
-
-static void running_ones_are_taken_over(void **state)
-{
-    struct sim *sim = *state;
-    struct unit_spec a = sim_spec("a"), b = sim_spec("b"), c = sim_spec("c");
-    sim_behaviour(sim, "c")->deaf = true;
-    sim_add(sim, &a);
-    sim_add(sim, &b);
-    sim_add(sim, &c);
-    sim_run(sim, 1000);
-    supervisor_stop(sim->s, "c", sim->now);
-    pid_t pid = sim_view(sim, "a").pid;
-    sim_kill(sim);
-    sim_kill_process(sim, "b", 'm', SIGKILL); /* while nobody watches */
-    sim_add(sim, &a);
-    sim_add(sim, &b);
-    sim_add(sim, &c);
-    sim->n_log = 0;
-    sim_run(sim, 100);
-    assert_int_equal(sim_view(sim, "a").pid, pid);
-    sim_expect_log(sim, "a", "");
-    assert_int_equal(sim_view(sim, "b").record->restarts, 1);
-    sim_expect(sim, "b", UNIT_RUNNING);
-    assert_int_equal(sim->last.status, UNIT_STATUS_UNKNOWN);
-    sim_run(sim, 10000);
-    sim_expect(sim, "c", UNIT_STOPPED);
-    sim_kill_process(sim, "a", 'm', SIGKILL); /* no child of the new one */
-    sim_run(sim, 0);
-    sim_expect(sim, "a", UNIT_RUNNING);
-    assert_int_not_equal(sim_view(sim, "a").pid, pid);
-}
-
-static void a_reused_pid_is_not_taken_over(void **state)
-{
-    struct sim *sim = *state;
-    struct unit_spec a = sim_spec("a");
-    sim_add(sim, &a);
-    sim_run(sim, 1000);
-    pid_t pid = sim_view(sim, "a").pid;
-    sim_kill(sim);
-    sim_kill_process(sim, "a", 'm', SIGKILL);
-    sim->next_pid = pid - 1;
-    assert_int_equal(sim_start_extern(sim, "stranger")->pid, pid);
-    sim_add(sim, &a);
-    sim_run(sim, 100);
-    sim_expect(sim, "a", UNIT_RUNNING);
-    assert_int_not_equal(sim_view(sim, "a").pid, pid);
-    supervisor_stop(sim->s, "a", sim->now);
-    sim_run(sim, 100);
-    assert_int_equal(sim_count(sim, "stranger", 'x'), 1);
-}
-
-static void the_budget_outlives_the_supervisor(void **state)
-{
-    struct sim *sim = *state;
-    struct unit_spec spec = sim_spec("a");
-    spec.policy = (struct restart_policy){.factor = 1, .max_restarts = 5, .give_up = true};
-    sim_add(sim, &spec);
-    for (int i = 0; i < 5; i++) {
-        sim_run(sim, 1000);
-        sim_kill_process(sim, "a", 'm', SIGKILL);
-        sim_run(sim, 0);
-        sim_expect(sim, "a", UNIT_RUNNING);
-        sim_kill(sim);
-        sim_add(sim, &spec);
-    }
-    sim_run(sim, 1000);
-    sim_kill_process(sim, "a", 'm', SIGKILL);
-    sim_run(sim, 0);
-    sim_expect(sim, "a", UNIT_FATAL);
-    sim_kill(sim);
-    sim_add(sim, &spec);
-    sim_run(sim, 1000);
-    sim_expect(sim, "a", UNIT_FATAL);
-}
-
-static void a_damaged_record(void **state)
-{
-    struct sim *sim = *state;
-    struct unit_spec spec = sim_spec("a");
-    sim_add(sim, &spec);
-    sim_run(sim, 1000);
-    for (int i = 0; i < 200; i++) {
-        struct unit_record *r = &sim->records[0].r;
-        struct spawn_id id = r->spawned;
-        sim_kill(sim);
-        for (size_t k = sizeof(id); k < sizeof(*r); k++)
-            if (rng_below(&sim->rng, 4) == 0)
-                ((unsigned char *)r)[k] = (unsigned char)rng_next(&sim->rng);
-        r->spawned = id;
-        sim_add(sim, &spec);
-        sim_run(sim, 60000);
-        assert_in_range(sim_count(sim, "a", 'm'), 0, 1);
-        supervisor_start(sim->s, "a", sim->now);
-        supervisor_reset(sim->s, "a", sim->now);
-        sim_run(sim, 60000);
-        assert_int_equal(sim_count(sim, "a", 'm'), 1);
-    }
-}
-
 /* --- cost ----------------------------------------------------------------------------------- */
 
 static void nothing_ticks_when_nothing_is_due(void **state)
@@ -812,7 +413,7 @@ static void ten_thousand_cycles_keep_nothing(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define T(name) cmocka_unit_test_setup_teardown(name, sim_set_up, sim_tear_down)
     const struct CMUnitTest tests[] = {
         T(no_state_of_a_crash_is_missed),
         T(exiting_at_once_for_ever_follows_the_curve),
@@ -830,21 +431,6 @@ int main(void)
         T(a_deaf_one_is_killed),
         T(its_tree_ends_with_it),
         T(restarting_is_no_restart_by_itself),
-        T(a_diamond_starts_in_order),
-        T(a_diamond_stops_in_reverse),
-        T(a_restart_takes_along_what_requires_it),
-        T(after_waits_for_what_is_wanted_only),
-        T(a_circle_waits_and_can_be_stopped),
-        T(all_stop_in_order),
-        T(another_specification),
-        T(removed_and_back),
-        T(adopting),
-        T(adopting_without_pidfds),
-        T(a_start_command_that_starts_nothing),
-        T(running_ones_are_taken_over),
-        T(a_reused_pid_is_not_taken_over),
-        T(the_budget_outlives_the_supervisor),
-        T(a_damaged_record),
         T(nothing_ticks_when_nothing_is_due),
         T(ten_thousand_cycles_keep_nothing),
     };

@@ -276,7 +276,7 @@ static void expect_peace(struct world *w)
 static void run(struct world *w, long steps)
 {
     volatile long i = 0;
-    if (setjmp(w->sim.killed) != 0) {
+    if (setjmp(w->sim.at_kill) != 0) {
         sim_kill(&w->sim);
         if (any(w, 2))
             kill_some(w, (int)any(w, UNITS)); /* while nobody watches */
@@ -316,8 +316,8 @@ static void play(uint64_t seed, bool may_kill)
     }
     add_all(w);
     run(w, (long)number("BELFRY_TEST_STEPS", STEPS));
-    print_message("%d processes, %d deaths, %zu supervisors killed\n", w->sim.spawns, w->sim.deaths,
-                  w->sim.graveyard.n);
+    print_message("%d processes, %d deaths, %d supervisors killed\n", w->sim.spawns, w->sim.deaths,
+                  w->sim.killed);
     sim_done(&w->sim);
     free(w);
 }
