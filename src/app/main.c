@@ -28,7 +28,7 @@ static const struct command commands[] = {
     {"maintenance", "ls|add|end|rm", "when what does not ring", cmd_maintenance},
     {"upgrade", "[-c FILE]", "run the program file on disk; supervised programs run on",
      cmd_upgrade_any},
-    {"import", "waf|connection-monitor PATH", "print a belfry.yaml for what you had", cmd_import},
+    {"import", "waf|supervisor|systemd|monit|… PATH", "print a belfry.yaml for what you had", cmd_import},
     {"install", "[-c FILE]", "write a hardened systemd unit", cmd_install},
     {"uninstall", "", "remove it", cmd_uninstall},
     {"version", "", "print the version", cmd_version},

@@ -8,10 +8,14 @@
 #include "cli/client.h"
 
 static const char help[] =
-    "usage: belfry import waf|connection-monitor PATH\n\n"
+    "usage: belfry import waf|connection-monitor|supervisor|systemd|monit PATH\n\n"
     "  waf                 the directory that holds conf/global.json, conf/groupN.json\n"
-    "  connection-monitor  conf.ini, or the directory that holds it\n\n"
-    "Prints a belfry.yaml; what has no counterpart is named in comments and on stderr.\n";
+    "  connection-monitor  conf.ini, or the directory that holds it\n"
+    "  supervisor          supervisord.conf, a file of conf.d, or a directory of *.conf\n"
+    "  systemd             a .service file, or a directory of them; NAME@INSTANCE.service too\n"
+    "  monit               monitrc, or a directory of such files\n\n"
+    "Prints a belfry.yaml (for the last three the part about programs, to be put into conf.d/);\n"
+    "what has no counterpart is named in comments and on stderr.\n";
 
 static const struct importer {
     const char *name;
@@ -19,6 +23,9 @@ static const struct importer {
 } importers[] = {
     {"waf", import_waf},
     {"connection-monitor", import_connmon},
+    {"supervisor", import_supervisor},
+    {"systemd", import_systemd},
+    {"monit", import_monit},
 };
 
 static int run(const struct importer *im, const char *path)

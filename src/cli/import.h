@@ -18,6 +18,12 @@ int import_waf(const char *path, struct buf *yaml, struct problems *p, struct er
  * template. */
 int import_connmon(const char *path, struct buf *yaml, struct problems *p, struct err *err);
 
+/* Programs kept alive by others, as `processes:`. supervisord.conf with what it includes, one file of conf.d, or a directory
+ * of them; a .service file with its drop-ins and its .timer, or a directory of them; monitrc with what it includes. */
+int import_supervisor(const char *path, struct buf *yaml, struct problems *p, struct err *err);
+int import_systemd(const char *path, struct buf *yaml, struct problems *p, struct err *err);
+int import_monit(const char *path, struct buf *yaml, struct problems *p, struct err *err);
+
 /* The same from texts in memory, for tests and fuzzing. Files that are absent have text.p NULL. */
 struct import_file {
     const char *name;
@@ -32,5 +38,12 @@ int import_waf_texts(const struct import_file *global, const struct import_group
 int import_connmon_texts(const struct import_file *conf, const struct import_file *urls,
                          const struct import_file *template, struct buf *yaml, struct problems *p,
                          struct err *err);
+/* Names say what a file is: "web.service", "web.service.d/x.conf", "web.timer". */
+int import_supervisor_texts(const struct import_file *files, size_t n, struct buf *yaml,
+                            struct problems *p, struct err *err);
+int import_systemd_texts(const struct import_file *files, size_t n, struct buf *yaml,
+                         struct problems *p, struct err *err);
+int import_monit_texts(const struct import_file *files, size_t n, struct buf *yaml,
+                       struct problems *p, struct err *err);
 
 #endif

@@ -9,69 +9,15 @@
 #include <string.h>
 
 #include "base/fs.h"
-#include "cli/import_priv.h"
+#include "cli/import_ini.h"
 
 /* --- conf.ini ------------------------------------------------------------------------------------
  */
 
-struct ini_entry {
-    struct str section, key, value;
-    uint32_t line;
-    bool used;
-};
-typedef vec_of(struct ini_entry) ini;
-
-static bool same_word(struct str a, const char *b)
-{
-    return a.n == strlen(b) && strncasecmp(a.p, b, a.n) == 0;
-}
-
-static void ini_parse(struct str text, const char *file, ini *out, struct problems *p)
-{
-    struct str section = STR(""), line, key, value;
-    struct node at = {.file = file, .column = 1};
-    if (str_starts(text, STR("\xef\xbb\xbf")))
-        text = (struct str){text.p + 3, text.n - 3};
-    while (text.n > 0 && str_next(&text, '\n', &line)) {
-        at.line++;
-        line = str_trim(line);
-        if (line.n == 0 || line.p[0] == '#' || line.p[0] == ';')
-            continue;
-        if (line.p[0] == '[' && line.p[line.n - 1] == ']') {
-            section = str_trim((struct str){line.p + 1, line.n - 2});
-        } else if (str_cut(line, '=', &key, &value) || str_cut(line, ':', &key, &value)) {
-            struct ini_entry e = {section, str_trim(key), str_trim(value), at.line, false};
-            vec_push(out, e);
-        } else {
-            problem_add(p, &at, "", "want key=value; left out");
-        }
-    }
-}
-
-/* The last entry counts, as in Python's configparser. NULL: absent or empty. */
-static struct ini_entry *ini_get(ini *conf, const char *section, const char *key)
-{
-    struct ini_entry *found = NULL;
-    vec_each (conf, e) {
-        if (!same_word(e->section, section) || !same_word(e->key, key))
-            continue;
-        e->used = true;
-        if (e->value.n > 0)
-            found = e;
-    }
-    return found;
-}
-
-static struct str ini_text(ini *conf, const char *section, const char *key)
-{
-    const struct ini_entry *e = ini_get(conf, section, key);
-    return e != NULL ? e->value : STR("");
-}
-
 static double ini_number(ini *conf, const char *section, const char *key, double absent, double min,
                          double max, const char *file, struct problems *p)
 {
-    const struct ini_entry *e = ini_get(conf, section, key);
+    const struct ini_entry *e = ini_get(conf, str_of(section), key);
     double v;
     if (e == NULL)
         return absent;
@@ -210,8 +156,8 @@ static void put_mentions(struct str users, struct buf *yaml)
             number &=
                 (part.p[i] >= '0' && part.p[i] <= '9') || part.p[i] == '+' || part.p[i] == '-';
         struct buf *list = number ? &mobiles : &ids;
-        all |= same_word(part, "all");
-        if (part.n == 0 || !import_is_line(part) || same_word(part, "all"))
+        all |= ini_same(part, "all");
+        if (part.n == 0 || !import_is_line(part) || ini_same(part, "all"))
             continue;
         buf_puts(list, list->len > 0 ? ", " : "");
         import_put_text(list, part);
@@ -229,7 +175,7 @@ static void put_mentions(struct str users, struct buf *yaml)
 static bool put_channel(ini *conf, const struct import_file *tpl, struct buf *yaml,
                         struct problems *p)
 {
-    struct str url = ini_text(conf, "dingtalk", "sendURL");
+    struct str url = ini_text(conf, STR("dingtalk"), "sendURL");
     if (url.n == 0 || !import_is_line(url)) {
         problem_add(p, NULL, "dingtalk.sendURL", "is not given: nobody is told");
         return false;
@@ -237,15 +183,16 @@ static bool put_channel(ini *conf, const struct import_file *tpl, struct buf *ya
     buf_puts(yaml, "channels:\n  - name: dingtalk\n    type: dingtalk\n    webhook_url: ");
     import_put_text(yaml, url);
     buf_puts(yaml, "  # dingtalk.sendURL\n");
-    struct str secret = ini_text(conf, "dingtalk", "secret");
+    struct str secret = ini_text(conf, STR("dingtalk"), "secret");
     if (secret.n > 0 && import_is_line(secret)) {
         buf_puts(yaml, "    secret: ");
         import_put_text(yaml, secret);
         buf_putc(yaml, '\n');
     }
-    put_mentions(ini_text(conf, "dingtalk", "atUser"), yaml);
+    put_mentions(ini_text(conf, STR("dingtalk"), "atUser"), yaml);
     put_template(tpl, yaml, p);
-    (void)ini_get(conf, "dingtalk", "msgtype"); /* ours are Markdown, which shows texts as well */
+    (void)ini_get(conf, STR("dingtalk"),
+                  "msgtype"); /* ours are Markdown, which shows texts as well */
     return true;
 }
 
@@ -288,7 +235,7 @@ static void tell_unused(const ini *conf, const char *file, struct problems *p)
     vec_each (conf, e) {
         bool told = e->used;
         for (size_t i = 0; i < array_len(known); i++)
-            told |= same_word(e->key, known[i]);
+            told |= ini_same(e->key, known[i]);
         struct node at = {.file = file, .line = e->line, .column = 1};
         if (!told)
             problem_add(p, &at, "", "the importer does not know the key \"%.*s\"; left out",
@@ -305,7 +252,7 @@ int import_connmon_texts(const struct import_file *conf_file, const struct impor
     import_targets targets = {0};
     struct arena *a = arena_new();
     struct map_str *seen = map_str_new();
-    ini_parse(conf_file->text, conf_file->name, &conf, p);
+    ini_parse(conf_file->text, conf_file->name, INI_PLAIN, a, &conf, p);
     if (urls->text.p != NULL)
         import_lines(urls, seen, a, &targets, p);
     else
@@ -315,9 +262,8 @@ int import_connmon_texts(const struct import_file *conf_file, const struct impor
         "# Made by `belfry import connection-monitor`. Each target is probed with a burst of requests, as\n"
         "# connection_monitor did.\n");
     bool channel = put_channel(&conf, template, yaml, p);
-    struct str on = ini_text(&conf, "urlcheck", "urlCheck");
-    bool enabled = on.n == 0 || same_word(on, "true") || same_word(on, "yes") ||
-                   same_word(on, "on") || str_eqz(on, "1");
+    struct str on = ini_text(&conf, STR("urlcheck"), "urlCheck");
+    bool enabled = on.n == 0 || ini_is_true(on);
     put_group(&conf, conf_file->name, channel, enabled, &targets, yaml, p);
     tell_unused(&conf, conf_file->name, p);
     int rc = import_check(yaml, err);
@@ -361,21 +307,21 @@ int import_connmon(const char *path, struct buf *yaml, struct problems *p, struc
         struct problems quiet;
         ini entries = {0};
         problems_init(&quiet, a);
-        ini_parse(conf.text, conf.name, &entries, &quiet);
+        ini_parse(conf.text, conf.name, INI_PLAIN, a, &entries, &quiet);
         const char *slash = strrchr(conf.name, '/');
         const char *dir =
             slash != NULL ? arena_strndup(a, conf.name, (size_t)(slash - conf.name)) : ".";
-        struct str in = ini_text(&entries, "public", "inputFileDir"),
-                   tpl = ini_text(&entries, "public", "triggerTplDir");
+        struct str in = ini_text(&entries, STR("public"), "inputFileDir"),
+                   tpl = ini_text(&entries, STR("public"), "triggerTplDir");
         const char *docs = arena_printf(a, "%s/../docs", dir);
         const char *in_dirs[] = {dir, docs, arena_strndup(a, in.p, in.n), NULL};
         const char *tpl_dirs[] = {dir, arena_printf(a, "%s/template", docs), docs,
                                   arena_strndup(a, tpl.p, tpl.n), NULL};
-        struct str url_name = ini_text(&entries, "urlcheck", "inputFile");
+        struct str url_name = ini_text(&entries, STR("urlcheck"), "inputFile");
         struct import_file urls =
             find_file(in_dirs, url_name.n > 0 ? url_name : STR("urlInput.txt"), a);
         struct import_file template =
-            find_file(tpl_dirs, ini_text(&entries, "urlcheck", "triggerTplFile"), a);
+            find_file(tpl_dirs, ini_text(&entries, STR("urlcheck"), "triggerTplFile"), a);
         rc = import_connmon_texts(&conf, &urls, &template, yaml, p, err);
         vec_done(&entries);
         problems_done(&quiet);

@@ -24,6 +24,26 @@ static struct import_file next_file(struct str *rest, const char *name, struct a
     return f;
 }
 
+/* Of other supervisors: 2 supervisord, 4 systemd, 6 Monit. */
+static int import_programs_of(int kind, struct str rest, struct arena *a, struct buf *yaml,
+                              struct problems *p, struct err *err)
+{
+    static const char *const names[][5] = {
+        [2] = {"/etc/supervisord.conf", "/etc/conf.d/a.conf", "/etc/conf.d/b.conf", "c", "d"},
+        [4] = {"web.service", "web.service.d/x.conf", "web.timer", "db@7.service", "db@7.timer"},
+        [6] = {"monitrc", "conf.d/a", "conf.d/b", "c", "d"},
+    };
+    struct import_file files[5];
+    size_t n = 0;
+    while (n < array_len(files) && rest.n > 0) {
+        files[n] = next_file(&rest, names[kind][n], a);
+        n += files[n].text.p != NULL;
+    }
+    return kind == 2   ? import_supervisor_texts(files, n, yaml, p, err)
+           : kind == 4 ? import_systemd_texts(files, n, yaml, p, err)
+                       : import_monit_texts(files, n, yaml, p, err);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2)
@@ -35,7 +55,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     problems_init(&p, a);
     struct str rest = {(const char *)data + 1, size - 1};
     int rc;
-    if (data[0] & 1) {
+    if ((data[0] & 1) == 0 && (data[0] & 7) != 0) {
+        rc = import_programs_of(data[0] & 7, rest, a, &yaml, &p, &err);
+    } else if (data[0] & 1) {
         struct import_file global = next_file(&rest, "conf/global.json", a);
         struct import_group groups[2] = {{.name = "group1"}, {.name = "group2"}};
         for (int i = 0; i < 2; i++) {
