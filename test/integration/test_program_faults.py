@@ -143,7 +143,7 @@ def test_random_kills(belfry):
     rng = random.Random(SEED)
     print("seed", SEED)
     units = [f"w-{i}" for i in range(1, 7)]
-    b = belfry({"restart": {"delay": "0s", "max_restarts": 100000}, **config(sleeper("w-%i", replicas=6))})
+    b = belfry({"restart": {"delay": "0s", "max_restarts": 100000}, **config(sleeper("w-%i", replicas=6, restart_delay={"delay": 0}))})
     settled(b, units)
     killed = dict.fromkeys(units, 0)
     end = time.monotonic() + (240 if LONG else 15)
