@@ -1,9 +1,11 @@
 /* A `check process` of Monit as a unit that is adopted (import_monit.h): Monit never was the parent of what it watched. Its
  * start program is the command, its port test the health probe, a memory test that restarts limits.watch_memory. */
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "cli/import_monit.h"
+#include "probe/prober.h"
 
 /* --- probes --------------------------------------------------------------------------------------
  */
@@ -35,6 +37,14 @@ static bool is_tls(struct monit_text test)
            monit_find(test, "tls") < test.n;
 }
 
+/* Probers may be left out of a build. */
+static bool is_probed(const char *scheme)
+{
+    char url[40];
+    snprintf(url, sizeof(url), "%s://h:1", scheme);
+    return prober_by_url(url, NULL) != NULL;
+}
+
 static const char *scheme_of(struct monit_text test, int *port)
 {
     struct str protocol = monit_value(test, "protocol");
@@ -46,7 +56,10 @@ static const char *scheme_of(struct monit_text test, int *port)
               strncasecmp(protocol.p, protocols[i].protocol, protocol.n) == 0))
             continue;
         *port = protocols[i].port;
-        return streq(protocols[i].scheme, "http") && is_tls(test) ? "https" : protocols[i].scheme;
+        const char *scheme = protocols[i].scheme;
+        if (streq(scheme, "http") && is_tls(test))
+            return "https";
+        return is_probed(scheme) ? scheme : "tcp";
     }
     return "tcp";
 }

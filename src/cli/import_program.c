@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "config/config.h"
+#include "core/hooks.h"
 
 #define ID_MAX         56 /* room for "-99" and "-%i" below the 64 of an id */
 #define NOTES_MAX      200
@@ -416,7 +417,7 @@ static bool drop_faults(struct import_programs *ps, const struct buf *yaml, bool
     p.limit = 10000;
     struct config_input in = {
         .path = "belfry.yaml", .text = yaml->data, .size = yaml->len, .alone = true};
-    struct config *c = config_load(&in, NULL, &p);
+    struct config *c = config_load(&in, core_config_hooks(), &p);
     bool good = c != NULL;
     config_unref(&c);
     if (!good) {
@@ -443,5 +444,7 @@ int import_programs_write(struct import_programs *ps, const char *head, struct b
             drop_order(ps);
         put_all(ps, head, yaml);
     }
-    return import_check(yaml, err);
+    if (yaml->failed)
+        return import_check(yaml, err); /* says that it is too large */
+    return err_set(err, ERR_INTERNAL, "the importer wrote programs that do not load");
 }

@@ -211,6 +211,17 @@ def test_import_waf(tmp_path):
     assert run("import", "waf", tmp_path / "nowhere")[0] == 1
 
 
+@pytest.mark.parametrize("kind", ["supervisor", "systemd", "monit"])
+def test_import_programs(tmp_path, kind):
+    status, out, err = run("import", kind, os.path.join(ROOT, "test", "import", kind))
+    assert status == 0, err
+    assert "  units:\n" in out and "left out" in out and "left out" in err
+    (tmp_path / "belfry.yaml").write_text(out)
+    status, said, err = run("config", "check", "-c", tmp_path / "belfry.yaml")
+    assert status == 0, (said, err, out)
+    assert run("import", kind, tmp_path / "nowhere")[0] == 1
+
+
 def test_targets_by_command(belfry, target, hook):
     b, t = belfry({"channels": [hook.channel()]}), target()
     status, out, err = b.cli("target", "add", "name=shop", f"url={t.tcp}", "interval_seconds=1", "timeout_seconds=0.5")
