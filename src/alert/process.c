@@ -166,6 +166,13 @@ void process_alarm_health(struct process_alarm *a, bool failing, const char *mes
         over(a, out, "the health check succeeds again");
 }
 
+void process_alarm_accepted(struct process_alarm *a, struct process_verdicts *out)
+{
+    out->n = 0;
+    if (a->trouble == TROUBLE_REFUSED)
+        over(a, out, "it is accepted now");
+}
+
 void process_alarm_tick(struct process_alarm *a, const struct process_alarm_rule *rule, bool is_up,
                         int64_t now_ms, struct process_verdicts *out)
 {

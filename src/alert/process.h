@@ -64,6 +64,8 @@ void process_alarm_event(struct process_alarm *a, const struct process_alarm_rul
 /* Its health probe has failed often enough (failing), or succeeds. */
 void process_alarm_health(struct process_alarm *a, bool failing, const char *message,
                           int64_t now_ms, struct process_verdicts *out);
+/* The warden takes it after all. */
+void process_alarm_accepted(struct process_alarm *a, struct process_verdicts *out);
 /* Each few seconds while it fires. runs: as of now. */
 void process_alarm_tick(struct process_alarm *a, const struct process_alarm_rule *rule, bool runs,
                         int64_t now_ms, struct process_verdicts *out);

@@ -16,23 +16,6 @@ struct program *core__program(struct core *c, const char *id)
     return map_str_get(c->programs->by_id, id, strlen(id));
 }
 
-bool core__program_record(const struct program *p, struct unit_record *out)
-{
-    check_magic(p, PROGRAM_MAGIC);
-    if (p->all->table && table_read(p->all->table, p->unit->config->id, out) &&
-        out->state <= UNIT_FATAL)
-        return true;
-    *out = (struct unit_record){.state = UNIT_UNKNOWN};
-    return false;
-}
-
-void core__program_set_refused(struct program *p, const char *why)
-{
-    free(p->refused);
-    p->refused = why ? strdup(why) : NULL;
-    must(!why || p->refused);
-}
-
 static void program_free(struct program *p)
 {
     check_magic(p, PROGRAM_MAGIC);
@@ -71,7 +54,6 @@ static bool take_unit(struct programs *all, size_t i)
     p->from_file = i < all->roster.n_file;
     p->enabled = enabled;
     p->seen_sync = all->sync;
-    core__program_set_refused(p, NULL); /* the warden says so again when it is still true */
     vec_push(&all->order, p);
     return changed;
 }

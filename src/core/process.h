@@ -33,8 +33,9 @@ struct core_process {
     bool enabled;       /* its monitor */
     struct unit_record record; /* a copy; state UNKNOWN when the warden has not got it yet */
     bool known;                /* the warden has it */
-    const char *refused;       /* why the warden does not run it; NULL */
-    int health;                /* -1 no probe, 0 failing, 1 good, 2 not probed yet */
+    const char
+        *refused; /* why the warden does not run it (known: goes on as it was before); NULL */
+    int health;   /* -1 no probe, 0 failing, 1 good, 2 not probed yet */
     uint32_t health_failures;
     const char *health_message;
     int64_t health_checked_ms, next_run_ms;                               /* of a job */

@@ -7,6 +7,7 @@
 #include "core/process_priv.h"
 
 #define LOOK_NS (25 * NS_PER_MS)
+#define EACH_NS 10000 /* an errand is looked at no oftener than this, times how many there are */
 #define REST_MS 30000 /* beyond what the unit's own timeouts allow */
 #define SOON_MS 2000  /* a restart due later than this is not waited for */
 
@@ -106,22 +107,33 @@ static bool look(struct errand *e)
     return true;
 }
 
+static void look_within(struct programs *all, int64_t wait_ns);
+
 static void on_look(struct timer *t)
 {
-    core__errands_look(container_of(t, struct programs, errand_timer)->core);
-}
-
-void core__errands_look(struct core *c)
-{
-    struct programs *all = c->programs;
+    struct programs *all = container_of(t, struct programs, errand_timer);
     size_t kept = 0, n = all->errands.n;
     for (size_t i = 0; i < n; i++)
         if (!look(all->errands.at[i]))
             all->errands.at[kept++] = all->errands.at[i];
     must(all->errands.n == n); /* a further errand joins when its answer comes, not before */
     all->errands.n = kept;
+    all->errands_looked_ns = clock_mono_ns();
+    look_within(all, LOOK_NS);
+}
+
+/* A thousand may be awaited while each has several events: looking at all for each would take minutes. */
+static void look_within(struct programs *all, int64_t wait_ns)
+{
+    int64_t at = clock_mono_ns() + wait_ns;
+    int64_t earliest = all->errands_looked_ns + (int64_t)all->errands.n * EACH_NS;
     if (all->errands.n > 0)
-        timer_start(c->loop, &all->errand_timer, clock_mono_ns() + LOOK_NS, on_look);
+        timer_start(all->core->loop, &all->errand_timer, at > earliest ? at : earliest, on_look);
+}
+
+void core__errands_look(struct core *c)
+{
+    look_within(c->programs, 0);
 }
 
 static void on_answer(void *arg, const struct err *err, const char *text)
@@ -193,11 +205,12 @@ int core_process_act(struct core *c, const char *id, enum core_process_action ac
     must((size_t)action < array_len(command_of));
     struct program *p = core__program(c, id);
     bool switches = action == PROCESS_ENABLE || action == PROCESS_DISABLE;
+    struct unit_record r;
     if (!p)
         return no_such(id, err);
     if (switches && core__store_refuses(c, err) != 0)
         return -1;
-    if (!switches && p->refused)
+    if (!switches && p->refused && !core__program_record(p, &r))
         return err_set(err, ERR_DENIED, "the warden does not run \"%s\": %s", id, p->refused);
     if (!core__warden_connected(c->programs->link))
         return err_set(err, ERR_BUSY, "the warden cannot be reached now; the programs run on");

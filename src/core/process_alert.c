@@ -144,6 +144,14 @@ static void close_orphan(struct core *c, const struct alert *open, uint64_t *id)
     core__judge_own(c, &own, id, false, "the program was removed", a);
 }
 
+/* The warden's answer names a few of many; the others are known by their alerts. */
+static void recall_refusal(struct program *p, const char *message)
+{
+    const char *why = strstr(message, ": ");
+    if (p->alarm.trouble == TROUBLE_REFUSED && why)
+        core__program_set_refused(p, why + 2);
+}
+
 void core__program_alerts_settle(struct core *c)
 {
     struct map_str *m = c->programs->own_alerts;
@@ -159,6 +167,7 @@ void core__program_alerts_settle(struct core *c)
         if (p && open) {
             p->alert_id = open->id;
             process_alarm_found(&p->alarm, open->message, open->fired_ms, clock_wall_ms());
+            recall_refusal(p, open->message);
         } else if (open) {
             close_orphan(c, open, &o->alert_id);
         }

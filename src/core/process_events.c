@@ -32,12 +32,12 @@ void core__view_program(const struct program *p, struct core_process *out)
         .next_run_ms = p->job.cron ? p->job.next_ms : 0,
         .usage = p->usage.tree,
         .cpu_percent = p->usage.cpu_percent,
+        .refused = p->refused,
         .open = core__alert(p->all->core, p->alert_id),
     };
     out->known = core__program_record(p, &out->record);
     const struct unit_record *r = &out->record;
     enum unit_state s = (enum unit_state)r->state;
-    out->refused = out->known ? NULL : p->refused;
     out->started_wall_ms = unit_state_has_process(s) && r->spawned.pid ? wall_of(r->started_ms) : 0;
     out->changed_wall_ms = wall_of(r->changed_ms);
     out->next_wall_ms = s == UNIT_RESTARTING || s == UNIT_BACKOFF ? wall_of(r->next_ms) : 0;

@@ -108,7 +108,7 @@ static void log_state(const struct program *p, const struct process_event *e)
 
 static void on_state(struct program *p, const struct process_event *e)
 {
-    if (e->to != UNIT_UNKNOWN && e->to != UNIT_STOPPED)
+    if (e->from == UNIT_UNKNOWN)
         core__program_set_refused(p, NULL);
     log_state(p, e);
     count_state(p, e);

@@ -122,8 +122,10 @@ static void on_loaded(void *arg, const struct err *err, const char *text)
     struct core *c = arg;
     if (err)
         log_warn("the warden did not take the list of programs", F_ERR(err));
-    else if (*text)
-        log_warn("the warden does not run all programs", F_STR("refused", text));
+    else {
+        core__tap_drain(&c->programs->tap); /* what it told before */
+        core__refusals_take(c, text);
+    }
     core__errands_look(c);
 }
 

@@ -3,6 +3,7 @@
  *   process.c         the programs that there are; their list, data/run/programs
  *   process_roster.c  which ones there are to be, file and API together
  *   process_edit.c    changes of the API's units
+ *   process_record.c  what the table says of one, and whether it is refused
  *   process_link.c    commands to the warden
  *   process_act.c     start, stop … and waiting until a program has come to rest
  *   process_ingest.c  data/run/events → history, statistics, and the rooms below
@@ -33,7 +34,8 @@ struct program {
     bool from_file, enabled;
     bool changed; /* the page is told when this turn is over */
     uint64_t seen_sync;
-    char *refused; /* why the warden does not run it; NULL */
+    char *refused; /* why the warden does not run it, or not as it is now; NULL */
+    uint64_t refused_round;
 
     struct process_alarm alarm;
     uint64_t alert_id; /* its open alert; 0 */
@@ -89,7 +91,7 @@ struct programs {
     struct map_str *by_id;          /* id → program */
     vec_of(struct program *) order; /* as the roster */
     struct map_str *api_docs;       /* (template's) id → JSON text, malloc'ed */
-    uint64_t generation, sync;
+    uint64_t generation, sync, refusal_round;
     uint64_t written;    /* hash of what was written last */
     bool dirty;          /* data/run/programs could not be written */
     struct table *table; /* NULL: there is none yet */
@@ -97,6 +99,7 @@ struct programs {
     struct warden_link *link;
     vec_of(struct errand *) errands; /* commands whose end is awaited */
     struct timer errand_timer;
+    int64_t errands_looked_ns;
 
     uint64_t total_checks, total_restarts, success_restarts, failed_restarts, events;
     int64_t last_check_ms;
@@ -137,8 +140,6 @@ void core__programs_tick(struct core *c);      /* each second */
 void core__programs_connected(struct core *c); /* to a warden, perhaps another one */
 void core__programs_again(struct core *c); /* the database was begun anew: all that memory knows */
 struct program *core__program(struct core *c, const char *id);
-bool core__program_record(const struct program *p, struct unit_record *out);
-void core__program_set_refused(struct program *p, const char *why);
 /* The file's and the API's units; change (may be NULL) is tried instead of what api_docs has. False: problems. */
 struct roster_change {
     const char *id;
@@ -150,6 +151,12 @@ void core__roster_done(struct roster *r);
 /* Makes it so: writes data/run/programs, tells the warden. After each load of the configuration and each change. */
 void core__programs_sync(struct core *c);
 void core__programs_take(struct core *c, struct roster *r); /* one that was made well; taken over */
+
+/* --- process_record.c --- */
+/* False, and the state UNKNOWN: the warden has it not yet, or what stands there makes no sense. */
+bool core__program_record(const struct program *p, struct unit_record *out);
+void core__program_set_refused(struct program *p, const char *why); /* NULL: it is run */
+void core__refusals_take(struct core *c, const char *text); /* the warden's answer to a LOAD */
 
 /* --- process_link.c --- */
 struct warden_link *core__warden_new(struct core *c);
@@ -164,7 +171,7 @@ int core__warden_ask(struct warden_link *l, const struct command *what, warden_a
 struct command core__command(enum command_type type, const char *unit);
 
 /* --- process_act.c --- */
-void core__errands_look(struct core *c); /* something changed */
+void core__errands_look(struct core *c); /* something changed; soon, never before this returns */
 void core__errands_free(struct core *c);
 int core__program_send(struct program *p, enum command_type type, int number, const char *text);
 

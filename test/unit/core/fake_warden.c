@@ -116,11 +116,15 @@ static void stop(struct fake_warden *w, struct unit_record *r, const char *unit)
     die(w, r, unit, 15, CAUSE_ASKED, UNIT_STOPPED);
 }
 
+/* An event tells of it once, each answer to a LOAD again. */
 static void refuse(struct fake_warden *w, const char *unit)
 {
     struct process_event e = {.kind = PROCESS_REFUSED};
+    size_t n = strlen(w->refusals);
     snprintf(e.reason, sizeof(e.reason), "user root is not allowed");
-    publish(w, &e, unit);
+    snprintf(w->refusals + n, sizeof(w->refusals) - n, "%s: %s\n", unit, e.reason);
+    if (!w->told_refusal)
+        publish(w, &e, unit);
 }
 
 static void drop_others(struct fake_warden *w, const struct process_unit *units, uint32_t n)
@@ -151,10 +155,11 @@ static void load(struct fake_warden *w)
     const struct process_unit *units = process_read(text.data, text.len, a, &n, &generation, &err);
     must(units || n == 0);
     drop_others(w, units, n);
+    w->refusals[0] = '\0';
     for (uint32_t i = 0; i < n; i++) {
         const char *id = units[i].config->id;
         bool is_new;
-        if (strncmp(id, "denied", 6) == 0) {
+        if (strncmp(id, "denied", 6) == 0 && !w->lenient) {
             refuse(w, id);
             continue;
         }
@@ -166,6 +171,7 @@ static void load(struct fake_warden *w)
         if (units[i].config->autostart)
             start(w, r, id);
     }
+    w->told_refusal = *w->refusals != '\0';
     buf_done(&text);
     arena_free(a);
 }
@@ -210,6 +216,8 @@ static void take(struct fake_warden *w, const struct command *c)
     answer.code = act(w, c);
     if (answer.code != ERR_OK)
         snprintf(answer.text, sizeof(answer.text), "the warden does not run \"%.40s\"", c->unit);
+    else if (c->type == COMMAND_LOAD)
+        snprintf(answer.text, sizeof(answer.text), "%s", w->refusals);
     say(w, &answer);
 }
 
@@ -328,4 +336,13 @@ int fake_warden_count(struct fake_warden *w, const char *line)
         n++;
     pthread_mutex_unlock(&w->lock);
     return n;
+}
+
+void fake_warden_scribble(struct fake_warden *w, const char *unit, const struct unit_record *r)
+{
+    pthread_mutex_lock(&w->lock);
+    struct unit_record *own = table_record(w->table, unit, NULL);
+    *own = *r;
+    table_show(w->table, own);
+    pthread_mutex_unlock(&w->lock);
 }

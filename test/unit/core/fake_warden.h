@@ -18,7 +18,10 @@ struct fake_warden {
     struct ring *ring;
     int listener, peer;
     int last_pid;
-    char heard[8000]; /* "START web\n…", in the order that commands came */
+    char refusals[400];  /* of the last LOAD, "denied: why\n" */
+    bool told_refusal;   /* by an event, in this life */
+    atomic_bool lenient; /* nothing is refused any more */
+    char heard[8000];    /* "START web\n…", in the order that commands came */
 };
 /* dir: the bed's; data/run must be there (bed_init and core_new make it; it may be started before the core). */
 void fake_warden_open(struct fake_warden *w, const char *dir);
@@ -29,6 +32,8 @@ void fake_warden_kill(struct fake_warden *w, const char *unit, int status);
 void fake_warden_state(struct fake_warden *w, const char *unit, enum unit_state to);
 /* It dies with the status and is left in that state. */
 void fake_warden_death(struct fake_warden *w, const char *unit, int status, enum unit_state to);
+/* What stands in the table of the unit, sane or not. */
+void fake_warden_scribble(struct fake_warden *w, const char *unit, const struct unit_record *r);
 void fake_warden_forget(struct fake_warden *w); /* what was heard */
 /* How often the command came. */
 int fake_warden_count(struct fake_warden *w, const char *line);

@@ -497,6 +497,75 @@ static void belfrys_own_process_that_stays_down_rings(void **state)
     close_scene(&s);
 }
 
+/* --- what must not be lost, and what must not be believed --- */
+
+static bool is_refused(struct bed *b, void *arg)
+{
+    struct core_process p;
+    return core_process_get(b->core, arg, &p) && p.refused != NULL;
+}
+
+static bool is_not_refused(struct bed *b, void *arg)
+{
+    return !is_refused(b, arg);
+}
+
+static void a_refusal_is_seen_until_it_is_withdrawn(void **state)
+{
+    struct scene s;
+    char denied[] = "denied";
+    open_scene(&s, "    - {id: web, command: [/bin/true]}\n"
+                   "    - {id: denied, command: [/bin/true], autostart: false}\n");
+    assert_true(bed_until(&s.bed, is_refused, denied, 10000));
+    bed_settle(&s.bed);
+    bed_reload(&s.bed); /* nothing of the programs changed */
+    bed_turn(&s.bed, 100);
+    assert_true(is_refused(&s.bed, denied));
+    assert_int_equal(act(&s, "web", PROCESS_DISABLE, false), ERR_OK);
+    bed_turn(&s.bed, 100);
+    assert_true(is_refused(&s.bed, denied));
+    bed_settle(&s.bed);
+    bed_close(&s.bed);
+    bed_open(&s.bed); /* the warden does not tell it by an event again */
+    assert_true(bed_until(&s.bed, is_refused, denied, 10000));
+    atomic_store(&s.warden.lenient, true);
+    assert_int_equal(act(&s, "web", PROCESS_ENABLE, false), ERR_OK);
+    assert_true(bed_until(&s.bed, is_not_refused, denied, 10000));
+    close_scene(&s);
+}
+
+/* A machine that lost power writes what it likes into a mapped file. */
+static void a_damaged_record_is_no_record(void **state)
+{
+    struct scene s;
+    struct core_process p;
+    open_scene(&s, "    - {id: web, command: [/bin/true]}\n");
+    assert_true(comes_to(&s, "web", UNIT_RUNNING));
+    assert_true(core_process_get(s.bed.core, "web", &p));
+    const struct unit_record good = p.record;
+    struct unit_record bad[9];
+    for (size_t i = 0; i < array_len(bad); i++)
+        bad[i] = good;
+    bad[0].state = UNIT_FATAL + 1;
+    bad[1].last.cause = CAUSE_SPAWN + 1;
+    bad[2].cause = -1;
+    memset(bad[3].reason, 'x', sizeof(bad[3].reason));
+    memset(bad[4].status_text, 'x', sizeof(bad[4].status_text));
+    memset(bad[5].last.reason, 'x', sizeof(bad[5].last.reason));
+    bad[6].changed_ms = INT64_MIN;
+    bad[7].last.died_ms = INT64_MAX;
+    bad[8].restart.minute = INT64_MIN;
+    for (size_t i = 0; i < array_len(bad); i++) {
+        fake_warden_scribble(&s.warden, "web", &bad[i]);
+        assert_true(core_process_get(s.bed.core, "web", &p));
+        assert_false(p.known);
+        assert_int_equal(p.record.state, UNIT_UNKNOWN);
+    }
+    fake_warden_scribble(&s.warden, "web", &good);
+    assert_true(core_process_get(s.bed.core, "web", &p) && p.known);
+    close_scene(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -512,6 +581,8 @@ int main(void)
         cmocka_unit_test(a_maintenance_of_the_group_holds_it_back),
         cmocka_unit_test(a_removed_program_is_over),
         cmocka_unit_test(belfrys_own_process_that_stays_down_rings),
+        cmocka_unit_test(a_refusal_is_seen_until_it_is_withdrawn),
+        cmocka_unit_test(a_damaged_record_is_no_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
