@@ -76,7 +76,7 @@ static int read_programs(struct output_role *r, struct buf *text, struct arena *
 {
     uint64_t generation;
     uint32_t n = 0;
-    if (fs_read(r->programs_path, text, err) < 0)
+    if (fs_read_regular(r->programs_path, text, err) < 0)
         return -1;
     const struct process_unit *units = process_read(text->data, text->len, a, &n, &generation, err);
     if (!units)

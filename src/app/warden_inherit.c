@@ -144,7 +144,7 @@ struct inherit *inherit_read(const char *run_dir)
     char *path = path_join(run_dir, FILE_NAME);
     i->read = true;
     bool executed = getenv(INHERIT_ENV) != NULL; /* else the list is another warden's */
-    if (executed && fs_read(path, &text, NULL) == 0) {
+    if (executed && fs_read_regular(path, &text, NULL) == 0) {
         struct str rest = {text.data ? text.data : "", text.len}, line;
         while (rest.n > 0 && str_next(&rest, '\n', &line))
             parse_line(i, line);

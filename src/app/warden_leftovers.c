@@ -15,7 +15,7 @@ static void read_leftovers(struct warden *w)
 {
     cleanup(buf_done) struct buf text = BUF_INIT(MAX_STATE);
     char *path = path_join(w->run_dir, "children");
-    int rc = fs_read(path, &text, NULL);
+    int rc = fs_read_regular(path, &text, NULL);
     free(path);
     if (rc < 0)
         return;

@@ -103,7 +103,7 @@ static const char *token(struct programs *p)
         return p->token;
     cleanup(buf_done) struct buf text = BUF_INIT(4 * TOKEN_BYTES);
     char *path = path_join(p->w->run_dir, "notify");
-    if (fs_read(path, &text, NULL) < 0 || text.len != (size_t)2 * TOKEN_BYTES) {
+    if (fs_read_regular(path, &text, NULL) < 0 || text.len != (size_t)2 * TOKEN_BYTES) {
         uint8_t bytes[TOKEN_BYTES];
         struct err err = {0};
         rng_secure(bytes, sizeof(bytes));

@@ -279,7 +279,7 @@ static int load(struct programs *p, struct buf *said, struct err *err)
     cleanup(buf_done) struct buf text = BUF_INIT(FILE_MAX);
     cleanup(arena_freep) struct arena *a = arena_new();
     char *path = programs_path(p);
-    int rc = fs_read(path, &text, err);
+    int rc = fs_read_regular(path, &text, err);
     free(path);
     uint32_t n = 0;
     uint64_t generation = 0;

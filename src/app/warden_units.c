@@ -224,7 +224,7 @@ void warden_read_units(struct warden *w)
     cleanup(buf_done) struct buf text = BUF_INIT(MAX_UNITS_FILE);
     struct err err = {0};
     w->units_due = false;
-    int rc = fs_read(path, &text, &err);
+    int rc = fs_read_regular(path, &text, &err);
     free(path);
     if (rc < 0) {
         log_error("cannot read which watchers to run; the old ones run on", F_ERR(&err));

@@ -85,11 +85,8 @@ static int read_all(int fd, const char *path, struct buf *out, struct err *err)
     }
 }
 
-int fs_read(const char *path, struct buf *out, struct err *err)
+static int read_whole(int fd, const char *path, struct buf *out, struct err *err)
 {
-    cleanup(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return err_sys(err, code_of_errno(), "cannot open %s", path);
     size_t before = out->len;
     int rc = out->failed ? too_large(path, out, err) : read_all(fd, path, out, err);
     if (rc < 0)
@@ -97,6 +94,25 @@ int fs_read(const char *path, struct buf *out, struct err *err)
     if (out->data)
         out->data[out->len] = '\0';
     return rc;
+}
+
+int fs_read(const char *path, struct buf *out, struct err *err)
+{
+    cleanup(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_sys(err, code_of_errno(), "cannot open %s", path);
+    return read_whole(fd, path, out, err);
+}
+
+int fs_read_regular(const char *path, struct buf *out, struct err *err)
+{
+    struct stat st;
+    cleanup(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return err_sys(err, code_of_errno(), "cannot open %s", path);
+    if (!S_ISREG(st.st_mode))
+        return err_set(err, ERR_INVALID, "cannot read %s: it is not a regular file", path);
+    return read_whole(fd, path, out, err);
 }
 
 static int write_all(int fd, const char *p, size_t n)

@@ -11,6 +11,9 @@
 
 /* Appends the file's bytes to out; TOO_LARGE past out->max. */
 int fs_read(const char *path, struct buf *out, struct err *err);
+/* The same of a regular file only, for paths that others name: a FIFO or a device there does not keep the caller waiting;
+ * INVALID. */
+int fs_read_regular(const char *path, struct buf *out, struct err *err);
 /* Writes to PATH.tmp.PID, optionally fsyncs, renames over path. Readers see old or new, never half. */
 int fs_write_atomic(const char *path, const void *data, size_t n, mode_t mode, bool sync,
                     struct err *err);

@@ -14,6 +14,7 @@
 #include "base/must.h"
 #include "base/str.h"
 #include "proc/adopt_priv.h"
+#include "proc/proc_priv.h"
 
 pid_t adopt__parse_pid(const char *text, size_t n)
 {
@@ -78,13 +79,14 @@ static bool by_pid_file(const char *path, struct spawn_id *out)
     struct buf text = BUF_INIT(LONGEST);
     struct stat st;
     pid_t pid = 0;
-    if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && fs_read(path, &text, NULL) == 0 &&
-        text.len > 0)
+    if (stat(path, &st) == 0 && fs_read_regular(path, &text, NULL) == 0 && text.len > 0)
         pid = adopt__parse_pid(text.data, text.len);
     buf_done(&text);
     if (pid <= 1 || pid == getpid())
         return false;
+    bool raised = proc__raise(); /* where /proc hides others' processes */
     uint64_t start_time = process_start_time(pid);
+    proc__unraise(raised);
     if (start_time ? !wrote_before((int64_t)st.st_mtime * 1000, start_time) : !exists(pid))
         return false;
     *out = (struct spawn_id){.pid = (int32_t)pid, .start_time = start_time};

@@ -121,7 +121,7 @@ static int add_file(struct builder *b, const char *path, struct err *err)
     struct buf text = BUF_INIT(ENVIRON_FILE_MAX);
     if (!path || !*path)
         return 0;
-    int rc = fs_read(path, &text, err);
+    int rc = fs_read_regular(path, &text, err);
     if (rc == 0 && text.len > 0)
         rc = environ_parse(text.data, text.len, put, b, err);
     if (rc < 0 && err && err->at_line > 0)

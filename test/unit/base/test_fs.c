@@ -78,6 +78,24 @@ static void test_failures(void **state)
     buf_done(&b);
 }
 
+/* What others put in a file's place must not keep us. */
+static void test_regular_alone(void **state)
+{
+    struct err err = {0};
+    struct buf b = BUF_INIT(100);
+    cleanup(free_path) char *fifo = path_join(dir, "fifo"), *file = path_join(dir, "regular");
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    assert_int_equal(fs_read_regular(fifo, &b, &err), -1);
+    assert_int_equal(err.code, ERR_INVALID);
+    assert_int_equal(fs_read_regular("/dev/zero", &b, &err), -1);
+    assert_int_equal(fs_read_regular(dir, &b, &err), -1);
+    assert_int_equal(b.len, 0);
+    assert_int_equal(fs_write_atomic(file, "text", 4, 0600, false, &err), 0);
+    assert_int_equal(fs_read_regular(file, &b, &err), 0);
+    assert_string_equal(b.data, "text");
+    buf_done(&b);
+}
+
 static void test_mkdirs(void **state)
 {
     cleanup(free_path) char *path = path_join(dir, "a/b/c");
@@ -138,11 +156,9 @@ static void test_paths_and_space(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_write_then_read),
-        cmocka_unit_test(test_read_without_size),
-        cmocka_unit_test(test_failures),
-        cmocka_unit_test(test_mkdirs),
-        cmocka_unit_test(test_lock),
+        cmocka_unit_test(test_write_then_read), cmocka_unit_test(test_read_without_size),
+        cmocka_unit_test(test_failures),        cmocka_unit_test(test_regular_alone),
+        cmocka_unit_test(test_mkdirs),          cmocka_unit_test(test_lock),
         cmocka_unit_test(test_paths_and_space),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
