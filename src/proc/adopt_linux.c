@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "base/must.h"
 #include "proc/adopt_priv.h"
+#include "proc/proc_priv.h"
 #include "proc/procfs.h"
 
 /* Start times count from the boot, as CLOCK_BOOTTIME does. */
@@ -45,10 +46,12 @@ bool adopt__search(const struct unit_adopt *a, struct spawn_id *out)
 {
     struct proc_list all, fitting = {0};
     const struct proc_stat *best = NULL;
+    bool raised = proc__raise();
     proc__list(&all);
     vec_each (&all.all, s)
         if (s->pid > 1 && s->pid != getpid() && !proc__dead(s) && fits(a, s->pid))
             vec_push(&fitting.all, *s);
+    proc__unraise(raised);
     vec_each (&fitting.all, s)
         if (!proc__list_find(&fitting, s->ppid) && (!best || older(s, best)))
             best = s;

@@ -122,6 +122,11 @@ bool proc__children_are(bool (*known)(void *arg, pid_t pid), void *arg)
     return false;
 }
 
+bool proc__is_users(pid_t pid, uid_t user)
+{
+    return false;
+}
+
 uint32_t proc__open_files(pid_t pid)
 {
     return 0;
@@ -183,6 +188,11 @@ size_t tree_signal(const struct tree *t, int signo)
 size_t tree_count(const struct tree *t)
 {
     return tree_scan_count(NULL, t);
+}
+
+bool tree_marked(const struct tree *t, pid_t pid)
+{
+    return false;
 }
 
 struct tree_scan *tree_scan_new(void)

@@ -48,6 +48,8 @@ bool proc__take_orphans(void);
 /* Whether known() says so of each child of ours; false when the system does not list them. */
 bool proc__children_are(bool (*known)(void *arg, pid_t pid), void *arg);
 
+/* The user may signal it, by the kernel's own rule: its real or its saved id is that user's. */
+bool proc__is_users(pid_t pid, uid_t user);
 /* Memory of its own (not shared with files or others); 0 unknown. */
 uint64_t proc__private_bytes(pid_t pid);
 /* Its open descriptors; 0 unknown. */

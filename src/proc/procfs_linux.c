@@ -44,6 +44,20 @@ uint64_t proc__private_bytes(pid_t pid)
     return resident > shared ? (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
+/* "Uid:	real	effective	saved	of files". Not the folder's owner: that is root's when the process guards its memory. */
+bool proc__is_users(pid_t pid, uid_t user)
+{
+    char path[64], text[2048];
+    snprintf(path, sizeof(path), "/proc/%ld/status", (long)pid);
+    const char *at = read_text(path, text, sizeof(text)) ? strstr(text, "\nUid:") : NULL;
+    if (!at)
+        return false;
+    char *end = (char *)at + strlen("\nUid:");
+    unsigned long real = strtoul(end, &end, 10);
+    (void)strtoul(end, &end, 10);
+    return real == user || strtoul(end, &end, 10) == user;
+}
+
 /* "cpu  user nice system idle iowait irq softirq steal …" */
 bool proc__cpu_ticks(uint64_t *busy, uint64_t *all)
 {

@@ -389,7 +389,7 @@ bool supervisor_signal(struct supervisor *s, const char *name, int signo)
     struct unit *u = enter(s, name);
     if (!u || u->pid == 0 || u->record->phase != PHASE_MAIN)
         return false;
-    s->os.signal(s->os.arg, &u->spec, &u->record->spawned, signo, false);
+    s->os.signal(s->os.arg, &u->spec, &u->main, signo, false);
     return true;
 }
 

@@ -1,7 +1,5 @@
 /* The operating system as the supervisor sees it (supervisor_os in supervisor.h): the real one. */
 #include <signal.h>
-#include <sys/stat.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "base/rng.h"
@@ -18,9 +16,20 @@ static void os_rest(void *arg)
 
 static struct tree_scan *scan_of(struct supervisor *s)
 {
+    bool raised = proc__raise(); /* where /proc hides others' processes */
     if (!s->scan)
         s->scan = tree_scan_new();
+    proc__unraise(raised);
     return s->scan;
+}
+
+/* 0: it has ended. Raised, since /proc may hide others' processes (hidepid). */
+static uint64_t start_time_of(pid_t pid)
+{
+    bool raised = proc__raise();
+    uint64_t start_time = process_start_time(pid);
+    proc__unraise(raised);
+    return start_time;
 }
 
 static int os_spawn(void *arg, const struct spawn *p, struct spawn_id *id, struct err *err)
@@ -29,7 +38,7 @@ static int os_spawn(void *arg, const struct spawn *p, struct spawn_id *id, struc
     os_rest(arg); /* the scan does not know what we start now */
     if (spawn_start(p, &pid, err) < 0)
         return -1;
-    *id = (struct spawn_id){.pid = pid, .start_time = process_start_time(pid)};
+    *id = (struct spawn_id){.pid = pid, .start_time = start_time_of(pid)};
     return 0;
 }
 
@@ -54,21 +63,7 @@ static bool os_reap(void *arg, struct reaped *out)
 static bool os_alive(void *arg, const struct spawn_id *id)
 {
     (void)arg;
-    return process_is(id->pid, id->start_time);
-}
-
-/* What a program says of itself must not make us signal others' processes. */
-static bool os_identify(void *arg, const struct unit_spec *spec, struct spawn_id *id)
-{
-    char path[64];
-    struct stat st;
-    uid_t user = spec->spawn.user ? spec->spawn.user->uid : getuid();
-    (void)arg;
-    snprintf(path, sizeof(path), "/proc/%ld", (long)id->pid);
-    if (id->pid <= 1 || stat(path, &st) < 0 || (st.st_uid != user && user != 0))
-        return false;
-    id->start_time = process_start_time(id->pid);
-    return id->start_time != 0;
+    return id->start_time != 0 && start_time_of(id->pid) == id->start_time;
 }
 
 static struct tree tree_of(const struct unit_spec *spec, const struct spawn_id *id)
@@ -80,17 +75,32 @@ static struct tree tree_of(const struct unit_spec *spec, const struct spawn_id *
                          .main = *id};
 }
 
+/* What a program, a file or a record says must not make us signal others' processes. */
+static bool os_identify(void *arg, const struct unit_spec *spec, struct spawn_id *id)
+{
+    const struct tree t = tree_of(spec, id);
+    uid_t user = spec->spawn.user ? spec->spawn.user->uid : getuid();
+    (void)arg;
+    if (id->pid <= 1 || id->pid == getpid())
+        return false;
+    bool raised = proc__raise();
+    bool is_its = user == 0 || proc__is_users(id->pid, user) || tree_marked(&t, id->pid);
+    id->start_time = is_its ? process_start_time(id->pid) : 0;
+    proc__unraise(raised);
+    return id->start_time != 0;
+}
+
 static void os_signal(void *arg, const struct unit_spec *spec, const struct spawn_id *id, int signo,
                       bool tree)
 {
     if (tree) {
         struct tree t = tree_of(spec, id);
         tree_scan_signal(t.cgroup ? NULL : scan_of(arg), &t, signo);
-    } else if (id->start_time == 0 ||
-               process_is(id->pid, id->start_time)) { /* 0: an unreaped child */
-        spawn_raise();
-        kill(id->pid, signo);
-        spawn_unraise();
+    } else if (id->pid > 0) {
+        bool raised = proc__raise();
+        if (id->start_time == 0 || process_is(id->pid, id->start_time)) /* 0: an unreaped child */
+            kill(id->pid, signo);
+        proc__unraise(raised);
     }
 }
 
@@ -115,12 +125,11 @@ static bool os_no_strays(void *arg)
 static bool os_usage(void *arg, const struct spawn_id *id, uint64_t *private_bytes, uint32_t *files)
 {
     (void)arg;
+    bool raised = proc__raise();
     *private_bytes = proc__private_bytes(id->pid);
-    if (files) {
-        spawn_raise();
+    if (files)
         *files = proc__open_files(id->pid);
-        spawn_unraise();
-    }
+    proc__unraise(raised);
     return true;
 }
 

@@ -70,8 +70,11 @@ struct unit {
     struct place *place;
     struct need *needs;
     uint32_t n_needs;
-    size_t index;     /* in supervisor.units */
-    pid_t pid;        /* in supervisor.pids; 0: no process */
+    size_t index; /* in supervisor.units */
+    pid_t pid;    /* in supervisor.pids; 0: no process */
+    /* Of the program, or the last one: who is signalled, and whose tree is ended. The record's copy is for
+     * a successor; it may lie where others can write, so it is read once, and judged then. */
+    struct spawn_id main;
     int64_t sequence; /* of units added: those start in this order */
     struct heap_node due;
     int64_t check_ms;    /* next look, on a grid */

@@ -29,6 +29,16 @@ static bool is_sane(const struct unit_record *r, int64_t now_ms)
            text_ends(r->status_text, sizeof(r->status_text));
 }
 
+/* Where the record lies others may write (app/warden.h: the core, which must not make a warden that can be root signal
+ * whom it likes): a living process counts only when it is the unit's user's, or bears the unit's mark. */
+static bool names_a_stranger(struct supervisor *s, const struct unit *u)
+{
+    struct spawn_id told = u->record->spawned, found = told;
+    if (told.pid <= 0 || !s->os.alive(s->os.arg, &told))
+        return false;
+    return !s->os.identify(s->os.arg, &u->spec, &found) || found.start_time != told.start_time;
+}
+
 /* The program was executed and that is not in the record yet, or half, but for its pid. After an end the phase is NONE before
  * the state changes, so the two cannot be confused. */
 static bool is_unrecorded_start(const struct unit *u)
@@ -107,6 +117,8 @@ static void dead_process(struct supervisor *s, struct unit *u, int64_t now_ms)
         return;
     }
     unit__own(s, u, &id);
+    if (!u->record->is_child)
+        u->main = (struct spawn_id){0}; /* nobody vouches that this session was its */
     if (is_unrecorded_start(u)) /* it lived in the last moment alone; the budget must know */
         unit__begun(s, u, now_ms);
     watch__doubt(s, u);
@@ -116,11 +128,11 @@ void takeover__begin(struct supervisor *s, struct unit *u, int64_t now_ms)
 {
     struct unit_record *r = u->record;
     unit__edit(s, u);
-    if (!is_sane(r, now_ms)) {
-        struct spawn_id kept = r->spawned;
+    struct spawn_id kept = r->spawned.pid > 0 ? r->spawned : (struct spawn_id){0};
+    if (names_a_stranger(s, u))
         *r = (struct unit_record){.wanted = u->spec.autostart};
-        r->spawned = kept.pid > 0 ? kept : (struct spawn_id){0};
-    }
+    else if (!is_sane(r, now_ms))
+        *r = (struct unit_record){.wanted = u->spec.autostart, .spawned = kept};
     r->unmonitored = u->spec.unmonitored;
     unit__edited(s, u);
     s->alive += unit__busy(u);

@@ -27,6 +27,9 @@ struct tree {
  * fork escapes. Returns how many were signalled. Raises the caller's rights for it where needed
  * (spawn_raise). */
 size_t tree_signal(const struct tree *t, int signo);
+/* The process bears the tree's cookie, and its instance's: only the tree's own processes do, or their descendants of
+ * whatever user, for nobody can write into another's environment. */
+bool tree_marked(const struct tree *t, pid_t pid);
 size_t tree_count(const struct tree *t); /* living ones; zombies do not count */
 
 /* The same for many trees in a row, by one look at the machine. What the look saw empty stays

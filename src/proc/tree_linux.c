@@ -50,6 +50,14 @@ static bool read_cookie(pid_t pid, char *unit, char *instance)
     return found;
 }
 
+bool tree_marked(const struct tree *t, pid_t pid)
+{
+    char unit[TREE_COOKIE_SIZE], instance[TREE_COOKIE_SIZE];
+    if (!t->cookie || !read_cookie(pid, unit, instance) || strcmp(unit, t->cookie) != 0)
+        return false;
+    return !t->instance || strcmp(instance, t->instance) == 0;
+}
+
 /* --- scans ---------------------------------------------------------------------------------- */
 
 struct cookie {

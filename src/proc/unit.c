@@ -110,6 +110,7 @@ void unit__own(struct supervisor *s, struct unit *u, const struct spawn_id *id)
     if (before && before != u)
         watch__doubt(s, before);
     u->pid = id->pid;
+    u->main = *id;
     enum reap_watch watch = s->os.watch(s->os.arg, id->pid);
     u->unseen = watch == REAP_UNSEEN;
     unit__edit(s, u);
@@ -302,11 +303,10 @@ void unit__ready(struct supervisor *s, struct unit *u, int64_t now_ms)
 
 static void send(struct supervisor *s, struct unit *u, int signo)
 {
-    struct spawn_id id = u->record->spawned;
     bool tree = u->spec.tree;
     if (u->record->phase == PHASE_PRE_START || u->record->phase == PHASE_POST_STOP)
         tree = tree && signo == SIGKILL;
-    s->os.signal(s->os.arg, &u->spec, &id, signo, tree);
+    s->os.signal(s->os.arg, &u->spec, &u->main, signo, tree);
 }
 
 /* Its stop signal, now that nothing must stop before it. */

@@ -124,7 +124,7 @@ static bool has_descendants(struct supervisor *s, const struct unit *u)
 {
     if (!u->spec.tree || (u->record->is_child && s->os.no_strays(s->os.arg)))
         return false;
-    return !s->os.tree_empty(s->os.arg, &u->spec, &u->record->spawned);
+    return !s->os.tree_empty(s->os.arg, &u->spec, &u->main);
 }
 
 /* Those that were asked have their time; a crash's leftovers have no head any more, and may hold what the

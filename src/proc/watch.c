@@ -152,7 +152,7 @@ static void check_size(struct supervisor *s, struct unit *u, int64_t now_ms)
     char reason[UNIT_REASON_MAX + 1];
     uint64_t bytes = 0;
     uint32_t files = 0;
-    if (!s->os.usage(s->os.arg, &u->record->spawned, &bytes, spec->files_limit ? &files : NULL))
+    if (!s->os.usage(s->os.arg, &u->main, &bytes, spec->files_limit ? &files : NULL))
         return;
     if (spec->memory_limit > 0 && bytes > spec->memory_limit) {
         snprintf(reason, sizeof(reason), "over its memory limit: %llu MiB of %llu MiB",
@@ -244,7 +244,7 @@ static void starting_turn(struct supervisor *s, struct unit *u, int64_t now_ms)
 static void ending_turn(struct supervisor *s, struct unit *u, int64_t now_ms)
 {
     bool tree = u->record->phase == PHASE_TREE;
-    if (tree && s->os.tree_empty(s->os.arg, &u->spec, &u->record->spawned))
+    if (tree && s->os.tree_empty(s->os.arg, &u->spec, &u->main))
         unit__tree_ended(s, u, now_ms);
     else if (now_ms < u->kill_ms)
         return;
@@ -268,7 +268,7 @@ static void look_for_stranger(struct supervisor *s, struct unit *u, int64_t now_
 
 static bool is_gone(struct supervisor *s, const struct unit *u)
 {
-    return u->unseen && u->pid > 0 && !s->os.alive(s->os.arg, &u->record->spawned);
+    return u->unseen && u->pid > 0 && (u->main.pid == 0 || !s->os.alive(s->os.arg, &u->main));
 }
 
 void watch__turn(struct supervisor *s, struct unit *u, int64_t now_ms)

@@ -1,10 +1,12 @@
 """Supervised programs under faults: kill -9 of programs and of every process of Belfry, floods, fork bombs, full disks,
 upgrades. What must hold: each unit ends in the state that its rules say, in exactly one instance, nothing is left over."""
 
+import json
 import os
 import random
 import shutil
 import signal
+import struct
 import subprocess
 import time
 
@@ -274,3 +276,88 @@ def test_killed_while_stopping(belfry):
     b.start()
     b.wait_program("s", "stopped", timeout=20)
     assert not alive(pid)
+
+
+# --- a core that somebody took over ------------------------------------------------------------------
+
+def under_nobody(belfry, tmp_path, *units, **section):
+    """Belfry of root, whose core is nobody."""
+    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
+        os.chmod(folder, 0o755)
+    return belfry({"server": {"user": "nobody"}, **config(*units, **section)})
+
+
+def set_spawned(b, unit, pid):
+    """Writes another process into a unit's record, everywhere in the table (record: see supervisor.h)."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        start_time = int(f.read().rsplit(")", 1)[1].split()[19])
+    old = b.program(unit)["pid"]
+    with open(f"/proc/{old}/stat", encoding="ascii") as f:
+        old_start = int(f.read().rsplit(")", 1)[1].split()[19])
+    path = os.path.join(b.data, "run", "table")
+    was, now = (struct.pack("=i4xQ", *x) for x in ((old, old_start), (pid, start_time)))
+    with open(path, "r+b") as f:
+        text = f.read()
+        assert was in text
+        at = text.find(was)
+        while at >= 0:
+            f.seek(at)
+            f.write(now)
+            at = text.find(was, at + 1)
+
+
+@ROOT_ONLY
+def test_a_forged_record_harms_nobody(belfry, tmp_path):
+    b = under_nobody(belfry, tmp_path, sleeper())
+    victim = subprocess.Popen(["/bin/sleep", "1000"], start_new_session=True)
+    try:
+        own = b.wait_program("s", "running")["pid"]
+        set_spawned(b, "s", victim.pid)
+        b.post("processes/s/signal", {"signal": "KILL"})
+        wait_until(lambda: not alive(own), what="its own process is hit")
+        wait_until(lambda: b.program("s")["status"] == "running" and b.program("s")["pid"] not in (None, own, victim.pid))
+        successor = b.program("s")["pid"]
+        assert victim.poll() is None
+        set_spawned(b, "s", victim.pid)
+        kill_warden(b)
+        b.start()
+        b.wait_program("s", *UP, but=victim.pid)
+        b.post("processes/s/stop?wait=20s")
+        assert victim.poll() is None
+        os.kill(successor, signal.SIGKILL)  # nobody knows it any more
+    finally:
+        victim.kill()
+        victim.wait()
+
+
+@ROOT_ONLY
+def test_users_of_a_lowered_belfry(belfry, tmp_path):
+    b = under_nobody(belfry, tmp_path, shell("own", "id -un; sleep 1000"), shell("other", "id -un; sleep 1000", user="daemon"))
+    wait_line(b, "own", "nobody")
+    wait_line(b, "other", "daemon")
+    b.post("processes", {"id": "named", "command": ["/bin/sleep", "1000"], "user": "daemon", "start_seconds": 0})
+    b.wait_program("named", "running")
+    for user in ("root", "bin"):  # the core itself says no
+        assert b.call("POST", "/api/v1/processes", {"id": "refused", "command": ["/bin/sleep", "1000"], "user": user})[0] == 422
+    for unit, more in {"g": {"group": "root"}, "gs": {"groups": ["root"]}}.items():  # the warden does
+        b.post("processes", {"id": unit, "command": ["/bin/sleep", "1000"], **more})
+        wait_until(lambda u=unit: b.program(u).get("refused"), what=f"{unit} is refused")
+        assert b.program(unit)["pid"] is None
+    pids = {u: b.program(u)["pid"] for u in ("own", "other", "named")}
+    kill_warden(b)
+    b.start()
+    for unit, pid in pids.items():
+        assert b.wait_program(unit, *UP)["pid"] == pid, "taken over, of whatever user"
+    assert b.stop() == 0
+    assert not any(map(alive, pids.values()))
+
+
+def test_pipes_in_place_of_files_keep_nobody(belfry, tmp_path):
+    fifo = str(tmp_path / "fifo")
+    os.mkfifo(fifo)
+    b = belfry(config(sleeper("calm"), sleeper("env", environment_file=fifo, autostart=False), sleeper("pid", adopt={"pid_file": fifo}, autostart=False)))
+    b.post("processes/env/start")
+    b.post("processes/pid/start")
+    old = kill(b, "calm")
+    b.wait_program("calm", "running", but=old)
+    assert "regular file" in json.dumps(history(b, "env"))

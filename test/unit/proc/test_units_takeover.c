@@ -185,6 +185,33 @@ static void a_damaged_record(void **state)
     }
 }
 
+/* Others may write where the record lies. */
+static void a_record_that_names_a_stranger(void **state)
+{
+    struct sim *sim = *state;
+    struct unit_spec a = sim_spec("a"), b = sim_spec("b");
+    sim_add(sim, &a);
+    sim_add(sim, &b);
+    sim_run(sim, 1000);
+    struct unit_record *r = (struct unit_record *)sim_view(sim, "a").record;
+    struct spawn_id its = r->spawned, strangers = sim_view(sim, "b").record->spawned;
+    r->spawned = strangers;
+    assert_true(supervisor_signal(sim->s, "a", SIGKILL));
+    sim_run(sim, 10);
+    assert_int_not_equal(sim_view(sim, "a").pid, its.pid); /* its own was hit, and replaced */
+    assert_int_equal(sim_view(sim, "b").pid, strangers.pid);
+    sim_kill(sim);
+    sim_kill_process(sim, "a", 'm', SIGKILL);
+    r->spawned = strangers;
+    sim_add(sim, &a);
+    sim_run(sim, 100);
+    assert_int_not_equal(sim_view(sim, "a").pid, strangers.pid);
+    supervisor_stop(sim->s, "a", sim->now);
+    sim_run(sim, 20000);
+    sim_expect(sim, "a", UNIT_STOPPED);
+    assert_int_equal(sim_count(sim, "b", 'm'), 1);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, sim_set_up, sim_tear_down)
@@ -196,6 +223,7 @@ int main(void)
         T(a_reused_pid_is_not_taken_over),
         T(the_budget_outlives_the_supervisor),
         T(a_damaged_record),
+        T(a_record_that_names_a_stranger),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
