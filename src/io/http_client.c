@@ -288,7 +288,7 @@ int http_fetch(struct http_client *c, const struct http_request *req, struct are
     }
     if (h.url.https) {
         struct arena *certs = req->want_certs ? a : NULL;
-        tls__info(&seen, certs, &resp->tls);
+        tls__info(c->loop, &seen, certs, &resp->tls);
     }
     tls__seen_done(&seen);
     resp->total_ns = clock_mono_ns() - start;

@@ -106,7 +106,7 @@ struct loop {
     size_t n_fibers;
     size_t max_fibers;
 
-    /* Owned by stream_tls.c: contexts by options. */
+    /* Owned by tls_ctx.c: contexts by options, chains seen. */
     void *tls_cache;
     void (*tls_cache_free)(void *cache);
 };

@@ -107,7 +107,7 @@ int stream_start_tls(struct stream *s, const struct tls_options *opt, int64_t de
 void stream_tls_info(struct stream *s, struct arena *a, struct tls_info *info)
 {
     check_magic(s, STREAM_MAGIC);
-    tls__info(&s->seen, a, info);
+    tls__info(s->loop, &s->seen, a, info);
 }
 
 ssize_t stream__tls_read(struct stream *s, void *p, size_t n, int64_t deadline_ns, struct err *err)

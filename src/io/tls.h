@@ -18,24 +18,19 @@ struct tls_options {
     int min_version;         /* 0 default, 10 11 12 13 */
 };
 
-struct tls_cert {
-    char *subject; /* "CN=shop.example.com" (RFC 2253) */
-    char *issuer;
-    char *serial;         /* hex */
-    char *alt_names;      /* "shop.example.com,www…" */
-    char fingerprint[65]; /* SHA-256 of the DER, lower-case hex */
-    int64_t not_before_ms;
-    int64_t not_after_ms;
+/* What the certificates sent show by themselves, verified or not. */
+struct tls_chain {
+    int len;                /* certificates; 0: none came. At most 16 are looked at */
+    const char *certs_json; /* array of objects, leaf first, the first 8; NULL: none, or too long */
+    int64_t earliest_expiry_ms; /* over the whole chain sent; 0 unknown */
 };
 
 struct tls_info {
     char version[16]; /* "TLS 1.3", as blackbox_exporter spells it; "" when no TLS */
     char cipher[48];
-    struct tls_cert *chain; /* leaf first; in the arena given */
-    int chain_len;
+    struct tls_chain chain; /* its text is in the arena given */
     bool verified;
-    char verify_error[120];     /* "certificate has expired" … */
-    int64_t earliest_expiry_ms; /* over the whole chain sent; 0 unknown */
+    char verify_error[120]; /* "certificate has expired" … */
 };
 
 #endif

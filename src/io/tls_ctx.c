@@ -1,6 +1,7 @@
 /* SSL_CTX by options: reading and parsing a CA bundle costs milliseconds, so a context is made once per
  * distinct set of options and loop, and again when one of its files changed. At most CTX_MAX are kept;
- * the longest unused goes first (streams hold references of their own). On the loop's thread. */
+ * the longest unused goes first (streams hold references of their own). The loop's memory of chains
+ * (tls_chain.c) lives beside them. On the loop's thread. */
 #include "io/tls_priv.h"
 
 #include <openssl/err.h>
@@ -17,6 +18,7 @@
 
 #define CTX_MAX       256
 #define STAT_EVERY_NS (2 * NS_PER_S)
+#define CHAINS_MAX    4096
 
 struct entry {
     SSL_CTX *ctx;
@@ -30,6 +32,7 @@ struct entry {
 
 struct tls_cache {
     struct map_str *by_options;
+    struct tls_chains *chains;
 };
 
 static void entry_free(struct entry *e)
@@ -52,6 +55,7 @@ static void cache_free(void *p)
         entry_free(e);
     }
     map_str_free(c->by_options);
+    tls__chains_free(c->chains);
     free(c);
 }
 
@@ -181,10 +185,17 @@ static struct tls_cache *cache_of(struct loop *l)
         struct tls_cache *c = calloc(1, sizeof(*c));
         must(c != NULL);
         c->by_options = map_str_new();
+        c->chains = tls__chains_new(CHAINS_MAX);
         l->tls_cache = c;
         l->tls_cache_free = cache_free;
     }
     return l->tls_cache;
+}
+
+struct tls_chains *tls__chains(struct loop *l)
+{
+    loop__assert_thread(l);
+    return cache_of(l)->chains;
 }
 
 static void drop(struct tls_cache *c, struct entry *e)

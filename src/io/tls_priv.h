@@ -5,6 +5,7 @@
 
 #include <openssl/ssl.h>
 
+#include "base/json.h"
 #include "io/loop_priv.h"
 #include "io/tls.h"
 
@@ -23,7 +24,28 @@ void tls__seen_done(struct tls_seen *s);
 int tls__verify(X509_STORE_CTX *ctx, void *arg);
 void tls__seen_session(struct tls_seen *s, const SSL *ssl);
 /* a NULL: without the chain. */
-void tls__info(const struct tls_seen *s, struct arena *a, struct tls_info *info);
+void tls__info(struct loop *l, const struct tls_seen *s, struct arena *a, struct tls_info *info);
+
+/* --- tls_cert.c, tls_chain.c: what certificates show --- */
+
+/* One object: subject and issuer (RFC 2253), serial (hex), alt_names, fingerprint_sha256, dates. */
+void tls__cert_json(const X509 *x, struct json *j);
+int64_t tls__cert_not_after_ms(const X509 *x); /* 0 when it cannot be read */
+
+/* Remembers up to max chains of at most 8 KiB of text each. */
+struct tls_chains;
+struct tls_chains *tls__chains_new(size_t max);
+void tls__chains_free(struct tls_chains *c);
+/* Prints the chain, or finds it printed. The text is copied to a. */
+struct tls_chain tls__chains_look(struct tls_chains *c, const STACK_OF(X509) * sent,
+                                  struct arena *a);
+struct tls_chain_counts {
+    uint64_t hits, misses;
+    size_t kept;
+};
+struct tls_chain_counts tls__chains_counts(const struct tls_chains *c);
+/* The loop's own; borrowed. */
+struct tls_chains *tls__chains(struct loop *l);
 
 /* The context for these options (server_name excepted), from l's cache; borrowed. Files are read
  * again when their mtime has changed. */

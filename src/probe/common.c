@@ -47,26 +47,16 @@ struct tls_options tls_section_apply(const struct tls_section *s, const char *se
 
 static const char *chain_json(const struct tls_info *info, struct arena *a)
 {
+    if (info->chain.certs_json == NULL)
+        return NULL;
     struct buf out = BUF_INIT(16384);
     struct json j = json_start(&out);
     json_obj(&j);
     json_kstr(&j, "tls_version", info->version);
     json_kstr(&j, "tls_cipher", info->cipher);
     json_kbool(&j, "tls_verified", info->verified);
-    json_karr(&j, "certificates");
-    for (int i = 0; i < info->chain_len && i < 8; i++) {
-        const struct tls_cert *c = &info->chain[i];
-        json_obj(&j);
-        json_kstr(&j, "subject", c->subject);
-        json_kstr(&j, "issuer", c->issuer);
-        json_kstr(&j, "serial", c->serial);
-        json_kstr(&j, "alt_names", c->alt_names);
-        json_kstr(&j, "fingerprint_sha256", c->fingerprint);
-        json_ktime(&j, "not_before", c->not_before_ms);
-        json_ktime(&j, "not_after", c->not_after_ms);
-        json_end(&j);
-    }
-    json_end(&j);
+    json_key(&j, "certificates");
+    json_raw(&j, info->chain.certs_json, strlen(info->chain.certs_json));
     json_end(&j);
     const char *text = out.failed ? NULL : arena_strndup(a, out.data, out.len);
     buf_done(&out);
@@ -75,18 +65,19 @@ static const char *chain_json(const struct tls_info *info, struct arena *a)
 
 void result_add_tls(struct result *r, const struct tls_info *info, int64_t expiry_warning_ms)
 {
-    must(r != NULL && info != NULL && info->chain_len >= 0);
+    must(r != NULL && info != NULL && info->chain.len >= 0);
     if (info->version[0])
         result_metric_label(r, "probe_tls_version_info", "version",
                             arena_strdup(r->arena, info->version), 1);
-    if (info->earliest_expiry_ms == 0)
+    if (info->chain.earliest_expiry_ms == 0)
         return;
-    result_metric(r, "probe_ssl_earliest_cert_expiry", (double)info->earliest_expiry_ms / 1000);
+    result_metric(r, "probe_ssl_earliest_cert_expiry",
+                  (double)info->chain.earliest_expiry_ms / 1000);
     result_metric(r, "probe_ssl_last_chain_expiry_timestamp_seconds",
-                  info->verified ? (double)info->earliest_expiry_ms / 1000 : NEVER_VERIFIED);
+                  info->verified ? (double)info->chain.earliest_expiry_ms / 1000 : NEVER_VERIFIED);
     if (!r->detail_json)
         r->detail_json = chain_json(info, r->arena);
-    int64_t left_ms = info->earliest_expiry_ms - r->checked_ms;
+    int64_t left_ms = info->chain.earliest_expiry_ms - r->checked_ms;
     if (expiry_warning_ms == 0 || left_ms >= expiry_warning_ms)
         return;
     if (left_ms < 0)

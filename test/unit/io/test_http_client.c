@@ -422,7 +422,7 @@ static void test_https(void **state)
         assert_string_equal(f.err.msg, "");
         assert_string_equal(body(&f), "secure");
         assert_true(f.resp.tls.verified);
-        assert_int_equal(f.resp.tls.chain_len, 2);
+        assert_int_equal(f.resp.tls.chain.len, 2);
         assert_string_equal(f.resp.tls.version, "TLS 1.3");
         assert_true(f.resp.tls_ns > 0);
         done(&f);
@@ -433,7 +433,7 @@ static void test_https(void **state)
         done(&f);
         f = fetch_tls(port, curl, (struct tls_options){.verify = true});
         assert_int_equal(f.err.code, ERR_TLS);
-        assert_int_equal(f.resp.tls.chain_len, 2);
+        assert_int_equal(f.resp.tls.chain.len, 2);
         assert_false(f.resp.tls.verified);
         assert_string_equal(f.resp.tls.verify_error,
                             "self-signed certificate in certificate chain");
@@ -442,11 +442,11 @@ static void test_https(void **state)
             port, curl,
             (struct tls_options){.verify = true, .ca_file = ca.ca, .server_name = "shop.example"});
         assert_non_null(strstr(f.err.msg, "is not for the name shop.example"));
-        assert_int_equal(f.resp.tls.chain_len, 2);
+        assert_int_equal(f.resp.tls.chain.len, 2);
         done(&f);
         f = fetch_tls(port, curl, (struct tls_options){.verify = false});
         assert_int_equal(f.rc, 0);
-        assert_int_equal(f.resp.tls.chain_len, 2);
+        assert_int_equal(f.resp.tls.chain.len, 2);
         done(&f);
     }
     tls_server_stop(&srv);

@@ -1,9 +1,12 @@
 /* TLS streams: verification by chain, name and date, what is told of the certificates (also after a
- * failure), client certificates, and that contexts follow their files. */
+ * failure), client certificates, and that chains are remembered, but not what was thought of them. */
 #include "tls_unit.h"
+
+#include <openssl/pem.h>
 
 #include "base/must.h"
 #include "io/stream.h"
+#include "io/tls_priv.h"
 
 static struct test_ca ca; /* made once for all tests: openssl takes a while */
 
@@ -80,16 +83,17 @@ static void test_info(void **state)
     int64_t now = clock_wall_ms(), day = INT64_C(86400000);
     assert_string_equal(t.info.version, "TLS 1.3");
     assert_string_equal(t.info.cipher, "TLS_AES_256_GCM_SHA384");
-    assert_int_equal(t.info.chain_len, 2);
-    const struct tls_cert *leaf = &t.info.chain[0];
-    assert_string_equal(leaf->subject, "CN=localhost");
-    assert_string_equal(leaf->issuer, "CN=Test CA,O=Belfry test");
-    assert_string_equal(leaf->serial, "1234");
-    assert_string_equal(leaf->alt_names, "localhost,*.belfry.test,127.0.0.1");
-    assert_int_equal(strlen(leaf->fingerprint), 64);
-    assert_true(leaf->not_before_ms <= now && leaf->not_before_ms > now - day);
-    assert_true(leaf->not_after_ms > now + 9 * day && leaf->not_after_ms < now + 11 * day);
-    assert_true(t.info.earliest_expiry_ms == leaf->not_after_ms);
+    assert_int_equal(t.info.chain.len, 2);
+    static const char *const leaf[] = {
+        "[{\"subject\":\"CN=localhost\",\"issuer\":\"CN=Test CA,O=Belfry test\",\"serial\":\"1234\",",
+        "\"alt_names\":\"localhost,*.belfry.test,127.0.0.1\",\"fingerprint_sha256\":\"",
+        "},{\"subject\":\"CN=Test CA,O=Belfry test\"",
+    };
+    for (size_t i = 0; i < array_len(leaf); i++) {
+        assert_non_null(strstr(t.info.chain.certs_json, leaf[i]));
+    }
+    int64_t end = t.info.chain.earliest_expiry_ms;
+    assert_true(end > now + 9 * day && end < now + 11 * day); /* the CA's is later */
     assert_string_equal(t.info.verify_error, "");
     arena_free(t.arena);
 }
@@ -102,7 +106,7 @@ static void test_unknown_issuer(void **state)
     assert_int_equal(t.err.code, ERR_TLS);
     assert_non_null(
         strstr(t.err.msg, "is not accepted: self-signed certificate in certificate chain"));
-    assert_int_equal(t.info.chain_len, 2); /* known although it failed */
+    assert_int_equal(t.info.chain.len, 2); /* known although it failed */
     assert_false(t.info.verified);
     assert_string_equal(t.info.verify_error, "self-signed certificate in certificate chain");
     arena_free(t.arena);
@@ -115,7 +119,7 @@ static void test_wrong_name(void **state)
         (struct tls_options){.verify = true, .ca_file = ca.ca, .server_name = "shop.example"});
     assert_int_equal(t.rc, -1);
     assert_non_null(strstr(t.err.msg, "is not for the name shop.example"));
-    assert_int_equal(t.info.chain_len, 2);
+    assert_int_equal(t.info.chain.len, 2);
     arena_free(t.arena);
 }
 
@@ -126,7 +130,7 @@ static void test_expired(void **state)
                (struct tls_options){.verify = true, .ca_file = ca.ca, .server_name = "localhost"});
     assert_int_equal(t.rc, -1);
     assert_non_null(strstr(t.err.msg, "certificate has expired"));
-    assert_true(t.info.earliest_expiry_ms == INT64_C(1580515200000)); /* 2020-02-01 */
+    assert_true(t.info.chain.earliest_expiry_ms == INT64_C(1580515200000)); /* 2020-02-01 */
     arena_free(t.arena);
 }
 
@@ -135,7 +139,7 @@ static void test_unverified(void **state)
     struct attempt t = try_it(ca.old, NULL, (struct tls_options){.verify = false});
     assert_int_equal(t.rc, 0);
     assert_false(t.info.verified);
-    assert_int_equal(t.info.chain_len, 1);
+    assert_int_equal(t.info.chain.len, 1);
     assert_string_equal(t.info.version, "TLS 1.3");
     arena_free(t.arena);
 }
@@ -172,7 +176,7 @@ static void test_not_tls(void **state)
     assert_int_equal(t.rc, -1);
     assert_int_equal(t.err.code, ERR_TLS);
     assert_non_null(strstr(t.err.msg, "TLS handshake with 127.0.0.1:"));
-    assert_int_equal(t.info.chain_len, 0);
+    assert_int_equal(t.info.chain.len, 0);
     arena_free(t.arena);
     server_stop(&srv);
 }
@@ -205,6 +209,136 @@ static void test_handshake_timeout(void **state)
     server_stop(&srv);
 }
 
+/* --- chains remembered --- */
+
+/* What the loop learned at each of several attempts on one loop. */
+struct attempts {
+    struct attempt at[4];
+    int n;
+    struct tls_chain_counts counts;
+};
+
+static void attempt_all(void *arg)
+{
+    struct attempts *all = arg;
+    for (int i = 0; i < all->n; i++) {
+        attempt(&all->at[i]);
+    }
+    all->counts = tls__chains_counts(tls__chains(fiber_loop()));
+}
+
+/* The second look at a chain prints nothing; trust, name and cause are asked anew. */
+static void test_chain_remembered(void **state)
+{
+    struct tls_server srv;
+    tls_server_start(&srv, ca.cert, ca.key, NULL, echo, NULL);
+    const struct tls_options opts[] = {
+        {.verify = true, .ca_file = ca.ca, .server_name = "localhost"},
+        {.verify = true, .server_name = "localhost"},
+        {.verify = true, .ca_file = ca.ca, .server_name = "shop.example"},
+        {.verify = true, .ca_file = ca.ca, .server_name = "a.belfry.test"},
+    };
+    struct attempts all = {.n = 4};
+    for (int i = 0; i < all.n; i++) {
+        all.at[i] = (struct attempt){.port = srv.tcp.port, .opt = opts[i], .arena = arena_new()};
+    }
+    on_fiber(attempt_all, &all);
+    tls_server_stop(&srv);
+    assert_int_equal(all.counts.misses, 1);
+    assert_int_equal(all.counts.hits, 3);
+    assert_int_equal(all.counts.kept, 1);
+    static const char *const errors[] = {"", "self-signed", "mismatch", ""};
+    for (int i = 0; i < all.n; i++) {
+        const struct tls_info *info = &all.at[i].info, *first = &all.at[0].info;
+        assert_int_equal(all.at[i].rc == 0, errors[i][0] == '\0');
+        assert_int_equal(info->verified, errors[i][0] == '\0');
+        assert_non_null(strstr(info->verify_error, errors[i]));
+        assert_string_equal(info->chain.certs_json, first->chain.certs_json);
+        assert_int_equal(info->chain.len, 2);
+        assert_true(info->chain.earliest_expiry_ms == first->chain.earliest_expiry_ms);
+    }
+    for (int i = 0; i < all.n; i++) {
+        arena_free(all.at[i].arena);
+    }
+}
+
+static X509 *load(const char *file)
+{
+    FILE *f = fopen(file, "r");
+    assert_non_null(f);
+    X509 *x = PEM_read_X509(f, NULL, NULL, NULL);
+    fclose(f);
+    assert_non_null(x);
+    return x;
+}
+
+/* 'c' cert, 'a' the CA's, 'o' old, 'l' client: by their letters, leaf first. */
+static struct tls_chain look(struct tls_chains *c, const char *letters, struct arena *a)
+{
+    STACK_OF(X509) *chain = sk_X509_new_null();
+    for (; *letters; letters++) {
+        const char *file = *letters == 'c'   ? ca.cert
+                           : *letters == 'a' ? ca.ca
+                           : *letters == 'o' ? ca.old
+                                             : ca.client;
+        sk_X509_push(chain, load(file));
+    }
+    struct tls_chain shown = tls__chains_look(c, chain, a);
+    sk_X509_pop_free(chain, X509_free);
+    return shown;
+}
+
+/* A memory of two: who leaves, and that the order and number of certificates are part of the key. */
+static void test_chain_bound(void **state)
+{
+    static const struct {
+        const char *chain;
+        bool hit;
+    } steps[] = {
+        {"c", false},  {"c", true},   {"ca", false}, {"c", true}, {"o", false}, /* "ca" leaves */
+        {"c", true},   {"ca", false},                                           /* "o" leaves */
+        {"ac", false},                                                          /* "c" leaves */
+        {"ca", true},  {"c", false},  {"l", false},  {"c", true},
+    };
+    struct tls_chains *c = tls__chains_new(2);
+    struct arena *a = arena_new();
+    for (size_t i = 0; i < array_len(steps); i++) {
+        struct tls_chain_counts before = tls__chains_counts(c);
+        struct tls_chain shown = look(c, steps[i].chain, a);
+        struct tls_chain_counts after = tls__chains_counts(c);
+        assert_int_equal(after.hits - before.hits, steps[i].hit);
+        assert_int_equal(after.misses - before.misses, !steps[i].hit);
+        assert_true(after.kept <= 2);
+        assert_int_equal(shown.len, strlen(steps[i].chain));
+        bool old = steps[i].chain[0] == 'o';
+        assert_int_equal(shown.earliest_expiry_ms == INT64_C(1580515200000), old); /* 2020-02-01 */
+        assert_int_equal(strstr(shown.certs_json, "2020-02-01T00:00:00") != NULL, old);
+    }
+    arena_free(a);
+    tls__chains_free(c);
+}
+
+/* Twenty certificates: sixteen are looked at, eight shown. An empty chain is none. */
+static void test_chain_sizes(void **state)
+{
+    struct tls_chains *c = tls__chains_new(2);
+    struct arena *a = arena_new();
+    for (int i = 0; i < 2; i++) {
+        struct tls_chain many = look(c, "caaaaaaaaaaaaaaaaaaa", a), none = look(c, "", a);
+        int shown = 0;
+        for (const char *p = many.certs_json; (p = strstr(p, "\"subject\"")) != NULL; p++) {
+            shown++;
+        }
+        assert_int_equal(many.len, 16);
+        assert_int_equal(shown, 8);
+        assert_int_equal(none.len, 0);
+        assert_null(none.certs_json);
+    }
+    assert_int_equal(tls__chains_counts(c).hits, 1);
+    arena_free(a);
+    tls__chains_free(c);
+}
+
 /* --- setup --- */
 
 static int setup(void **state)
@@ -231,6 +365,9 @@ int main(void)
         cmocka_unit_test(test_client_certificate),
         cmocka_unit_test(test_not_tls),
         cmocka_unit_test(test_handshake_timeout),
+        cmocka_unit_test(test_chain_remembered),
+        cmocka_unit_test(test_chain_bound),
+        cmocka_unit_test(test_chain_sizes),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "../io/tls_unit.h"
+#include "probe/common.h"
 
 /* What the server does is told by the path. */
 static void send_all(int fd, const void *p, size_t n)
@@ -283,6 +284,42 @@ static void test_tls(void **state)
     ca_remove(&ca);
 }
 
+/* The chain's text is printed once for many probes; what is said of it goes by each probe's own clock and trust. */
+static void test_tls_judged(void **state)
+{
+    const int64_t day = 86400000, end = INT64_C(1800000000000); /* 2027-01-15 */
+    const struct {
+        int64_t checked_ms, warning_ms;
+        bool verified;
+        const char *warning; /* "": none */
+    } cases[] = {
+        {end - 20 * day, 14 * day, true, ""},
+        {end - 14 * day, 14 * day, true, ""},
+        {end - 13 * day, 14 * day, true, "certificate expires in 13 days"},
+        {end - 1, 14 * day, false, "certificate expires in 0 days"},
+        {end + 3 * day, 14 * day, true, "certificate expired 3 days ago"},
+        {end + 3 * day, 0, true, ""},
+    };
+    for (size_t i = 0; i < array_len(cases); i++) {
+        struct arena *a = arena_new();
+        struct tls_info info = {.version = "TLS 1.3", .verified = cases[i].verified};
+        info.chain = (struct tls_chain){1, "[{\"serial\":\"12\"}]", end};
+        struct result r;
+        result_init(&r, a);
+        r.checked_ms = cases[i].checked_ms;
+        result_add_tls(&r, &info, cases[i].warning_ms);
+        assert_int_equal(r.n_warnings, cases[i].warning[0] != '\0');
+        assert_string_equal(r.n_warnings ? r.warnings[0] : "", cases[i].warning);
+        assert_true(metric_of(&r, "probe_ssl_earliest_cert_expiry", NULL) == (double)end / 1000);
+        double last = metric_of(&r, "probe_ssl_last_chain_expiry_timestamp_seconds", NULL);
+        assert_true((last == (double)end / 1000) == cases[i].verified);
+        assert_contains(r.detail_json,
+                        cases[i].verified ? "\"tls_verified\":true," : "\"tls_verified\":false,");
+        assert_contains(r.detail_json, ",\"certificates\":[{\"serial\":\"12\"}]}");
+        arena_free(a);
+    }
+}
+
 static int start(void **state)
 {
     server_start(&server, serve, NULL);
@@ -300,7 +337,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),     cmocka_unit_test(test_judged),
         cmocka_unit_test(test_degraded), cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_tls),
+        cmocka_unit_test(test_tls),      cmocka_unit_test(test_tls_judged),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
