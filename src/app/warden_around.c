@@ -9,14 +9,20 @@
 #include <unistd.h>
 
 #include "app/warden_programs.h"
+#include "base/str.h"
 
 /* --- whom it may run as --------------------------------------------------------------------- */
 
-static bool has_user(const char *const *names, uid_t uid)
+/* By its name, as mostly, or by another name or the number of the same user: looking users up takes a tenth of a
+ * millisecond each, and there may be a thousand units. */
+static bool may_be_user(const char *const *names, const char *name, uid_t uid)
 {
     struct spawn_user u;
-    for (; names && *names; names++)
-        if (spawn_user_find(*names, &u, NULL) == 0 && u.uid == uid)
+    for (const char *const *it = names; it && *it; it++)
+        if (streq(*it, name))
+            return true;
+    for (const char *const *it = names; it && *it; it++)
+        if (spawn_user_find(*it, &u, NULL) == 0 && u.uid == uid)
             return true;
     return false;
 }
@@ -52,6 +58,8 @@ static int check_groups(const struct warden *w, const struct process_config *c,
 {
     struct spawn_user_names names = {.user = c->user};
     struct spawn_user own;
+    if (!*c->group && c->groups.n == 0)
+        return 0;
     if (spawn_user_resolve(&names, &own, err) < 0)
         return -1;
     bool good = group_allowed(w, c, &own, u->gid);
@@ -64,17 +72,56 @@ static int check_groups(const struct warden *w, const struct process_config *c,
                    "configuration file may name such groups, known at Belfry's start");
 }
 
-int program_user(const struct warden *w, const struct process_config *c, struct spawn_user *out,
-                 struct err *err)
+/* With no group named. Of a thousand units in a list most have the same few users, and each look asks several databases. */
+static int find_plain_user(struct programs *p, const char *name, struct spawn_user *out,
+                           struct err *err)
+{
+    const struct spawn_user *known = map_str_get(p->users, name, strlen(name));
+    struct spawn_user_names names = {.user = name};
+    if (known) {
+        *out = *known;
+        return 0;
+    }
+    if (spawn_user_resolve(&names, out, err) < 0)
+        return -1;
+    struct spawn_user *kept = malloc(sizeof(*kept));
+    must(kept);
+    *kept = *out;
+    map_str_put(p->users, name, strlen(name), kept);
+    return 0;
+}
+
+void programs_forget_users(struct programs *p)
+{
+    const char *name;
+    size_t it = 0, n;
+    void *user;
+    while (map_str_next(p->users, &it, &name, &n, &user))
+        free(user);
+    map_str_free(p->users);
+    p->users = map_str_new();
+}
+
+static int find_user(struct programs *p, const struct process_config *c, struct spawn_user *out,
+                     struct err *err)
 {
     struct spawn_user_names names = {
         .user = c->user, .group = c->group, .groups = c->groups.at, .n_groups = c->groups.n};
-    if (spawn_user_resolve(&names, out, err) < 0)
+    if (!*c->group && c->groups.n == 0)
+        return find_plain_user(p, c->user, out, err);
+    return spawn_user_resolve(&names, out, err);
+}
+
+int program_user(struct programs *p, const struct process_config *c, struct spawn_user *out,
+                 struct err *err)
+{
+    const struct warden *w = p->w;
+    if (find_user(p, c, out, err) < 0)
         return -1;
     if (out->uid != getuid() && !may_become_others())
         return err_set(err, ERR_DENIED, "cannot run as %s: Belfry was not started by root",
                        c->user);
-    if (out->uid != getuid() && !has_user(w->cfg->program_users, out->uid))
+    if (out->uid != getuid() && !may_be_user(w->cfg->program_users, c->user, out->uid))
         return err_set(err, ERR_DENIED,
                        "cannot run as %s: neither a unit of the configuration file nor "
                        "processes.users named it when Belfry started; see belfry upgrade",

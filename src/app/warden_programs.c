@@ -272,6 +272,7 @@ static void make_so(struct programs *p, const struct process_unit *units, uint32
         apply(p, sorted[i], a, said);
     remove_unlisted(p);
     end_orphans(p);
+    programs_forget_users(p);
 }
 
 static int load(struct programs *p, struct buf *said, struct err *err)
@@ -317,8 +318,11 @@ struct programs *programs_new(struct warden *w)
     struct err err = {0};
     struct programs *p = calloc(1, sizeof(*p));
     must(p);
-    *p = (struct programs){
-        .magic = PROGRAMS_MAGIC, .w = w, .by_id = map_str_new(), .gather = warden__gather()};
+    *p = (struct programs){.magic = PROGRAMS_MAGIC,
+                           .w = w,
+                           .by_id = map_str_new(),
+                           .users = map_str_new(),
+                           .gather = warden__gather()};
     char *path = path_join(w->run_dir, "table");
     p->table = table_create(path,
                             &(struct table_spec){PROCESS_TABLE_VERSION, sizeof(struct unit_record),
@@ -355,6 +359,7 @@ void programs_free(struct programs **pp)
     while (map_str_next(p->by_id, &it, &id, &n, &value))
         program_free(value);
     map_str_free(p->by_id);
+    map_str_free(p->users);
     vec_done(&p->gone);
     table_close(&p->table);
     ring_close(&p->events);

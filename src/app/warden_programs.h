@@ -62,10 +62,11 @@ struct programs {
     struct ring *events;           /* NULL: likewise */
     struct cgroup_base *cgroups;   /* NULL: there are none here */
     bool cgroups_tried;
-    int gather;      /* one descriptor for all notify sockets; -1: none */
-    char *token;     /* in the notify sockets' names; NULL: not made yet */
-    bool wake_due;   /* the core asked to be woken, and records are there */
-    bool lost_event; /* the ring was full; said once */
+    struct map_str *users; /* while a list is read: name → struct spawn_user */
+    int gather;            /* one descriptor for all notify sockets; -1: none */
+    char *token;           /* in the notify sockets' names; NULL: not made yet */
+    bool wake_due;         /* the core asked to be woken, and records are there */
+    bool lost_event;       /* the ring was full; said once */
 };
 #define PROGRAMS_MAGIC 0x50524753u
 
@@ -84,8 +85,10 @@ uint64_t program_run_hash(const struct process_config *c);
 
 /* --- warden_around.c --- */
 /* Whom it runs as, if it may. NOT_FOUND, DENIED. */
-int program_user(const struct warden *w, const struct process_config *c, struct spawn_user *out,
+int program_user(struct programs *p, const struct process_config *c, struct spawn_user *out,
                  struct err *err);
+void programs_forget_users(
+    struct programs *p); /* a list is read: they may change before the next */
 /* Fills in s->env (in a), all of it but the file, which is read at each start; opens its notify socket. */
 int program_environment(struct program *g, const struct process_config *c, struct arena *a,
                         struct spawn *s, struct err *err);

@@ -145,7 +145,7 @@ static int spawn_of(struct program *g, const struct process_config *c, struct ar
     struct spawn_user *user = arena_new_of(a, struct spawn_user);
     if (!argv)
         return err_set(err, ERR_INVALID, "cannot run it: it has no command");
-    if (program_user(g->owner->w, c, user, err) < 0)
+    if (program_user(g->owner, c, user, err) < 0)
         return -1;
     struct spawn_limits limits = limits_of(c);
     limits.open_files_soft = g->owner->w->files_soft; /* ours is raised; some programs select() */
