@@ -169,9 +169,16 @@ static void take_event(struct ring_tap *t, const void *record, size_t n, struct 
         core__errands_look(c);
 }
 
+/* The warden looks for a new file when it is told to load; until then it tells nobody what happens. */
+static void on_replaced(struct ring_tap *t)
+{
+    core__warden_load(t->core->programs->link);
+}
+
 void core__programs_open_ring(struct core *c)
 {
     c->programs->tap.take = take_event;
+    c->programs->tap.replaced = on_replaced;
     core__tap_open(&c->programs->tap);
     core__tap_drain(&c->programs->tap);
 }

@@ -22,13 +22,15 @@ static void set_aside(const char *path)
 
 static void on_drain(struct timer *t);
 
-/* The producer sees within a second that its file was replaced, and goes over to the new one. */
+/* The producer sees that its file was replaced, and goes over to the new one. */
 static void damaged(struct ring_tap *t, const struct err *err)
 {
     log_error("a ring is damaged; it is set aside, what it held unread is lost",
               F_STR("file", t->path), F_ERR(err));
     set_aside(t->path);
     core__tap_open(t);
+    if (t->replaced)
+        t->replaced(t);
     timer_start(t->core->loop, &t->drain, clock_mono_ns() + NS_PER_S, on_drain);
 }
 
@@ -98,6 +100,8 @@ void core__tap_open(struct ring_tap *t)
         log_error("a ring is damaged; it is set aside", F_STR("file", t->path), F_ERR(&err));
         set_aside(t->path);
         t->ring = ring_open(t->path, t->size, &err);
+        if (t->ring && t->replaced)
+            t->replaced(t);
     }
     if (!t->ring && !t->trouble)
         log_error("cannot open a ring; what it holds is not seen until that works",

@@ -1,6 +1,7 @@
 /* See fake_warden.h. */
 #include "fake_warden.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +38,8 @@ static void publish(struct fake_warden *w, struct process_event *e, const char *
     e->size = sizeof(*e);
     e->at_ms = clock_wall_ms();
     snprintf(e->unit, sizeof(e->unit), "%s", unit);
-    must(ring_publish(w->ring, e, sizeof(*e), NULL, &wake));
+    if (!ring_publish(w->ring, e, sizeof(*e), NULL, &wake))
+        must(w->damaged);
     if (wake)
         say(w, &(struct command){.version = COMMAND_VERSION, .type = COMMAND_WAKE});
 }
@@ -142,8 +144,22 @@ static void drop_others(struct fake_warden *w, const struct process_unit *units,
     }
 }
 
+/* As the real one: when it is told to load. */
+static void reopen_ring(struct fake_warden *w)
+{
+    struct err err = {0};
+    char path[300];
+    if (!ring_stale(w->ring))
+        return;
+    ring_close(&w->ring);
+    snprintf(path, sizeof(path), "%s/events", w->run_dir);
+    w->ring = ring_open(path, RING_SIZE, &err);
+    must(w->ring);
+}
+
 static void load(struct fake_warden *w)
 {
+    reopen_ring(w);
     struct arena *a = arena_new();
     struct buf text = BUF_INIT(64 << 20);
     struct err err = {0};
@@ -344,5 +360,20 @@ void fake_warden_scribble(struct fake_warden *w, const char *unit, const struct 
     struct unit_record *own = table_record(w->table, unit, NULL);
     *own = *r;
     table_show(w->table, own);
+    pthread_mutex_unlock(&w->lock);
+}
+
+void fake_warden_damage(struct fake_warden *w)
+{
+    char path[300], nonsense[8192];
+    snprintf(path, sizeof(path), "%s/events", w->run_dir);
+    memset(nonsense, 0xff, sizeof(nonsense));
+    pthread_mutex_lock(&w->lock);
+    w->damaged = true;
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    must(fd >= 0);
+    for (off_t at = 4096; at < (off_t)RING_SIZE; at += (off_t)sizeof(nonsense))
+        must(pwrite(fd, nonsense, sizeof(nonsense), at) == (ssize_t)sizeof(nonsense));
+    close(fd);
     pthread_mutex_unlock(&w->lock);
 }

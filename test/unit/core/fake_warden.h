@@ -19,6 +19,7 @@ struct fake_warden {
     int listener, peer;
     int last_pid;
     char refusals[400];  /* of the last LOAD, "denied: why\n" */
+    bool damaged;        /* its ring was, on purpose */
     bool told_refusal;   /* by an event, in this life */
     atomic_bool lenient; /* nothing is refused any more */
     char heard[8000];    /* "START web\n…", in the order that commands came */
@@ -34,6 +35,8 @@ void fake_warden_state(struct fake_warden *w, const char *unit, enum unit_state 
 void fake_warden_death(struct fake_warden *w, const char *unit, int status, enum unit_state to);
 /* What stands in the table of the unit, sane or not. */
 void fake_warden_scribble(struct fake_warden *w, const char *unit, const struct unit_record *r);
+/* Writes nonsense over what its ring holds. */
+void fake_warden_damage(struct fake_warden *w);
 void fake_warden_forget(struct fake_warden *w); /* what was heard */
 /* How often the command came. */
 int fake_warden_count(struct fake_warden *w, const char *line);

@@ -566,6 +566,24 @@ static void a_damaged_record_is_no_record(void **state)
     close_scene(&s);
 }
 
+static void a_damaged_ring_loses_no_more_than_it_held(void **state)
+{
+    struct scene s;
+    open_scene(&s, "    - {id: web, command: [/bin/true]}\n");
+    assert_true(comes_to(&s, "web", UNIT_RUNNING));
+    bed_settle(&s.bed);
+    fake_warden_forget(&s.warden);
+    fake_warden_kill(&s.warden, "web", KILLED);
+    fake_warden_damage(&s.warden); /* before the core has read of it */
+    assert_true(heard(&s, "LOAD ", 1));
+    bed_turn(&s.bed, 50);
+    int64_t before = bed_sql(&s.bed, "SELECT count(*) FROM process_events WHERE kind='death'");
+    fake_warden_kill(&s.warden, "web", KILLED);
+    assert_true(bed_sql_until(&s.bed, "SELECT count(*) FROM process_events WHERE kind='death'",
+                              before + 1, 10000));
+    close_scene(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -583,6 +601,7 @@ int main(void)
         cmocka_unit_test(belfrys_own_process_that_stays_down_rings),
         cmocka_unit_test(a_refusal_is_seen_until_it_is_withdrawn),
         cmocka_unit_test(a_damaged_record_is_no_record),
+        cmocka_unit_test(a_damaged_ring_loses_no_more_than_it_held),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
