@@ -1,29 +1,40 @@
-/* The HTTP server: libmicrohttpd with a small pool of epoll threads for TCP and two threads for the Unix socket (one
- * would let a long check hold up `belfry status`). Owned by the core's HTTP part; handlers run on MHD's threads, one request
- * at a time each. MHD parses; this file bounds, collects the body, calls the handler and queues its answer. */
+/* The HTTP server: libmicrohttpd with a few epoll threads for TCP and one for the Unix socket. Owned by the core's HTTP
+ * part. MHD parses; this file bounds, collects the body, has the handler called and queues its answer.
+ *
+ * A handler that is quick runs on MHD's thread: handing over would cost more than the call. One that may wait runs on a
+ * worker while its connection is suspended, for an MHD thread serves many connections and would hold up all of them.
+ *
+ *     RECEIVING --quick--> handler, answered                  (on_request)
+ *         |--waits--> WITH_WORKER --handler--> HANDLED         (hand_over; on_worker, then resumed)
+ *         '--no worker free, queue full--> REFUSED             (hand_over)
+ *     HANDLED, REFUSED: MHD calls on_request once more, which answers.
+ *
+ * MHD neither frees nor reads a suspended connection, so that a client that leaves meanwhile is noticed only when the
+ * connection is resumed; a handler that waits long asks http_req_ended(). */
 #include "io/http_server.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/vec.h"
 #include "io/addr.h"
 #include "io/http_server_priv.h"
 
 #define SERVER_MAGIC      0x5e74e401u
 #define CONNECTION_MEMORY ((size_t)32 << 10) /* request line + headers ≤ about 16 KiB each way */
-#define BACKLOG           512
-#define LOCAL_THREADS     2
+#define LOCAL_THREADS     1
+#define WORKERS_KEPT      2
+#define WORKER_IDLE_MS    30000
+#define QUEUE_PER_WORKER  4
+#define LAST_ANSWERS_NS   (2 * NS_PER_S) /* a client that does not read delays the stop no longer */
+#define RETRY_AFTER_S     "1"
 
 struct listener {
     struct http_server *server;
@@ -37,28 +48,40 @@ struct http_server {
     struct listener tcp, local;
     uint16_t port;
     char *unix_path;
+    struct workers *workers; /* NULL: nothing waits */
     atomic_bool stopping;
     atomic_uint_fast64_t requests, rejected, connections;
-    pthread_mutex_t lock; /* guards hubs */
+    atomic_uint_fast64_t handed_over; /* and not completed yet */
+    pthread_mutex_t lock;             /* guards hubs */
     vec_of(struct sse_hub *) hubs;
 };
 
 /* One request, from its first header to MHD's "completed". */
 struct exchange {
+    struct http_server *server;
     struct http_req req;
+    struct http_resp resp;
     struct MHD_Connection *conn;
     struct buf body;
     bool too_large;
+    enum { RECEIVING, WITH_WORKER, HANDLED, REFUSED } state;
+    struct worker_job job;
 };
+
+static struct MHD_Connection *connection_of(const struct http_req *req)
+{
+    const struct exchange *x = req->impl;
+    return x->conn;
+}
 
 const char *http_req_header(const struct http_req *req, const char *name)
 {
-    return MHD_lookup_connection_value(req->impl, MHD_HEADER_KIND, name);
+    return MHD_lookup_connection_value(connection_of(req), MHD_HEADER_KIND, name);
 }
 
 const char *http_req_query(const struct http_req *req, const char *name)
 {
-    return MHD_lookup_connection_value(req->impl, MHD_GET_ARGUMENT_KIND, name);
+    return MHD_lookup_connection_value(connection_of(req), MHD_GET_ARGUMENT_KIND, name);
 }
 
 struct each {
@@ -78,7 +101,27 @@ void http_req_each_query(const struct http_req *req,
                          void (*fn)(void *arg, const char *k, const char *v), void *arg)
 {
     struct each e = {fn, arg};
-    MHD_get_connection_values(req->impl, MHD_GET_ARGUMENT_KIND, each_one, &e);
+    MHD_get_connection_values(connection_of(req), MHD_GET_ARGUMENT_KIND, each_one, &e);
+}
+
+bool http_req_ended(const struct http_req *req)
+{
+    const struct exchange *x = req->impl;
+    check_magic(x->server, SERVER_MAGIC);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(x->conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+    char byte;
+    if (atomic_load(&x->server->stopping) || info == NULL) {
+        return true;
+    }
+    ssize_t n = recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+struct http_server_stats http_req_server_stats(const struct http_req *req)
+{
+    const struct exchange *x = req->impl;
+    return http_server_stats(x->server);
 }
 
 void http_resp_header(struct http_resp *resp, const char *name, const char *value)
@@ -152,6 +195,9 @@ static enum MHD_Result reject(struct http_server *s, struct exchange *x, int sta
     struct http_resp resp = {.status = status, .content_type = "application/problem+json"};
     buf_init(&resp.body, 1024);
     buf_printf(&resp.body, "{\"title\":\"%s\",\"status\":%d}", title, status);
+    if (status == MHD_HTTP_SERVICE_UNAVAILABLE) {
+        http_resp_header(&resp, MHD_HTTP_HEADER_RETRY_AFTER, RETRY_AFTER_S);
+    }
     atomic_fetch_add(&s->rejected, 1);
     return answer(s, x, &resp);
 }
@@ -177,12 +223,13 @@ static struct exchange *begin(struct listener *l, struct MHD_Connection *conn, c
 {
     struct arena *a = arena_new();
     struct exchange *x = arena_new_of(a, struct exchange);
+    x->server = l->server;
     x->conn = conn;
     x->req.arena = a;
     x->req.method = arena_strdup(a, method);
     x->req.path = arena_strdup(a, url); /* MHD has decoded it */
     x->req.over_unix = l->is_unix;
-    x->req.impl = conn;
+    x->req.impl = x;
     buf_init(&x->body, l->server->cfg.max_body);
     set_peer(x, l->is_unix);
     return x;
@@ -193,6 +240,60 @@ static bool announces_too_much(const struct exchange *x, size_t max)
     const char *text = http_req_header(&x->req, MHD_HTTP_HEADER_CONTENT_LENGTH);
     uint64_t n = 0;
     return text != NULL && str_to_u64(str_of(text), &n, NULL) == 0 && n > max;
+}
+
+/* --- handling --- */
+
+static void call_handler(struct exchange *x)
+{
+    const struct http_server_config *cfg = &x->server->cfg;
+    buf_init(&x->resp.body, (size_t)256 << 20);
+    cfg->handle(cfg->ctx, &x->req, &x->resp);
+}
+
+static void on_worker(struct worker_job *job)
+{
+    struct exchange *x = container_of(job, struct exchange, job);
+    must(x->state == WITH_WORKER);
+    if (atomic_load(&x->server->stopping)) { /* it waited in the queue */
+        x->state = REFUSED;
+    } else {
+        call_handler(x);
+        x->state = HANDLED;
+    }
+    MHD_resume_connection(x->conn); /* x is MHD's thread's again */
+}
+
+/* A refused one is resumed at once: only a connection that is not suspended may answer. */
+static enum MHD_Result hand_over(struct http_server *s, struct exchange *x)
+{
+    must(x->state == RECEIVING);
+    x->job.run = on_worker;
+    x->state = WITH_WORKER;
+    atomic_fetch_add(&s->handed_over, 1);
+    MHD_suspend_connection(x->conn); /* before a worker can resume it */
+    if (!workers_submit(s->workers, &x->job)) {
+        x->state = REFUSED;
+        MHD_resume_connection(x->conn);
+    }
+    return MHD_YES;
+}
+
+/* The request is here as a whole. */
+static enum MHD_Result handle(struct http_server *s, struct exchange *x)
+{
+    if (x->too_large) {
+        return reject(s, x, MHD_HTTP_CONTENT_TOO_LARGE, "the request body is too large");
+    }
+    if (atomic_load(&s->stopping)) {
+        return reject(s, x, MHD_HTTP_SERVICE_UNAVAILABLE, "the server stops");
+    }
+    x->req.body = (struct str){x->body.data != NULL ? x->body.data : "", x->body.len};
+    if (s->workers != NULL && s->cfg.waits(s->cfg.ctx, &x->req)) {
+        return hand_over(s, x);
+    }
+    call_handler(x);
+    return answer(s, x, &x->resp);
 }
 
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *conn, const char *url,
@@ -217,17 +318,19 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *conn, const 
         *n = 0;
         return MHD_YES;
     }
-    if (x->too_large) {
-        return reject(s, x, MHD_HTTP_CONTENT_TOO_LARGE, "the request body is too large");
+    switch (x->state) {
+    case RECEIVING:
+        return handle(s, x);
+    case HANDLED:
+        return answer(s, x, &x->resp);
+    case REFUSED:
+        return reject(s, x, MHD_HTTP_SERVICE_UNAVAILABLE,
+                      atomic_load(&s->stopping) ? "the server stops"
+                                                : "too many calls wait already");
+    case WITH_WORKER:
+        break;
     }
-    if (atomic_load(&s->stopping)) {
-        return reject(s, x, MHD_HTTP_SERVICE_UNAVAILABLE, "the server stops");
-    }
-    x->req.body = (struct str){x->body.data != NULL ? x->body.data : "", x->body.len};
-    struct http_resp resp = {0};
-    buf_init(&resp.body, (size_t)256 << 20);
-    s->cfg.handle(s->cfg.ctx, &x->req, &resp);
-    return answer(s, x, &resp);
+    must(!"a suspended connection is left alone");
 }
 
 static void on_completed(void *arg, struct MHD_Connection *conn, void **state,
@@ -237,11 +340,17 @@ static void on_completed(void *arg, struct MHD_Connection *conn, void **state,
     (void)arg;
     (void)conn;
     (void)how;
-    if (x != NULL) {
-        *state = NULL;
-        buf_done(&x->body);
-        arena_free(x->req.arena); /* x lies in it */
+    if (x == NULL) {
+        return;
     }
+    must(x->state != WITH_WORKER);
+    *state = NULL;
+    if (x->state != RECEIVING) {
+        atomic_fetch_sub(&x->server->handed_over, 1);
+    }
+    buf_done(&x->resp.body); /* unanswered: the client had left */
+    buf_done(&x->body);
+    arena_free(x->req.arena); /* x lies in it */
 }
 
 static void on_connection(void *arg, struct MHD_Connection *conn, void **socket_state,
@@ -250,7 +359,11 @@ static void on_connection(void *arg, struct MHD_Connection *conn, void **socket_
     struct listener *l = arg;
     (void)conn;
     (void)socket_state;
+    const struct thread_hooks *hooks = &l->server->cfg.hooks;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        if (hooks->begin != NULL) { /* MHD's threads announce themselves in no other way */
+            hooks->begin();
+        }
         atomic_fetch_add(&l->server->connections, 1);
     } else {
         atomic_fetch_sub(&l->server->connections, 1);
@@ -258,81 +371,6 @@ static void on_connection(void *arg, struct MHD_Connection *conn, void **socket_
 }
 
 /* --- listening --- */
-
-static int bind_tcp(const struct http_server_config *cfg, uint16_t *port, struct err *err)
-{
-    struct addr a;
-    if (!addr_parse_ip(cfg->address, cfg->port, &a)) {
-        return err_set(err, ERR_INVALID, "cannot listen on \"%.60s\": want an IP address",
-                       cfg->address);
-    }
-    int one = 1, fd = socket(a.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) {
-        return err_sys(err, ERR_IO, "cannot create a socket");
-    }
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    socklen_t n = addr_len(&a);
-    if (bind(fd, &a.sa, n) != 0 || listen(fd, BACKLOG) != 0 || getsockname(fd, &a.sa, &n) != 0) {
-        const char *hint =
-            errno == EADDRINUSE ? " (another program listens there: see ss -ltnp)" : "";
-        err_sys(err, ERR_INVALID, "cannot listen on %s port %u%s", cfg->address, cfg->port, hint);
-        close(fd);
-        return -1;
-    }
-    *port = addr_port(&a);
-    return fd;
-}
-
-/* A socket file that nobody answers on is a dead server's: replaced. */
-static int remove_stale(const struct sockaddr_un *un, struct err *err)
-{
-    struct stat st;
-    if (lstat(un->sun_path, &st) != 0) {
-        return 0;
-    }
-    if (!S_ISSOCK(st.st_mode)) {
-        return err_set(err, ERR_INVALID, "cannot listen on %s: a file is in the way", un->sun_path);
-    }
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool alive = fd >= 0 && (connect(fd, (const struct sockaddr *)un, sizeof(*un)) == 0 ||
-                             errno == EAGAIN); /* its backlog is full */
-    if (fd >= 0) {
-        close(fd);
-    }
-    if (alive) {
-        return err_set(err, ERR_INVALID, "cannot listen on %s: another server answers there",
-                       un->sun_path);
-    }
-    unlink(un->sun_path);
-    return 0;
-}
-
-static int bind_unix(const char *path, struct err *err)
-{
-    struct sockaddr_un un = {.sun_family = AF_UNIX};
-    size_t n = strlen(path);
-    if (n >= sizeof(un.sun_path)) {
-        return err_set(err, ERR_INVALID,
-                       "cannot listen on %.120s: the path has %zu bytes; want ≤ %zu", path, n,
-                       sizeof(un.sun_path) - 1);
-    }
-    memcpy(un.sun_path, path, n);
-    if (remove_stale(&un, err) != 0) {
-        return -1;
-    }
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) {
-        return err_sys(err, ERR_IO, "cannot create a socket");
-    }
-    /* The mode is set before anyone can connect: connecting needs listen. */
-    if (bind(fd, (struct sockaddr *)&un, sizeof(un)) != 0 || chmod(path, 0600) != 0 ||
-        listen(fd, BACKLOG) != 0) {
-        err_sys(err, ERR_INVALID, "cannot listen on %s", path);
-        close(fd);
-        return -1;
-    }
-    return fd;
-}
 
 static void ignore_log(void *arg, const char *fmt, va_list ap)
 {
@@ -368,18 +406,20 @@ static void set_defaults(struct http_server_config *c)
     c->max_body = c->max_body > 0 ? c->max_body : (size_t)4 << 20;
     c->max_connections = c->max_connections > 0 ? c->max_connections : 1000;
     c->idle_timeout_s = c->idle_timeout_s > 0 ? c->idle_timeout_s : 60;
+    c->workers = c->workers > 0 ? c->workers : 32;
+    c->queue = c->queue > 0 ? c->queue : c->workers * QUEUE_PER_WORKER;
 }
 
 static int listen_all(struct http_server *s, struct err *err)
 {
     if (s->cfg.address != NULL) {
-        int fd = bind_tcp(&s->cfg, &s->port, err);
+        int fd = http__bind_tcp(&s->cfg, &s->port, err);
         if (fd < 0 || start_daemon(&s->tcp, fd, (unsigned)s->cfg.threads, err) != 0) {
             return -1;
         }
     }
     if (s->cfg.unix_path != NULL) {
-        int fd = bind_unix(s->cfg.unix_path, err);
+        int fd = http__bind_unix(s->cfg.unix_path, err);
         if (fd < 0) {
             return -1;
         }
@@ -390,6 +430,18 @@ static int listen_all(struct http_server *s, struct err *err)
         }
     }
     return 0;
+}
+
+static struct workers *make_workers(const struct http_server_config *c)
+{
+    struct workers_config cfg = {
+        .limit = c->workers,
+        .kept = c->workers < WORKERS_KEPT ? c->workers : WORKERS_KEPT,
+        .queue = c->queue,
+        .idle_ms = WORKER_IDLE_MS,
+        .hooks = c->hooks,
+    };
+    return workers_new(&cfg);
 }
 
 struct http_server *http_server_start(const struct http_server_config *cfg, struct err *err)
@@ -403,6 +455,9 @@ struct http_server *http_server_start(const struct http_server_config *cfg, stru
     s->tcp.server = s->local.server = s;
     s->local.is_unix = true;
     must(pthread_mutex_init(&s->lock, NULL) == 0);
+    if (cfg->waits != NULL) {
+        s->workers = make_workers(&s->cfg);
+    }
     if (listen_all(s, err) != 0) {
         http_server_stop(s);
         return NULL;
@@ -418,6 +473,21 @@ static void stop_daemon(struct listener *l)
     }
 }
 
+/* Calls under way are let end, and those that queue are refused; then their answers go out. Afterwards no connection
+ * is suspended on behalf of a call, and none will be. */
+static void end_calls(struct http_server *s)
+{
+    if (s->workers == NULL) {
+        return;
+    }
+    must(atomic_load(&s->stopping));
+    workers_stop(s->workers);
+    int64_t until = clock_mono_ns() + LAST_ANSWERS_NS;
+    while (atomic_load(&s->handed_over) > 0 && clock_mono_ns() < until) {
+        nanosleep(&(struct timespec){.tv_nsec = NS_PER_MS}, NULL);
+    }
+}
+
 void http_server_stop(struct http_server *s)
 {
     if (s == NULL) {
@@ -430,12 +500,14 @@ void http_server_stop(struct http_server *s)
         sse__end_all(*it); /* MHD must not stop with suspended connections */
     }
     pthread_mutex_unlock(&s->lock);
+    end_calls(s);
     if (s->unix_path != NULL) {
         unlink(s->unix_path);
     }
     stop_daemon(&s->tcp);
     stop_daemon(&s->local);
     pthread_mutex_destroy(&s->lock);
+    workers_free(s->workers);
     vec_done(&s->hubs);
     free(s->unix_path);
     s->magic = 0;
@@ -451,7 +523,12 @@ uint16_t http_server_port(const struct http_server *s)
 struct http_server_stats http_server_stats(const struct http_server *s)
 {
     check_magic(s, SERVER_MAGIC);
+    struct workers_stats w = {0};
+    if (s->workers != NULL) {
+        w = workers_stats(s->workers);
+    }
     return (struct http_server_stats){
+        .workers = w,
         .requests = atomic_load(&s->requests),
         .rejected = atomic_load(&s->rejected),
         .connections_now = atomic_load(&s->connections),

@@ -1,8 +1,9 @@
-/* HTTP server: libmicrohttpd with a small thread pool; RFC 9110/9112.
+/* HTTP server: libmicrohttpd with a few threads; RFC 9110/9112.
  *
- * The handler runs on a server thread with the whole request (body bounded), fills the response and
- * returns. Limits: header 16 KiB, body per server, connections, per-connection timeout; each passed
- * limit answers 4xx and is counted. Server-sent events are connections handed to a struct sse_hub. */
+ * The handler runs with the whole request (body bounded), fills the response and returns: on one of the few threads
+ * that serve all connections, or, when `waits` says so, alone on a worker. Limits: header 16 KiB, body per server,
+ * connections, per-connection timeout, workers and their queue; each passed limit answers 4xx or 503 and is counted.
+ * Server-sent events are connections handed to a struct sse_hub. */
 #ifndef IO_HTTP_SERVER_H
 #define IO_HTTP_SERVER_H
 
@@ -13,6 +14,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "io/workers.h"
 
 struct http_server;
 struct sse_hub;
@@ -32,6 +34,10 @@ const char *http_req_query(const struct http_req *req,
 /* Calls fn for each query parameter. */
 void http_req_each_query(const struct http_req *req,
                          void (*fn)(void *arg, const char *k, const char *v), void *arg);
+
+/* Nobody waits for the answer any more: the client left (or closed its direction), or the server stops. For handlers
+ * that wait long: they are to ask now and then (a system call), and to answer with what they have. */
+bool http_req_ended(const struct http_req *req);
 
 struct http_resp {
     int status;               /* default 200 */
@@ -56,16 +62,26 @@ struct http_server_config {
     size_t max_body;          /* default 4 MiB */
     unsigned max_connections; /* default 1000 */
     unsigned idle_timeout_s;  /* default 60 */
+    size_t workers;           /* calls that wait at once; default 32 */
+    size_t queue;             /* further ones that queue; default 4 for each worker. Then 503 */
     void (*handle)(void *ctx, const struct http_req *req, struct http_resp *resp);
+    /* May handle() wait for this request? Cheap; on the thread that serves the connection. NULL: never. */
+    bool (*waits)(void *ctx, const struct http_req *req);
     void *ctx;
+    struct thread_hooks
+        hooks; /* begin: more than once in threads that serve connections, and no end there */
 };
 /* INVALID when the address cannot be bound; the message says who to look for ("address already in use"). */
 struct http_server *http_server_start(const struct http_server_config *cfg, struct err *err);
-void http_server_stop(struct http_server *s); /* waits for handlers, ends event streams */
+/* Ends event streams, waits for handlers and sends their answers. Calls that queue are refused. Any thread but one
+ * that a handler waits for. */
+void http_server_stop(struct http_server *s);
 uint16_t http_server_port(const struct http_server *s);
 struct http_server_stats {
     uint64_t requests, rejected, connections_now;
+    struct workers_stats workers;
 } http_server_stats(const struct http_server *s);
+struct http_server_stats http_req_server_stats(const struct http_req *req); /* of its server */
 
 /* Server-sent events (WHATWG HTML, 9.2): every published event goes to every open stream. A stream whose
  * buffer (256 KiB) is full is closed; the client reconnects and reads afresh. Thread-safe. */
