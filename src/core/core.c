@@ -253,6 +253,7 @@ static int open_store(struct core *c, struct err *err)
         .loop = c->loop,
         .on_health = on_store_health,
         .arg = c,
+        .hooks = c->store_hooks,
     };
     c->store = store_open(&opt, &damaged, err);
     free(path);
@@ -304,6 +305,7 @@ struct core *core_new(const struct core_options *opt, struct err *err)
     c->events = opt->events;
     c->units_changed = opt->units_changed;
     c->units_arg = opt->arg;
+    c->store_hooks = opt->hooks;
     c->targets = map_u64_new();
     c->target_names = map_str_new();
     c->channels = map_u64_new();

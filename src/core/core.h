@@ -30,6 +30,7 @@ struct core_options {
     struct sse_hub *events;           /* borrowed */
     void (*units_changed)(void *arg); /* data/run/units was rewritten: tell the warden */
     void *arg;
+    struct thread_hooks hooks; /* of the store's thread */
 };
 
 /* Opens the store, loads everything, syncs with the configuration, writes assignments and units, attaches rings. */

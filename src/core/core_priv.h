@@ -47,8 +47,6 @@ struct ring_tap {
     char *path; /* malloc'ed, the owner's */
     size_t size;
     void (*take)(struct ring_tap *t, const void *record, size_t n, struct arena *a);
-    void (*replaced)(struct ring_tap *t); /* a new file was begun: tells the producer, which finds
-                                             out late by itself; NULL: it does within a second */
 
     struct ring *ring; /* NULL: it could not be opened */
     uint64_t read_seq; /* last record taken from the ring */
@@ -96,6 +94,7 @@ struct core {
     struct sse_hub *events;
     void (*units_changed)(void *arg);
     void *units_arg;
+    struct thread_hooks store_hooks;
 
     struct map_u64 *targets;      /* id → entry */
     struct map_str *target_names; /* group NUL name → entry */

@@ -6,10 +6,16 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
+
+#define LOOK_NS (200 * NS_PER_MS)
+
 struct waiter {
     pthread_mutex_t lock;
     pthread_cond_t finished;
     int refs;
+    bool (*ended)(const void *arg); /* or NULL; with its argument the waiting thread's */
+    const void *arg;
     bool done;
     bool failed;
     struct err err;
@@ -74,29 +80,50 @@ void waiter_finish(struct waiter *w, const struct err *err, const void *p, size_
     pthread_mutex_unlock(&w->lock);
 }
 
+void waiter_unless(struct waiter *w, bool (*ended)(const void *arg), const void *arg)
+{
+    must(ended && !w->ended);
+    w->ended = ended;
+    w->arg = arg;
+}
+
+static struct timespec until(int64_t ns)
+{
+    return (struct timespec){.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S};
+}
+
+/* Under the lock, which is released while w->ended is asked. */
+static int sleep_until(struct waiter *w, int64_t end)
+{
+    int64_t look = w->ended ? clock_mono_ns() + LOOK_NS : end;
+    struct timespec t = until(look < end ? look : end);
+    int rc = pthread_cond_timedwait(&w->finished, &w->lock, &t);
+    if (rc != ETIMEDOUT || w->done)
+        return 0;
+    if (look >= end)
+        return ERR_TIMEOUT;
+    pthread_mutex_unlock(&w->lock);
+    bool ended = w->ended(w->arg);
+    pthread_mutex_lock(&w->lock);
+    return ended ? ERR_CANCELLED : 0;
+}
+
 int waiter_wait(struct waiter *w, int64_t timeout_ms, struct buf *out, struct err *err)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += timeout_ms / 1000;
-    until.tv_nsec += (timeout_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    int64_t end = clock_mono_ns() + timeout_ms * NS_PER_MS;
+    int given_up = 0;
     pthread_mutex_lock(&w->lock);
-    int rc = 0;
-    while (!w->done && rc == 0)
-        rc = pthread_cond_timedwait(&w->finished, &w->lock, &until);
-    if (!w->done) {
-        pthread_mutex_unlock(&w->lock);
-        return err_set(err, ERR_TIMEOUT, "no answer within %lld ms", (long long)timeout_ms);
-    }
-    bool failed = w->failed;
-    if (failed && err)
+    while (!w->done && given_up == 0)
+        given_up = sleep_until(w, end);
+    bool done = w->done, failed = w->failed;
+    if (done && failed && err)
         *err = w->err;
-    if (!failed && out)
+    if (done && !failed && out)
         buf_add(out, w->answer.data ? w->answer.data : "", w->answer.len);
     pthread_mutex_unlock(&w->lock);
+    if (!done && given_up == ERR_CANCELLED)
+        return err_set(err, ERR_CANCELLED, "nobody waits for the answer any more");
+    if (!done)
+        return err_set(err, ERR_TIMEOUT, "no answer within %lld ms", (long long)timeout_ms);
     return failed ? -1 : 0;
 }

@@ -165,14 +165,32 @@ static void on_crash(int signo, siginfo_t *info, void *context)
     raise(signo); /* at once: SA_NODEFER */
 }
 
+/* Sanitizers give threads a stack of their own kind, which is not ours to keep or free. */
+static bool has_own_stack(stack_t *ss)
+{
+    return sigaltstack(NULL, ss) == 0 && !(ss->ss_flags & SS_DISABLE) && ss->ss_size == STACK_SIZE;
+}
+
 void crash_thread(void)
 {
+    stack_t old;
+    if (has_own_stack(&old))
+        return;
     void *stack =
         mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (stack == MAP_FAILED)
         return; /* only a stack overflow of this thread goes without a report */
     stack_t ss = {.ss_sp = stack, .ss_size = STACK_SIZE};
     sigaltstack(&ss, NULL);
+}
+
+void crash_thread_end(void)
+{
+    stack_t old;
+    if (!has_own_stack(&old))
+        return;
+    sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL);
+    munmap(old.ss_sp, old.ss_size);
 }
 
 static void install_handlers(void)

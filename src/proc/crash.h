@@ -21,8 +21,9 @@
  * Handlers for SIGSEGV, SIGBUS, SIGILL, SIGFPE and SIGABRT on a stack of their own. Under sanitizers only
  * SIGABRT's, so that theirs report the rest. */
 int crash_install(const char *dir, struct err *err);
-/* In each further thread at its start: gives it a stack for the handlers (a stack overflow needs one). */
+/* In each further thread at its start: gives it a stack for the handlers (a stack overflow needs one). Again: nothing. */
 void crash_thread(void);
+void crash_thread_end(void); /* before it ends: frees that stack. Without one: nothing */
 
 /* --- in the warden --- */
 struct crash_cpu { /* the machine's processor time at some earlier moment */

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "io/loop.h"
+#include "io/workers.h"
 #include "model/alert.h"
 #include "model/process.h"
 #include "model/result.h"
@@ -28,6 +29,7 @@ struct store_options {
      * far as they could be read; put all that matters again. */
     void (*on_health)(void *arg, const struct err *err);
     void *arg;
+    struct thread_hooks hooks; /* of the writer's thread */
 };
 
 /* Opens, migrates, starts the writer. A newer schema is refused (CONFLICT). A damaged file is set aside as

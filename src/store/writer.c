@@ -309,6 +309,8 @@ void *store__writer_main(void *arg)
     struct store *s = arg;
     check_magic(s, STORE_MAGIC);
     pthread_setname_np(pthread_self(), "store");
+    if (s->opt.hooks.begin)
+        s->opt.hooks.begin();
     int64_t wait = 0;
     for (;;) {
         bool stop;
@@ -321,5 +323,7 @@ void *store__writer_main(void *arg)
         }
         wait = keep_house(s);
     }
+    if (s->opt.hooks.end)
+        s->opt.hooks.end();
     return NULL;
 }

@@ -56,6 +56,29 @@ static void late(void **state)
     assert_null(waiter_ref(NULL));
 }
 
+static bool third_time(const void *arg)
+{
+    int *asked = *(int *const *)arg;
+    return ++*asked == 3;
+}
+
+/* It asks whether anybody still waits; what was finished comes through all the same. */
+static void nobody_waits(void **state)
+{
+    struct waiter *w = waiter_new();
+    struct err err = {0};
+    int asked = 0, *counter = &asked;
+    waiter_unless(w, third_time, &counter);
+    assert_int_equal(waiter_wait(w, 10, NULL, &err), -1);
+    assert_int_equal(err.code, ERR_TIMEOUT);
+    assert_int_equal(waiter_wait(w, 60000, NULL, &err), -1);
+    assert_int_equal(err.code, ERR_CANCELLED);
+    assert_int_equal(asked, 3);
+    waiter_finish(w, NULL, NULL, 0);
+    assert_int_equal(waiter_wait(w, 60000, NULL, &err), 0);
+    waiter_unref(w);
+}
+
 static void *finish(void *arg)
 {
     struct waiter **all = arg;
@@ -89,6 +112,7 @@ int main(void)
         cmocka_unit_test(finished_before_the_wait),
         cmocka_unit_test(an_error_comes_through),
         cmocka_unit_test(late),
+        cmocka_unit_test(nobody_waits),
         cmocka_unit_test(between_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

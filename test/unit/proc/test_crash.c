@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,6 +65,23 @@ static int recurse(int n)
     return n > 0 ? recurse(n + 1) + block[0] : 0;
 }
 
+static void *overflow(void *arg)
+{
+    crash_thread();
+    crash_thread_end();
+    crash_thread();
+    crash_thread(); /* nothing more */
+    not_optimised_away = recurse(1);
+    return NULL;
+}
+
+static void overflow_in_thread(void)
+{
+    pthread_t t;
+    pthread_create(&t, NULL, overflow, NULL);
+    pthread_join(t, NULL);
+}
+
 void test_function_that_dies(const char *how)
 {
     if (strcmp(how, "segv") == 0)
@@ -72,6 +90,8 @@ void test_function_that_dies(const char *how)
         must(how == NULL);
     if (strcmp(how, "overflow") == 0)
         not_optimised_away = recurse(1);
+    if (strcmp(how, "thread") == 0)
+        overflow_in_thread();
     if (strcmp(how, "exit") == 0)
         exit(3);
     if (strcmp(how, "kill") == 0)
@@ -206,6 +226,16 @@ static void a_stack_overflow(void **state)
     free(text);
 }
 
+static void a_stack_overflow_in_a_thread(void **state)
+{
+    if (SANITIZED)
+        skip();
+    char *text = report_of(*state, "thread", NULL);
+    has(text, "\"type\":\"SIGSEGV\"");
+    has(text, "recurse+0x");
+    free(text);
+}
+
 static void an_exit_and_a_reason(void **state)
 {
     char *text = report_of(*state, "exit", "hung: its loop had not turned for 10.2 s");
@@ -263,6 +293,7 @@ int main(int argc, char **argv)
         T(a_broken_invariant),
         T(a_wild_pointer),
         T(a_stack_overflow),
+        T(a_stack_overflow_in_a_thread),
         T(an_exit_and_a_reason),
         T(only_the_newest_are_kept),
         T(rubbish_in_the_raw_file),
