@@ -73,7 +73,9 @@ void call_fail(struct call *k, const struct err *err)
 {
     must(err != NULL);
     int status = err_code_http(err->code);
-    if (status < 400 || status == 499)
+    if (status == 499) /* the client that still reads this sees a server that stops */
+        status = 503;
+    if (status < 400)
         status = 500;
     call_status(k, status, title_of(status), err->msg);
 }

@@ -75,6 +75,18 @@ void on_core(struct call *k, void (*fn)(void *arg), void *arg)
     loop_call(core_loop(k->api->core), fn, arg);
 }
 
+static bool nobody_waits(const void *req)
+{
+    return http_req_ended(req);
+}
+
+struct waiter *call_waiter(struct call *k)
+{
+    struct waiter *w = waiter_new();
+    waiter_unless(w, nobody_waits, k->req);
+    return w;
+}
+
 int call_wait(struct call *k, struct waiter *w, int64_t timeout_ms, struct buf *out)
 {
     struct err err = {0};
@@ -88,7 +100,7 @@ int call_wait(struct call *k, struct waiter *w, int64_t timeout_ms, struct buf *
 bool change_commit(struct change *c, void (*fn)(void *arg))
 {
     must(c->call != NULL && !c->waiter && c->rc == 0);
-    c->waiter = waiter_new();
+    c->waiter = call_waiter(c->call);
     on_core(c->call, fn, c);
     bool good = c->rc == 0;
     if (!good)
@@ -259,6 +271,15 @@ static void handle(struct call *k)
             k->resp->status = r->success;
         r->handle(k);
     }
+}
+
+bool api_waits(void *ctx, const struct http_req *req)
+{
+    struct api *a = ctx;
+    check_magic(a, API_MAGIC);
+    struct call k = {.api = a, .req = req, .arena = req->arena};
+    const struct route *r = find_route(&k, req->method, req->path);
+    return r && (r->waits || r->scope == SCOPE_WRITE);
 }
 
 void api_handle(void *ctx, const struct http_req *req, struct http_resp *resp)

@@ -1,6 +1,6 @@
 /* Everything that answers over HTTP: the REST API, the page, /metrics, /health, /-/… (CONTRACT.md, "HTTP").
  *
- * Handlers run on the server's threads. They read the store through a reader of their own and reach the core
+ * Handlers run on the server's threads or, those that may wait, on its workers. They read the store through a reader of their own and reach the core
  * only by core_call's two ways (core/core.h). */
 #ifndef API_API_H
 #define API_API_H
@@ -18,7 +18,8 @@ struct api_options {
 };
 struct api *api_new(const struct api_options *opt, struct err *err);
 void api_free(struct api *a);
-/* For struct http_server_config: handle = api_handle, ctx = the struct api. */
+/* For struct http_server_config: handle = api_handle, waits = api_waits, ctx = the struct api. */
 void api_handle(void *api, const struct http_req *req, struct http_resp *resp);
+bool api_waits(void *api, const struct http_req *req);
 
 #endif

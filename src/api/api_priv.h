@@ -1,10 +1,10 @@
-/* Inside of the API: one request, the routing table, and what handlers share. Everything runs on a thread of the HTTP
- * server; only the small functions given to on_core() run on the core's loop. */
+/* Inside of the API: one request, the routing table, and what handlers share. A route that `waits` has a worker of the HTTP
+ * server to itself; the others share its few threads and must be quick. Only the small functions given to on_core() run on
+ * the core's loop. */
 #ifndef API_API_PRIV_H
 #define API_API_PRIV_H
 
 #include <pthread.h>
-#include <stdatomic.h>
 
 #include "api/api.h"
 #include "base/json.h"
@@ -27,8 +27,6 @@ struct api {
     pthread_mutex_t lock; /* guards readers, n_readers */
     struct store_reader *readers[API_READERS];
     int n_readers;
-    atomic_int
-        log_waiters[2]; /* calls that wait for a log's next line: over TCP, over the Unix socket */
 };
 #define API_MAGIC 0xbe1f0a91u
 
@@ -56,6 +54,7 @@ struct route {
     int success; /* status of success; 0: 200 */
     enum route_scope scope;
     const char *query; /* names of query parameters, space-separated */
+    bool waits; /* it reads the store or waits for something; SCOPE_WRITE always does (a commit) */
 };
 extern const struct route api_routes[]; /* ended by method NULL */
 
@@ -83,6 +82,8 @@ int call_time(struct call *k, const char *name, int64_t absent, int64_t *out);
 void on_core(struct call *k, void (*fn)(void *arg), void *arg);
 struct store_reader *reader_take(struct api *a, struct err *err);
 void reader_give(struct api *a, struct store_reader *r);
+/* A waiter that also ends when nobody waits for the answer of k any more. */
+struct waiter *call_waiter(struct call *k);
 /* Waits for a commit or an answer; on failure the problem is answered and -1 returned. out may be NULL. */
 int call_wait(struct call *k, struct waiter *w, int64_t timeout_ms, struct buf *out);
 

@@ -177,7 +177,7 @@ static void test_on_core(void *arg)
 /* The vendor's refusal is an answer, not an error of ours: 200 with success false. */
 static void test(struct call *k, const struct node *doc)
 {
-    struct change c = {.call = k, .doc = doc, .waiter = waiter_new()};
+    struct change c = {.call = k, .doc = doc, .waiter = call_waiter(k)};
     struct buf answer = BUF_INIT(65536);
     struct err err = {0};
     int64_t begun = clock_mono_ns();

@@ -20,6 +20,7 @@ struct self {
     struct call *call;
     struct core_stats core;
     struct store_stats store;
+    struct http_server_stats http;
     size_t targets, streams;
     bool store_works;
     int64_t result_keep_ms, result_max_bytes, ring_size, max_in_flight;
@@ -77,12 +78,14 @@ static void one(struct buf *out, bool om, const char *name, const char *type, co
     buf_putc(out, '\n');
 }
 
+struct row {
+    const char *name, *type, *help;
+    double value;
+};
+
 static void put_core(const struct self *s, struct buf *out, bool om)
 {
-    const struct {
-        const char *name, *type, *help;
-        double value;
-    } rows[] = {
+    const struct row rows[] = {
         {"belfry_targets", "gauge", "Targets known.", (double)s->targets},
         {"belfry_results_total", "counter", "Results taken from the rings.",
          (double)s->core.results},
@@ -124,10 +127,32 @@ static void put_core(const struct self *s, struct buf *out, bool om)
          (double)s->core.reloads},
         {"belfry_config_reload_failures_total", "counter", "Reloads refused.",
          (double)s->core.reload_failures},
-        {"belfry_event_streams", "gauge", "Open streams of server-sent events.",
-         (double)s->streams},
         {"belfry_watcher_max_in_flight", "gauge", "Most probes at once in one watcher.",
          (double)s->max_in_flight},
+    };
+    for (size_t i = 0; i < array_len(rows); i++)
+        one(out, om, rows[i].name, rows[i].type, rows[i].help, rows[i].value);
+}
+
+static void put_http(const struct self *s, struct buf *out, bool om)
+{
+    const struct http_server_stats *h = &s->http;
+    const struct row rows[] = {
+        {"belfry_http_requests_total", "counter", "Requests to the API.", (double)h->requests},
+        {"belfry_http_rejected_total", "counter",
+         "Requests refused: too large, too many, or while stopping.", (double)h->rejected},
+        {"belfry_http_connections", "gauge", "Open connections to the API.",
+         (double)h->connections_now},
+        {"belfry_http_workers_busy", "gauge", "Calls that hold a worker: those that may wait.",
+         (double)h->workers.busy},
+        {"belfry_http_workers_max", "gauge", "Such calls at once at most.",
+         (double)h->workers.limit},
+        {"belfry_http_calls_queued", "gauge", "Calls that wait for a worker.",
+         (double)h->workers.queued},
+        {"belfry_http_calls_refused_total", "counter", "Calls refused because the queue was full.",
+         (double)h->workers.refused},
+        {"belfry_event_streams", "gauge", "Open streams of server-sent events.",
+         (double)s->streams},
     };
     for (size_t i = 0; i < array_len(rows); i++)
         one(out, om, rows[i].name, rows[i].type, rows[i].help, rows[i].value);
@@ -202,9 +227,10 @@ static void ring_family(const struct self *s, struct buf *out)
 
 void metrics_self(struct call *k, struct buf *out, bool openmetrics)
 {
-    struct self s = {.call = k};
+    struct self s = {.call = k, .http = http_req_server_stats(k->req)};
     on_core(k, copy_on_core, &s);
     put_core(&s, out, openmetrics);
+    put_http(&s, out, openmetrics);
     put_process(out, openmetrics);
     ring_family(&s, out);
     for (size_t i = 0; i < array_len(watcher_metrics); i++)

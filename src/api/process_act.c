@@ -2,7 +2,8 @@
  * Belfry itself.
  *
  * Without `wait` the answer comes when the warden has taken the command: the state is then "starting", "stopping" or
- * already the end of it. With it the answer comes when the process came to rest, well or badly: its status tells. */
+ * already the end of it. With it the answer comes when the process came to rest, well or badly: its status tells. A call
+ * that waits has a worker of the HTTP server to itself, and ends when its client leaves. */
 #include <fnmatch.h>
 #include <string.h>
 
@@ -10,7 +11,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 
-#define WAIT_MAX_MS 85000 /* a server's thread waits; commands give up after 90 s */
+#define WAIT_MAX_MS 85000 /* commands give up after 90 s */
 #define MANY_MAX    10000
 
 /* --- one --- */
@@ -61,14 +62,19 @@ static int read_act(struct call *k, struct acting *a, const char **signal)
     return call_duration(k, "wait", d.wait_ms, WAIT_MAX_MS, &a->wait_ms);
 }
 
-/* Time over is no failure: the answer shows how far it came. */
+/* Time over (or the server stopping) is no failure: the answer shows how far it came. */
+static bool gave_up(const struct err *err)
+{
+    return err->code == ERR_TIMEOUT || err->code == ERR_CANCELLED;
+}
+
 static bool await(struct acting *a)
 {
     struct err err = {0};
     must(a->c.waiter && a->wait_ms >= 0 && a->wait_ms <= WAIT_MAX_MS);
     int64_t ms = a->wait_ms ? a->wait_ms : API_COMMIT_WAIT_MS;
     int rc = waiter_wait(a->c.waiter, ms, NULL, &err);
-    if (rc == 0 || (a->wait_ms && err.code == ERR_TIMEOUT))
+    if (rc == 0 || (a->wait_ms && gave_up(&err)))
         return true;
     call_fail(a->c.call, &err);
     return false;
@@ -77,7 +83,7 @@ static bool await(struct acting *a)
 static void act(struct acting *a)
 {
     struct call *k = a->c.call;
-    a->c.waiter = waiter_new();
+    a->c.waiter = call_waiter(k);
     on_core(k, act_on_core, a);
     if (a->c.rc != 0)
         call_fail(k, &a->c.err);
@@ -231,7 +237,7 @@ static void start_rolling(struct many *m)
             ids[n++] = it->id;
     if (n == 0)
         return;
-    m->rolling = waiter_new();
+    m->rolling = call_waiter(m->call);
     m->rc = core_process_rolling_restart(m->call->api->core, ids, m->rolling, &m->err);
 }
 
@@ -249,7 +255,7 @@ static void begin_on_core(void *arg)
     vec_each (&m->members, it) {
         if (it->rc != 0)
             continue;
-        it->waiter = waiter_new();
+        it->waiter = call_waiter(m->call);
         it->rc =
             core_process_act(core, it->id, m->action, 0, m->doc.wait_ms > 0, it->waiter, &it->err);
     }
@@ -264,7 +270,7 @@ static void await_all(struct many *m)
         int64_t left = (end - clock_mono_ns()) / NS_PER_MS;
         if (it->rc == 0 && it->waiter)
             it->rc = waiter_wait(it->waiter, left > 1 ? left : 1, NULL, &it->err);
-        if (it->rc != 0 && m->doc.wait_ms && it->err.code == ERR_TIMEOUT)
+        if (it->rc != 0 && m->doc.wait_ms && gave_up(&it->err))
             it->rc = 0; /* the answer shows how far it came */
         waiter_unref(it->waiter);
     }
@@ -275,7 +281,7 @@ static void await_rolling(struct many *m)
 {
     if (m->rc == 0 && m->rolling && m->doc.wait_ms)
         m->rc = waiter_wait(m->rolling, m->doc.wait_ms, NULL, &m->err);
-    if (m->rc != 0 && m->err.code == ERR_TIMEOUT)
+    if (m->rc != 0 && gave_up(&m->err))
         m->rc = 0;
     waiter_unref(m->rolling);
 }

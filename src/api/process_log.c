@@ -1,6 +1,5 @@
 /* /api/v1/processes/{unit}/log: what a process printed, read back from its files by output_read. A cursor says where a
- * reader has come to; with `wait` the answer to a reader at the end comes with the next line. A waiting call holds one of
- * the few threads of the server, so that few may wait; the others are answered at once and ask again. */
+ * reader has come to; with `wait` the answer to a reader at the end comes with the next line, on a worker of the HTTP server. */
 #include <string.h>
 #include <time.h>
 
@@ -13,9 +12,6 @@
 #define LINES_MAX     10000
 #define WAIT_MAX_MS   60000
 #define LOOK_NS       (150 * NS_PER_MS) /* how often a waiting call looks */
-
-/* Of the server's threads (app/role_core.c: four for TCP, two for the Unix socket). */
-static const int waiters_max[2] = {2, 1};
 
 struct reading {
     struct call *call;
@@ -52,6 +48,20 @@ static int read_stream(struct call *k, int *stream)
     return -1;
 }
 
+/* What stands in the path need not be able to be a unit's name. */
+static bool readable(struct call *k, uint64_t lines)
+{
+    if (!output_unit_valid(k->unit)) {
+        call_fail_code(k, ERR_NOT_FOUND, "no process has the id \"%.130s\"", k->unit);
+        return false;
+    }
+    if (lines > 0)
+        return true;
+    problem_add(&k->problems, NULL, "lines", "got 0; want a number from 1 to %d", LINES_MAX);
+    call_fail_code(k, ERR_MALFORMED, "a query parameter is invalid");
+    return false;
+}
+
 static void prepare_on_core(void *arg)
 {
     struct reading *r = arg;
@@ -77,26 +87,14 @@ static int read_once(struct reading *r, struct err *err)
     return 0;
 }
 
-static bool may_wait(struct call *k)
-{
-    atomic_int *n = &k->api->log_waiters[k->req->over_unix];
-    if (atomic_fetch_add(n, 1) < waiters_max[k->req->over_unix])
-        return true;
-    atomic_fetch_sub(n, 1);
-    return false;
-}
-
 static int read_waiting(struct reading *r, int64_t wait_ms, struct err *err)
 {
     int64_t end = clock_mono_ns() + wait_ms * NS_PER_MS;
     int rc = read_once(r, err);
-    if (rc != 0 || r->n > 0 || wait_ms == 0 || !may_wait(r->call))
-        return rc;
-    while (rc == 0 && r->n == 0 && clock_mono_ns() < end) {
+    while (rc == 0 && r->n == 0 && clock_mono_ns() < end && !http_req_ended(r->call->req)) {
         nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
         rc = read_once(r, err);
     }
-    atomic_fetch_sub(&r->call->api->log_waiters[r->call->req->over_unix], 1);
     return rc;
 }
 
@@ -109,7 +107,7 @@ void processes_log(struct call *k)
     if (call_number(k, "lines", LINES_DEFAULT, LINES_MAX, &lines) != 0 ||
         call_time(k, "since", 0, &r.query.since_ms) != 0 ||
         call_duration(k, "wait", 0, WAIT_MAX_MS, &wait_ms) != 0 ||
-        read_stream(k, &r.query.stream) != 0)
+        read_stream(k, &r.query.stream) != 0 || !readable(k, lines))
         return;
     on_core(k, prepare_on_core, &r);
     r.query.unit = k->unit;

@@ -351,7 +351,7 @@ static void ask_watcher(struct call *k, struct probing *p, void (*fn)(void *arg)
 static void probe(struct call *k, struct probing *p, void (*fn)(void *arg))
 {
     struct buf record = BUF_INIT(1 << 20);
-    p->waiter = waiter_new();
+    p->waiter = call_waiter(k);
     ask_watcher(k, p, fn);
     if (p->rc != 0)
         call_fail(k, &p->err);

@@ -15,10 +15,12 @@
 #include "core/hooks.h"
 #include "io/fiber.h"
 #include "ipc/beat.h"
+#include "proc/crash.h"
 
 #define FILE_LOOK_NS (2 * NS_PER_S)
-#define HTTP_THREADS 4 /* a probe or test message that is waited for takes one */
-#define MAGIC        0xbe1f0c0eu
+#define HTTP_THREADS \
+    4 /* of four quick calls at once one turn of the loop takes the questions; what waits has workers */
+#define MAGIC 0xbe1f0c0eu
 
 struct core_role {
     uint32_t magic;
@@ -154,6 +156,8 @@ static void units_changed(void *arg)
         kill(r->warden, SIGUSR1);
 }
 
+static const struct thread_hooks thread_hooks = {crash_thread, crash_thread_end};
+
 static int serve(struct core_role *r, const char *run_dir, struct err *err)
 {
     const struct config *cfg = core_config(r->core);
@@ -166,7 +170,9 @@ static int serve(struct core_role *r, const char *run_dir, struct err *err)
         .unix_path = unix_path,
         .threads = HTTP_THREADS,
         .handle = api_handle,
+        .waits = api_waits,
         .ctx = r->api,
+        .hooks = thread_hooks,
     };
     r->server = r->api ? http_server_start(&http, err) : NULL;
     free(unix_path);
@@ -189,6 +195,7 @@ static int open_parts(struct core_role *r, struct config *cfg, const struct core
             .events = r->events,
             .units_changed = units_changed,
             .arg = r,
+            .hooks = thread_hooks,
         };
         r->core = core_new(&core, err);
         rc = r->core ? serve(r, run_dir, err) : -1;

@@ -396,7 +396,7 @@ def test_every_documented_get_answers(b, hook):
     alert = wait_until(lambda: b.get(f"alerts?target_id={t['id']}")["items"])[0]
     ids = {"targets": t["id"], "channels": ch["id"], "maintenances": m["id"], "alerts": alert["id"]}
     for path, item in b.get("openapi.json")["paths"].items():
-        if "get" in item and not path.endswith("/events"):
+        if "get" in item and not path.endswith("/events") and "{unit}" not in path:
             real = path.replace("{id}", str(ids.get(path.split("/")[3], 1)))
             status, doc, h = b.call("GET", real)
             assert status == 200, (real, status, doc)
@@ -453,7 +453,7 @@ def test_noise_is_answered_and_harms_nothing(belfry):
     """Seeded: what fails once fails again."""
     rng, b = random.Random(7), belfry({})
     paths = b.get("openapi.json")["paths"]
-    paths = [(p, m) for p, item in paths.items() for m in item if not p.endswith("/events")]
+    paths = [(p, m) for p, item in paths.items() for m in item if not p.endswith(("/events", "/upgrade"))]
     queries = ["limit=-1", "limit=99999999999", "cursor=%00", "cursor=x", "q=%F0%9F%94%94", "status=bogus", "since=0",
                "points=0", "points=99999999", "since=9999999999999999999", "until=-1", "enabled=maybe", "label=a:b", "%"]
     pid = b.pid_of("core")

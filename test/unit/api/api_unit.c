@@ -23,8 +23,11 @@ void service_open(struct service *s)
     pthread_barrier_wait(&s->ready);
     struct api_options opt = {s->bed.core, s->bed.events, s->bed.dir, clock_wall_ms()};
     s->api = api_new(&opt, &err);
-    struct http_server_config cfg = {
-        .address = "127.0.0.1", .handle = api_handle, .ctx = s->api, .threads = 3};
+    struct http_server_config cfg = {.address = "127.0.0.1",
+                                     .handle = api_handle,
+                                     .waits = api_waits,
+                                     .ctx = s->api,
+                                     .threads = 1};
     s->server = http_server_start(&cfg, &err);
     if (!s->server)
         fail_msg("%s", err.msg);

@@ -2,6 +2,9 @@
 #include "../core/fake_warden.h"
 #include "api_unit.h"
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
 #include "base/fs.h"
 
 #define UNITS                                                                                    \
@@ -78,7 +81,11 @@ static void statuses(void **state)
         {"GET", "/api/v1/processes/nobody/restarts", NULL, 404},
         {"GET", "/api/v1/processes/ss-001/log", NULL, 200},
         {"GET", "/api/v1/processes/ss-001/log?stream=x", NULL, 400},
+        {"GET", "/api/v1/processes/ss-001/log?lines=0", NULL, 400},
         {"GET", "/api/v1/processes/nobody/log", NULL, 404},
+        {"GET", "/api/v1/processes/%7Bunit%7D/log", NULL, 404},
+        {"GET", "/api/v1/processes/..%2F../log", NULL, 404},
+        {"GET", "/api/v1/processes/../log?wait=1s", NULL, 404},
         {"POST", "/api/v1/processes/nobody/start", NULL, 404},
         {"POST", "/api/v1/processes/ss-001/start?wait=long", NULL, 400},
         {"POST", "/api/v1/processes/ss-001/start?wait=1h", NULL, 400},
@@ -504,13 +511,63 @@ static void output(void **state)
     end(&w);
 }
 
+/* A request whose answer is not waited for yet. */
+static int begin_request(struct world *w, const char *path)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons(w->s.port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+    dprintf(fd, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path);
+    return fd;
+}
+
+static void await_busy(struct world *w, int n)
+{
+    const char *line = arena_printf(w->s.arena, "\nbelfry_http_workers_busy %d\n", n);
+    while (!strstr(get(&w->s, "/metrics").body, line))
+        usleep(2000);
+}
+
+/* More wait than the server has threads; it answers others meanwhile, and one that leaves frees its worker. */
+static void waiting_for_output(void **state)
+{
+    struct world w;
+    int fd[3];
+    char answer[8192];
+    start(&w);
+    for (int i = 0; i < 3; i++)
+        fd[i] = begin_request(&w, "/api/v1/processes/ss-001/log?wait=60s");
+    await_busy(&w, 3);
+    assert_string_equal(status_of(&w, "ss-001"), "running");
+    close(fd[0]);
+    await_busy(&w, 2);
+    put_log(&w, "ss-001", "2026-11-21T12:00:00.100000000Z stdout F one\n");
+    for (int i = 1; i < 3; i++) {
+        ssize_t n = recv(fd[i], answer, sizeof(answer) - 1, MSG_WAITALL);
+        assert_true(n > 0);
+        answer[n] = '\0';
+        assert_non_null(strstr(answer, "\"text\":\"one\""));
+        close(fd[i]);
+    }
+    int last =
+        begin_request(&w, "/api/v1/processes/ss-001/log?wait=60s&since=2027-01-01T00:00:00Z");
+    await_busy(&w, 1);
+    end(&w); /* does not wait for it */
+    assert_true(recv(last, answer, sizeof(answer), 0) > 0);
+    close(last);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(statuses), cmocka_unit_test(one_process),    cmocka_unit_test(lists),
-        cmocka_unit_test(acting),   cmocka_unit_test(acting_on_many), cmocka_unit_test(documents),
-        cmocka_unit_test(history),  cmocka_unit_test(how_it_went_on), cmocka_unit_test(statistics),
-        cmocka_unit_test(metrics),  cmocka_unit_test(output),
+        cmocka_unit_test(statuses),       cmocka_unit_test(one_process),
+        cmocka_unit_test(lists),          cmocka_unit_test(acting),
+        cmocka_unit_test(acting_on_many), cmocka_unit_test(documents),
+        cmocka_unit_test(history),        cmocka_unit_test(how_it_went_on),
+        cmocka_unit_test(statistics),     cmocka_unit_test(metrics),
+        cmocka_unit_test(output),         cmocka_unit_test(waiting_for_output),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
