@@ -47,6 +47,8 @@ struct ring_tap {
     char *path; /* malloc'ed, the owner's */
     size_t size;
     void (*take)(struct ring_tap *t, const void *record, size_t n, struct arena *a);
+    void (*replaced)(struct ring_tap *t); /* a new file was begun: tells the producer, which finds
+                                             out late by itself; NULL: it does within a second */
 
     struct ring *ring; /* NULL: it could not be opened */
     uint64_t read_seq; /* last record taken from the ring */
