@@ -155,8 +155,11 @@ static void log_change(const struct program *g, const struct unit_view *u)
         log_wait(g, u);
         break;
     case UNIT_KILLING:
-        log_warn("program is being replaced", F_STR("unit", g->id), F_INT("pid", u->pid),
-                 F_STR("reason", u->record->reason));
+        if (u->record->reason[0])
+            log_warn("program is being replaced", F_STR("unit", g->id), F_INT("pid", u->pid),
+                     F_STR("reason", u->record->reason));
+        else
+            log_info("program has died; what it left behind is being ended", F_STR("unit", g->id));
         break;
     case UNIT_FATAL:
         log_error("program given up; it stays down until it is started or reset",
