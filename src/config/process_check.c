@@ -197,6 +197,16 @@ static bool check_hook(const struct process_draft *d, const char *key, const str
     return !empty || process_fault(d, key, "got an empty name of the program");
 }
 
+static bool check_pre_start(const struct process_draft *d)
+{
+    return check_hook(d, "pre_start", &d->config->pre_start);
+}
+
+static bool check_post_stop(const struct process_draft *d)
+{
+    return check_hook(d, "post_stop", &d->config->post_stop);
+}
+
 static bool check_adopt(const struct process_draft *d)
 {
     const struct process_config *c = d->config;
@@ -328,7 +338,10 @@ static bool check_memory(const struct process_draft *d)
 bool process_check_values(const struct process_draft *d)
 {
     must(d->config->stop_signal != NULL);
-    bool good = check_signal(d) & check_paths(d) & check_environment(d) & check_labels(d);
+    bool good = check_signal(d);
+    good &= check_paths(d);
+    good &= check_environment(d);
+    good &= check_labels(d);
     if (d->config->schedule[0] != '\0')
         good &= check_expression(d);
     return good;
@@ -336,11 +349,14 @@ bool process_check_values(const struct process_draft *d)
 
 bool process_check(struct process_draft *d)
 {
-    const struct process_config *c = d->config;
-    must(c->id != NULL);
-    bool good = check_id(d) & check_command(d) & check_hook(d, "pre_start", &c->pre_start) &
-                check_hook(d, "post_stop", &c->post_stop);
-    good &= process_check_values(d) & check_adopt(d) & check_schedule(d) & check_oneshot(d);
-    good &= check_health(d) & check_times(d) & check_memory(d);
+    static bool (*const checks[])(const struct process_draft *d) = {
+        check_id,     check_command,  check_pre_start, check_post_stop, process_check_values,
+        check_adopt,  check_schedule, check_oneshot,   check_health,    check_times,
+        check_memory,
+    };
+    must(d->config->id != NULL);
+    bool good = true;
+    for (size_t i = 0; i < array_len(checks); i++) /* all of them: all faults are told at once */
+        good &= checks[i](d);
     return good;
 }
