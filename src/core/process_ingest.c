@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "core/process_priv.h"
+#include "output/output.h"
 
 static bool is_up(uint32_t state)
 {
@@ -147,13 +148,24 @@ static void dispatch(struct program *p, const struct process_event *e)
     core__event_program(p);
 }
 
+/* The unit's name becomes a file's, so it must be one. */
+static int read_event(const void *record, size_t n, struct process_event *e, struct err *err)
+{
+    if (process_event_decode(record, n, e, err) != 0)
+        return -1;
+    return output_unit_valid(e->unit)
+               ? 0
+               : err_set(err, ERR_MALFORMED, "a process's event is of \"%s\"; want a program's id",
+                         e->unit);
+}
+
 static void take_event(struct ring_tap *t, const void *record, size_t n, struct arena *a)
 {
     struct core *c = t->core;
     struct process_event e;
     struct err err = {0};
     (void)a;
-    if (process_event_decode(record, n, &e, &err) != 0) {
+    if (read_event(record, n, &e, &err) != 0) {
         log_warn("the warden published an event that cannot be read; it is dropped", F_ERR(&err));
         return;
     }

@@ -17,9 +17,10 @@ static struct log_sink *sink(struct core *c)
     char *dir = path_join(c->config->log.dir, "processes"), *path = path_join(dir, "monitor.log");
     if (fs_mkdirs(dir, 0755, &err) == 0)
         all->monitor_log = log_sink_open(path, (int)c->config->log.keep_days, &err);
-    if (!all->monitor_log)
-        log_warn("cannot open the programs' log; its lines are lost", F_STR("file", path),
-                 F_ERR(&err));
+    if (!all->monitor_log && !all->log_trouble)
+        log_warn("cannot open the programs' log; its lines are lost until that works",
+                 F_STR("file", path), F_ERR(&err));
+    all->log_trouble = !all->monitor_log;
     free(dir);
     free(path);
     return all->monitor_log;

@@ -120,6 +120,7 @@ struct programs {
     int64_t sampled_ns;
     struct log_sink *monitor_log;
     bool started_log;           /* "component started" was written */
+    bool log_trouble;           /* that it cannot be opened was told */
     struct map_str *own_alerts; /* "Belfry: process NAME" → struct own_child */
     int64_t own_seen_ns;        /* mtime of warden.json when it was read last */
 };

@@ -363,6 +363,15 @@ void fake_warden_scribble(struct fake_warden *w, const char *unit, const struct 
     pthread_mutex_unlock(&w->lock);
 }
 
+void fake_warden_tell(struct fake_warden *w, const char *unit, enum process_event_kind kind)
+{
+    struct process_event e = {.kind = kind, .from = UNIT_RUNNING, .to = UNIT_CRASHED, .pid = 1};
+    e.failure = kind == PROCESS_DEATH;
+    pthread_mutex_lock(&w->lock);
+    publish(w, &e, unit);
+    pthread_mutex_unlock(&w->lock);
+}
+
 void fake_warden_damage(struct fake_warden *w)
 {
     char path[300], nonsense[8192];

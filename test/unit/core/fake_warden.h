@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "model/process.h"
 #include "proc/supervisor.h"
 
 struct fake_warden {
@@ -35,6 +36,8 @@ void fake_warden_state(struct fake_warden *w, const char *unit, enum unit_state 
 void fake_warden_death(struct fake_warden *w, const char *unit, int status, enum unit_state to);
 /* What stands in the table of the unit, sane or not. */
 void fake_warden_scribble(struct fake_warden *w, const char *unit, const struct unit_record *r);
+/* An event of a unit that need not be there, nor have a possible name. */
+void fake_warden_tell(struct fake_warden *w, const char *unit, enum process_event_kind kind);
 /* Writes nonsense over what its ring holds. */
 void fake_warden_damage(struct fake_warden *w);
 void fake_warden_forget(struct fake_warden *w); /* what was heard */

@@ -584,6 +584,26 @@ static void a_damaged_ring_loses_no_more_than_it_held(void **state)
     close_scene(&s);
 }
 
+static void events_of_what_is_no_program_do_no_harm(void **state)
+{
+    static const char *const strangers[] = {"../../etc", "a/b", "nobody", "..", "\xe4\xbd\xa0"};
+    struct scene s;
+    open_scene(&s, "    - {id: web, command: [/bin/true]}\n");
+    assert_true(comes_to(&s, "web", UNIT_RUNNING));
+    for (size_t i = 0; i < array_len(strangers); i++)
+        for (int kind = 0; kind <= PROCESS_REFUSED; kind++)
+            fake_warden_tell(&s.warden, strangers[i], (enum process_event_kind)kind);
+    fake_warden_kill(&s.warden, "web", KILLED);
+    assert_true(bed_sql_until(
+        &s.bed, "SELECT count(*) FROM process_events WHERE unit='web' AND kind='death'", 1, 10000));
+    bed_turn(&s.bed, 500); /* last lines are looked for */
+    assert_int_equal(bed_sql(&s.bed, "SELECT count(*) FROM process_events WHERE unit='nobody'"), 3);
+    assert_int_equal(bed_sql(&s.bed, "SELECT count(*) FROM process_events WHERE unit LIKE '%/%'"
+                                     " OR unit LIKE '.%'"),
+                     0);
+    close_scene(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -601,6 +621,7 @@ int main(void)
         cmocka_unit_test(belfrys_own_process_that_stays_down_rings),
         cmocka_unit_test(a_refusal_is_seen_until_it_is_withdrawn),
         cmocka_unit_test(a_damaged_record_is_no_record),
+        cmocka_unit_test(events_of_what_is_no_program_do_no_harm),
         cmocka_unit_test(a_damaged_ring_loses_no_more_than_it_held),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
