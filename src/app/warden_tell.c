@@ -72,8 +72,8 @@ void programs_open_events(struct programs *p)
 static void copy_text(char *to, size_t size, const char *text)
 {
     size_t n = utf8_cut(text, strlen(text), size - 1);
-    memcpy(to, text, n);
-    memset(to + n, 0, size - n);
+    memset(to, 0, size); /* no rests of others' texts in a record */
+    snprintf(to, size, "%.*s", (int)n, text);
 }
 
 static struct process_event event_of(const struct program *g, enum process_event_kind kind)

@@ -101,6 +101,7 @@ static int parse_range(const struct parser *p, struct str s, int *from, int *to,
         *to = fields[p->field].max - (p->field == WEEKDAY);
         return 0;
     }
+    *from = *to = 0;
     *single = !str_cut(s, '-', &low, &high);
     if (*single)
         low = s;

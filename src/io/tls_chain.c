@@ -82,8 +82,9 @@ void tls__chains_free(struct tls_chains *c)
         return;
     }
     check_magic(c, CHAINS_MAGIC);
-    while (c->used.next != &c->used) {
-        forget(c, c->used.next);
+    for (struct entry *e = c->used.next, *next; e != &c->used; e = next) {
+        next = e->next;
+        forget(c, e);
     }
     must(map_str_count(c->by_key) == 0);
     map_str_free(c->by_key);

@@ -9,6 +9,7 @@
 #include <zstd.h>
 
 #include "base/fs.h"
+#include "base/must.h"
 #include "output/read_priv.h"
 
 #define STEP     ((size_t)64 << 10)
@@ -155,6 +156,7 @@ static bool skip_to(struct source *s, uint64_t offset)
     }
     while (s->at < offset) {
         size_t have = s->text.len - s->text_at;
+        must(s->text.data || have == 0);
         size_t step = offset - s->at < have ? (size_t)(offset - s->at) : have;
         s->text_at += step;
         s->at += step;
@@ -199,7 +201,7 @@ bool output__source_line(struct source *s, const char **p, size_t *n)
     for (;;) {
         size_t have = s->text.len - s->text_at;
         const char *from = s->text.data ? s->text.data + s->text_at : NULL;
-        const char *end = have > seen ? memchr(from + seen, '\n', have - seen) : NULL;
+        const char *end = from && have > seen ? memchr(from + seen, '\n', have - seen) : NULL;
         if (end)
             return give(s, (size_t)(end - from), 1, p, n);
         if (have >= TEXT_MAX)

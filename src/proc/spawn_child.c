@@ -77,7 +77,7 @@ static int put_cgroup(const char *folder)
         errno = ENAMETOOLONG;
         return -1;
     }
-    memcpy(path, folder, n);
+    memcpy(path, folder, n + 1);
     memcpy(path + n, "/cgroup.procs", sizeof("/cgroup.procs"));
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0 || write(fd, "0", 1) != 1)
