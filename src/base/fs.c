@@ -238,6 +238,13 @@ static bool is_still(const char *path, int fd)
            by_path.st_ino == by_fd.st_ino;
 }
 
+/* Root asks for the lock in a folder that is another user's: what that one put there must not be written to. */
+static bool is_plain(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink <= 1;
+}
+
 static int write_pid(int fd)
 {
     char text[32];
@@ -250,9 +257,13 @@ static int write_pid(int fd)
 int fs_lock_pidfile(const char *path, pid_t *holder, struct err *err)
 {
     for (;;) {
-        cleanup(fd_closep) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        cleanup(fd_closep) int fd =
+            open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
         if (fd < 0)
             return err_sys(err, code_of_errno(), "cannot open %s", path);
+        if (!is_plain(fd))
+            return err_set(err, ERR_DENIED, "cannot lock %s: it is not a plain file of its own",
+                           path);
         if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
             if (errno == EINTR)
                 continue;

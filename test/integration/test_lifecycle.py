@@ -251,7 +251,7 @@ def test_aborted_watcher_leaves_a_backtrace(belfry, target):
     t = target("accept")
     b = belfry(config(t))
     wait_until(lambda: t.served)
-    b.signal(b.pid_of("g"), signal.SIGSEGV)
+    b.signal(wait_until(lambda: b.pid_of("g")), signal.SIGSEGV)  # warden.json follows a moment later
     report = wait_until(b.crashes)[-1]
     assert report["exception"]["type"] == "SIGSEGV" and report["exception"]["traceback"], report["exception"]
 

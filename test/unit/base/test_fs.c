@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fs.h"
 #include "base/str.h"
@@ -135,6 +136,27 @@ static void test_lock(void **state)
     buf_done(&b);
 }
 
+/* Who owns the folder could let root write its pid over another file. */
+static void test_lock_of_something_else(void **state)
+{
+    cleanup(free_path) char *victim = path_join(dir, "victim"), *pid = path_join(dir, "b.pid");
+    struct err err = {0};
+    struct buf b = BUF_INIT(100);
+    assert_int_equal(fs_write_atomic(victim, "precious", 8, 0600, false, &err), 0);
+    assert_int_equal(symlink(victim, pid), 0);
+    assert_int_equal(fs_lock_pidfile(pid, NULL, &err), -1);
+    assert_int_equal(unlink(pid), 0);
+    assert_int_equal(link(victim, pid), 0);
+    assert_int_equal(fs_lock_pidfile(pid, NULL, &err), -1);
+    assert_int_equal(err.code, ERR_DENIED);
+    assert_int_equal(unlink(pid), 0);
+    assert_int_equal(mkfifo(pid, 0600), 0);
+    assert_int_equal(fs_lock_pidfile(pid, NULL, &err), -1);
+    assert_int_equal(fs_read(victim, &b, &err), 0);
+    assert_string_equal(b.data, "precious");
+    buf_done(&b);
+}
+
 static void test_paths_and_space(void **state)
 {
     static const char *const cases[][3] = {
@@ -156,9 +178,13 @@ static void test_paths_and_space(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_write_then_read), cmocka_unit_test(test_read_without_size),
-        cmocka_unit_test(test_failures),        cmocka_unit_test(test_regular_alone),
-        cmocka_unit_test(test_mkdirs),          cmocka_unit_test(test_lock),
+        cmocka_unit_test(test_write_then_read),
+        cmocka_unit_test(test_read_without_size),
+        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_regular_alone),
+        cmocka_unit_test(test_mkdirs),
+        cmocka_unit_test(test_lock),
+        cmocka_unit_test(test_lock_of_something_else),
         cmocka_unit_test(test_paths_and_space),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
