@@ -151,12 +151,12 @@ class Proc:
                 self.p.wait()
 
 
-def tool(name, libs=()):
+def tool(name, libs=(), flags=()):
     """A small C program of bench/micro, compiled when needed."""
     src = os.path.join(HERE, "micro", name + ".c")
     exe = os.path.join(tempfile.gettempdir(), f"belfry-bench-{os.getuid()}-{name}")
     if not os.path.exists(exe) or os.path.getmtime(exe) < os.path.getmtime(src):
-        subprocess.run(["cc", "-O2", "-Wall", "-o", exe, src, *["-l" + l for l in libs]], check=True)
+        subprocess.run(["cc", "-O2", "-Wall", *flags, "-o", exe, src, *["-l" + l for l in libs]], check=True)
     return exe
 
 
