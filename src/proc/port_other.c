@@ -82,6 +82,10 @@ int proc__lower(uid_t uid, gid_t gid)
     return setegid(gid) < 0 || setreuid(uid, uid) < 0 ? -1 : 0; /* the saved id stays root's */
 }
 
+void proc__plain_hidden_signals(void)
+{
+}
+
 int proc__caps_before_user(unsigned caps)
 {
     return 0;

@@ -29,6 +29,8 @@ int proc__io_priority(int io_class, int level); /* enum spawn_io_class */
 int proc__oom_score(int score);
 void proc__close_rest(void); /* descriptors above 2 become close-on-exec */
 int proc__death_signal(int signo, pid_t parent);
+/* The two signals that the C library keeps to itself (32, 33 on Linux), which sigaction() does not touch. */
+void proc__plain_hidden_signals(void);
 int proc__caps_before_user(unsigned caps);
 int proc__caps_after_user(unsigned caps);
 

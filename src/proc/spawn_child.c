@@ -29,6 +29,7 @@ static void plain_signals(void)
     struct sigaction plain = {.sa_handler = SIG_DFL};
     for (int signo = 1; signo < NSIG; signo++)
         sigaction(signo, &plain, NULL);
+    proc__plain_hidden_signals();
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

@@ -7,6 +7,7 @@
 #include <linux/capability.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -99,6 +100,14 @@ void proc__close_rest(void)
 int proc__lower(uid_t uid, gid_t gid)
 {
     return setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, 0) < 0 ? -1 : 0;
+}
+
+/* Whoever started us may have them ignored, which exec hands on. Zeroed, the kernel's struct says SIG_DFL. */
+void proc__plain_hidden_signals(void)
+{
+    static const unsigned long plain[8];
+    for (int signo = 32; signo <= 33; signo++)
+        syscall(SYS_rt_sigaction, signo, plain, NULL, sizeof(uint64_t));
 }
 
 int proc__caps_before_user(unsigned caps)
