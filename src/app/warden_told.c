@@ -29,6 +29,17 @@ static void given_up(struct warden *w, const struct warden_child *c, const struc
                   F_STR("unit", c->name), F_INT("restarts", u->record->restarts));
 }
 
+static void log_wait(const struct warden_child *c, const struct unit_view *u)
+{
+    int64_t wait_ms = u->record->next_ms - warden_now_ms();
+    uint32_t budget = u->spec->policy.max_restarts;
+    if (wait_ms > 0)
+        log_warn(budget > 0 && u->in_hour >= budget
+                     ? "process used up its restarts of this hour; it waits"
+                     : "process keeps dying; it waits before the next start",
+                 F_STR("unit", c->name), F_INT("wait_ms", wait_ms));
+}
+
 static void own_changed(struct warden *w, const struct unit_view *u)
 {
     struct warden_child *c = warden_child_of(u);
@@ -42,11 +53,7 @@ static void own_changed(struct warden *w, const struct unit_view *u)
         break;
     case UNIT_RESTARTING:
     case UNIT_BACKOFF:
-        if (u->record->next_ms > warden_now_ms())
-            log_warn(
-                u->state == UNIT_BACKOFF ? "process used up its restarts of this hour; it waits"
-                                         : "process keeps dying; it waits before the next start",
-                F_STR("unit", c->name), F_INT("wait_ms", u->record->next_ms - warden_now_ms()));
+        log_wait(c, u);
         break;
     case UNIT_FATAL:
         given_up(w, c, u);
