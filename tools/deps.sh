@@ -7,12 +7,12 @@ cd "$(dirname "$0")/.."
 
 build='gcc libc6-dev make meson ninja-build pkg-config ca-certificates
   libuv1-dev libcurl4-openssl-dev libssl-dev libc-ares-dev libsqlite3-dev libmicrohttpd-dev
-  libyaml-dev libjansson-dev libpcre2-dev libsodium-dev libzstd-dev tzdata'
+  libyaml-dev libjansson-dev libpcre2-dev libsodium-dev libzstd-dev libre2-dev libroaring-dev libsnappy-dev g++ tzdata'
 # dnsmasq-base is dnsmasq without the service that would take port 53 of this machine.
 test='libcmocka-dev python3 python3-pytest python3-yaml openssl nginx-light dnsmasq-base
   chromium fonts-noto-cjk procps'
 lint='clang clang-format clang-tidy llvm libclang-rt-14-dev libcmocka-dev python3'
-bench='prometheus-blackbox-exporter wrk runit s6 supervisor monit nginx-light dnsmasq-base python3 openssl procps'
+bench='prometheus-blackbox-exporter prometheus victoria-metrics prometheus-node-exporter wrk runit s6 supervisor monit nginx-light dnsmasq-base python3 openssl procps'
 
 say() { printf '%s\n' "deps: $*" >&2; }
 
