@@ -101,6 +101,9 @@ struct series_source_ops {
                        bool (*fn)(void *arg, struct str name), void *arg, struct err *err);
     int (*label_values)(void *self, struct str name, const struct series_select *q,
                         bool (*fn)(void *arg, struct str value), void *arg, struct err *err);
+    /* Optional. Changes whenever samples that queries may have seen were deleted, or samples older than what an answer was made
+     * from came in late: caches of answers compare it. Cheap. */
+    uint64_t (*generation)(void *self);
 };
 struct series_source {
     const struct series_source_ops *ops;
