@@ -119,11 +119,11 @@ static void put_metric(struct exposition *e, const struct metric *m)
     buf_puts(&f->lines, m->name);
     buf_putc(&f->lines, '{');
     buf_add(&f->lines, e->labels.data, e->labels.len);
-    if (m->label) {
+    for (uint32_t i = 0; i < m->n_labels; i++) {
         buf_putc(&f->lines, ',');
-        metrics_label_name(&f->lines, m->label);
+        metrics_label_name(&f->lines, m->labels[i].name);
         buf_puts(&f->lines, "=\"");
-        metrics_escape(&f->lines, m->label_value);
+        metrics_escape(&f->lines, m->labels[i].value);
         buf_putc(&f->lines, '"');
     }
     buf_puts(&f->lines, "} ");

@@ -104,16 +104,38 @@ void result_metric(struct result *r, const char *name, double v)
         m->num = v;
 }
 
-void result_metric_label(struct result *r, const char *name, const char *label, const char *value,
-                         double v)
+void result_metric_labels(struct result *r, const char *name, const struct label *labels,
+                          uint32_t n_labels, double v)
 {
-    must(label != NULL && label[0] && strlen(label) <= RESULT_NAME_MAX && value != NULL);
+    must(n_labels <= RESULT_LABELS_MAX && (labels != NULL || n_labels == 0));
     struct metric *m = add_metric(r, name);
     if (!m)
         return;
-    m->label = label;
-    m->label_value = clean_text(r->arena, value, RESULT_FACT_MAX);
+    struct label *copy = arena_alloc(r->arena, n_labels * sizeof(*copy));
+    for (uint32_t i = 0; i < n_labels; i++) {
+        must(labels[i].name && labels[i].name[0] && labels[i].value);
+        must(strlen(labels[i].name) <= RESULT_NAME_MAX);
+        must(metric_label(&(struct metric){.labels = copy, .n_labels = i}, labels[i].name) == NULL);
+        copy[i].name = labels[i].name;
+        copy[i].value = clean_text(r->arena, labels[i].value, RESULT_FACT_MAX);
+    }
+    m->labels = copy;
+    m->n_labels = n_labels;
     m->num = v;
+}
+
+void result_metric_label(struct result *r, const char *name, const char *label, const char *value,
+                         double v)
+{
+    result_metric_labels(r, name, &(struct label){label, value}, 1, v);
+}
+
+const char *metric_label(const struct metric *m, const char *name)
+{
+    for (uint32_t i = 0; i < m->n_labels; i++)
+        if (streq(m->labels[i].name, name))
+            return m->labels[i].value;
+    return NULL;
 }
 
 void result_fact(struct result *r, const char *name, const char *text)
@@ -134,23 +156,25 @@ static void metric_key(struct buf *key, const struct metric *m)
 {
     buf_clear(key);
     buf_puts(key, m->name);
-    if (!m->label)
-        return;
-    buf_printf(key, "{%s=\"", m->label);
-    for (const char *p = m->label_value; *p; p++) { /* as in the exposition format */
-        if (*p == '\n')
-            buf_puts(key, "\\n");
-        else if (*p == '"' || *p == '\\')
-            buf_printf(key, "\\%c", *p);
-        else
-            buf_putc(key, *p);
+    for (uint32_t i = 0; i < m->n_labels; i++) {
+        buf_printf(key, "%s%s=\"", i == 0 ? "{" : ",", m->labels[i].name);
+        for (const char *p = m->labels[i].value; *p; p++) { /* as in the exposition format */
+            if (*p == '\n')
+                buf_puts(key, "\\n");
+            else if (*p == '"' || *p == '\\')
+                buf_printf(key, "\\%c", *p);
+            else
+                buf_putc(key, *p);
+        }
+        buf_putc(key, '"');
     }
-    buf_puts(key, "\"}");
+    if (m->n_labels > 0)
+        buf_putc(key, '}');
 }
 
 void result_metrics_json(const struct result *r, struct json *j)
 {
-    char room[2 * RESULT_NAME_MAX + 2 * RESULT_FACT_MAX + 16];
+    char room[RESULT_NAME_MAX + RESULT_LABELS_MAX * (RESULT_NAME_MAX + 2 * RESULT_FACT_MAX + 8)];
     struct buf key = BUF_FIXED(room);
     json_obj(j);
     for (int i = 0; i < r->n_metrics; i++) {

@@ -12,8 +12,10 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "model/target.h"
 
 #define RESULT_METRICS_MAX  64
+#define RESULT_LABELS_MAX   8 /* of one metric */
 #define RESULT_WARNINGS_MAX 16
 #define RESULT_MESSAGE_MAX  1000 /* bytes; longer is cut on a character boundary */
 #define RESULT_FACT_MAX     256  /* bytes of a fact or label value; longer is cut */
@@ -21,12 +23,12 @@
 #define RESULT_ENCODED_MAX \
     16000 /* most bytes of a wire form: detail, then metrics at the end are left out */
 
-/* One number or text that a probe learned. Name and label as in the exposition:
+/* One number or text that a probe learned. Name and labels as in the exposition:
  * probe_http_duration_seconds{phase="tls"}. */
 struct metric {
     const char *name;
-    const char *label; /* label name, NULL for none */
-    const char *label_value;
+    const struct label *labels; /* in the order in which they were given */
+    uint32_t n_labels;
     bool is_text;
     double num;
     const char *text; /* database version, certificate subject … : JSON only, not in /metrics */
@@ -60,6 +62,9 @@ void result_warn(struct result *r, const char *fmt, ...) printf_like(2, 3);
 void result_metric(struct result *r, const char *name, double v);
 void result_metric_label(struct result *r, const char *name, const char *label, const char *value,
                          double v);
+/* At most RESULT_LABELS_MAX labels, no name twice; the array is copied. */
+void result_metric_labels(struct result *r, const char *name, const struct label *labels,
+                          uint32_t n_labels, double v);
 void result_fact(struct result *r, const char *name, const char *text);
 bool result_degraded(const struct result *r); /* success with warnings */
 
@@ -67,7 +72,10 @@ void result_encode(const struct result *r, struct buf *out);
 /* Strings are copied to a. *out is unusable on failure. */
 int result_decode(const void *p, size_t n, struct arena *a, struct result *out, struct err *err);
 
-/* metrics as one JSON object {"probe_http_status_code":200,"probe_x{phase=\"tls\"}":0.1,…}. */
+/* The value of a metric's label; NULL when it has none of that name. */
+const char *metric_label(const struct metric *m, const char *name);
+/* metrics as one JSON object {"probe_http_status_code":200,"probe_x{phase=\"tls\"}":0.1,…}; several labels are
+ * separated by commas: name{a="b",c="d"}. */
 void result_metrics_json(const struct result *r, struct json *j);
 
 #endif

@@ -9,8 +9,9 @@
  *   text    message                            varint length, bytes: valid UTF-8 without NUL
  *   [text   address]
  *   varint  number of warnings, then a text each
- *   metrics, each:  u8 kind: 1 integer (zigzag), 2 double (8 bytes, little endian), 3 text; +8 with label
- *                   text name, [text label, text label_value], value
+ *   metrics, each:  u8 kind: 1 integer (zigzag), 2 double (8 bytes, little endian), 3 text;
+ *                            +8 with one label, +16 with several
+ *                   text name, [+16: u8 number of labels, 2 to 8], [text label, text its value] …, value
  *   u8      0 ends the metrics
  *   [text   detail: a JSON object]
  *
@@ -26,10 +27,7 @@
 #define VERSION 1
 
 enum { HAS_SUCCESS = 1, HAS_REQUEST = 2, HAS_ADDRESS = 4, HAS_DETAIL = 8, FLAGS_ALL = 15 };
-enum { KIND_END = 0, KIND_INT = 1, KIND_F64 = 2, KIND_TEXT = 3, KIND_LABEL = 8 };
-
-/* Metrics stop here, so that their end mark always fits; detail has the rest. */
-#define METRICS_END (RESULT_ENCODED_MAX - 1000)
+enum { KIND_END = 0, KIND_INT = 1, KIND_F64 = 2, KIND_TEXT = 3, KIND_LABEL = 8, KIND_LABELS = 16 };
 
 static void put_varint(struct buf *out, uint64_t v)
 {
@@ -67,11 +65,15 @@ static bool is_integer(double v)
 static void put_metric(struct buf *out, const struct metric *m)
 {
     int kind = m->is_text ? KIND_TEXT : is_integer(m->num) ? KIND_INT : KIND_F64;
-    buf_put_u8(out, (uint8_t)(kind | (m->label ? KIND_LABEL : 0)));
+    int labelled = m->n_labels == 0 ? 0 : m->n_labels == 1 ? KIND_LABEL : KIND_LABELS;
+    must(m->n_labels <= RESULT_LABELS_MAX);
+    buf_put_u8(out, (uint8_t)(kind | labelled));
     put_text(out, m->name, RESULT_NAME_MAX);
-    if (m->label) {
-        put_text(out, m->label, RESULT_NAME_MAX);
-        put_text(out, m->label_value, RESULT_FACT_MAX);
+    if (labelled == KIND_LABELS)
+        buf_put_u8(out, (uint8_t)m->n_labels);
+    for (uint32_t i = 0; i < m->n_labels; i++) {
+        put_text(out, m->labels[i].name, RESULT_NAME_MAX);
+        put_text(out, m->labels[i].value, RESULT_FACT_MAX);
     }
     if (kind == KIND_TEXT) {
         put_text(out, m->text, RESULT_FACT_MAX);
@@ -82,6 +84,20 @@ static void put_metric(struct buf *out, const struct metric *m)
         memcpy(&bits, &m->num, sizeof(bits));
         buf_put_u64(out, bits);
     }
+}
+
+/* Up to the first that leaves no room for the end mark; detail has the rest. */
+static void put_metrics(struct buf *out, size_t start, const struct result *r)
+{
+    for (int i = 0; i < r->n_metrics; i++) {
+        size_t before = out->len;
+        put_metric(out, &r->metrics[i]);
+        if (out->len - start < RESULT_ENCODED_MAX)
+            continue;
+        out->len = before;
+        break;
+    }
+    buf_put_u8(out, KIND_END);
 }
 
 static size_t warnings_room(const struct result *r)
@@ -112,9 +128,7 @@ void result_encode(const struct result *r, struct buf *out)
     put_varint(out, (uint64_t)r->n_warnings);
     for (int i = 0; i < r->n_warnings; i++)
         put_text(out, r->warnings[i], warnings_room(r));
-    for (int i = 0; i < r->n_metrics && out->len - start < METRICS_END; i++)
-        put_metric(out, &r->metrics[i]);
-    buf_put_u8(out, KIND_END);
+    put_metrics(out, start, r);
     if (detail > 0 && out->len - start + detail + 10 <= RESULT_ENCODED_MAX) {
         flags |= HAS_DETAIL;
         put_text(out, r->detail_json, detail);
@@ -161,16 +175,31 @@ static const char *get_text(struct cur *c, struct arena *a, size_t max)
     return arena_strndup(a, p, (size_t)n);
 }
 
+static void get_labels(struct cur *c, struct arena *a, int kind, struct metric *m)
+{
+    uint32_t n = kind & KIND_LABELS ? cur_u8(c) : 1;
+    bool both = (kind & KIND_LABEL) && (kind & KIND_LABELS);
+    if (c->failed || both || n > RESULT_LABELS_MAX || (n < 2 && kind & KIND_LABELS)) {
+        c->failed = true;
+        return;
+    }
+    struct label *labels = arena_alloc(a, n * sizeof(*labels));
+    for (uint32_t i = 0; i < n; i++) {
+        labels[i].name = get_text(c, a, RESULT_NAME_MAX);
+        labels[i].value = get_text(c, a, RESULT_FACT_MAX);
+        c->failed |= labels[i].name[0] == '\0';
+    }
+    m->labels = labels;
+    m->n_labels = n;
+}
+
 static void get_metric(struct cur *c, struct arena *a, int kind, struct metric *m)
 {
     *m = (struct metric){.name = get_text(c, a, RESULT_NAME_MAX)};
-    if (kind & KIND_LABEL) {
-        m->label = get_text(c, a, RESULT_NAME_MAX);
-        m->label_value = get_text(c, a, RESULT_FACT_MAX);
-        c->failed |= m->label[0] == '\0';
-    }
+    if (kind & (KIND_LABEL | KIND_LABELS))
+        get_labels(c, a, kind, m);
     c->failed |= m->name[0] == '\0';
-    switch (kind & ~KIND_LABEL) {
+    switch (kind & ~(KIND_LABEL | KIND_LABELS)) {
     case KIND_INT:
         m->num = (double)get_zigzag(c);
         break;

@@ -89,8 +89,11 @@ static void assert_same(const struct result *a, const struct result *b)
     for (int i = 0; i < a->n_metrics; i++) {
         const struct metric *x = &a->metrics[i], *y = &b->metrics[i];
         assert_string_equal(x->name, y->name);
-        assert_true(streq(x->label, y->label));
-        assert_true(streq(x->label_value, y->label_value));
+        assert_int_equal(x->n_labels, y->n_labels);
+        for (uint32_t k = 0; k < x->n_labels; k++) {
+            assert_string_equal(x->labels[k].name, y->labels[k].name);
+            assert_string_equal(x->labels[k].value, y->labels[k].value);
+        }
         assert_int_equal(x->is_text, y->is_text);
         if (x->is_text)
             assert_string_equal(x->text, y->text);
@@ -118,6 +121,9 @@ static void full_result(struct result *r, struct arena *a)
     for (size_t i = 0; i < array_len(numbers); i++)
         result_metric(r, "probe_number", numbers[i]);
     result_metric_label(r, "probe_http_duration_seconds", "phase", "tls", 0.0123);
+    static const struct label two[] = {{"subject", "CN=商城"}, {"issuer", ""}};
+    result_metric_labels(r, "probe_ssl_last_chain_info", two, 2, 1);
+    result_metric_labels(r, "probe_none", NULL, 0, 7);
     result_fact(r, "pg_version", "PostgreSQL 15.4");
 }
 
@@ -133,6 +139,35 @@ static void round_trip(void **state)
     assert_int_equal(result_decode(b.data + 6, b.len - 6, a, &out, &err), 0);
     assert_same(&in, &out);
     buf_done(&b);
+    arena_free(a);
+}
+
+/* What stood in rings and in the page's memory before metrics could have several labels. */
+static void records_of_earlier_versions_are_read(void **state)
+{
+    static const char old[] = "\x01\x01"     /* version, success */
+                              "\x07"         /* target */
+                              "\x02\x04\x06" /* checked_ms 1, latency 2, resolve 3 */
+                              "\x02ok"       /* message */
+                              "\x00"         /* warnings */
+                              "\x09\x01m\x05phase\x03tls\x0a" /* an integer with a label */
+                              "\x01\x01n\x02"                 /* one without */
+                              "\x00";
+    struct arena *a = arena_new();
+    struct result r;
+    struct err err = {0};
+    assert_int_equal(result_decode(old, sizeof(old) - 1, a, &r, &err), 0);
+    assert_int_equal(r.n_metrics, 2);
+    assert_string_equal(metric_label(&r.metrics[0], "phase"), "tls");
+    assert_null(metric_label(&r.metrics[0], "server"));
+    assert_int_equal(r.metrics[0].num, 5);
+    assert_int_equal(r.metrics[1].n_labels, 0);
+
+    struct buf again = BUF_INIT(1000); /* and what can be said as before is said as before */
+    result_encode(&r, &again);
+    assert_int_equal(again.len, sizeof(old) - 1);
+    assert_memory_equal(again.data, old, again.len);
+    buf_done(&again);
     arena_free(a);
 }
 
@@ -166,7 +201,10 @@ static void largest_fits(void **state)
     result_fail(&r, "%s", text);
     for (int i = 0; i < 100; i++) {
         result_warn(&r, "%s", text);
-        result_metric_label(&r, name, name, text, 0.1);
+        struct label labels[RESULT_LABELS_MAX];
+        for (int k = 0; k < RESULT_LABELS_MAX; k++)
+            labels[k] = (struct label){arena_printf(a, "%.98s%d", name, k), text};
+        result_metric_labels(&r, name, labels, 1 + (uint32_t)i % RESULT_LABELS_MAX, 0.1);
     }
     char *detail = arena_alloc(a, 20000);
     memset(detail, ' ', 19999);
@@ -179,7 +217,7 @@ static void largest_fits(void **state)
     assert_int_equal(result_decode(b.data, b.len, a, &out, NULL), 0);
     assert_null(out.detail_json);
     assert_int_equal(out.n_warnings, RESULT_WARNINGS_MAX);
-    assert_true(out.n_metrics > 10);
+    assert_true(out.n_metrics > 4);
     buf_done(&b);
     arena_free(a);
 }
@@ -220,13 +258,16 @@ static void metrics_as_json(void **state)
     struct result r = fresh(a);
     result_metric(&r, "probe_http_status_code", 200);
     result_metric_label(&r, "probe_x", "phase", "a\"b", 0.5);
+    static const struct label two[] = {{"a", "1\n"}, {"b", "\\"}};
+    result_metric_labels(&r, "probe_y", two, 2, 1);
     result_fact(&r, "v", "15 \"x\"");
     struct buf b = BUF_INIT(1 << 20);
     struct json j = json_start(&b);
     result_metrics_json(&r, &j);
-    assert_string_equal(b.data,
-                        "{\"probe_http_status_code\":200,"
-                        "\"probe_x{phase=\\\"a\\\\\\\"b\\\"}\":0.5,\"v\":\"15 \\\"x\\\"\"}");
+    assert_string_equal(
+        b.data, "{\"probe_http_status_code\":200,"
+                "\"probe_x{phase=\\\"a\\\\\\\"b\\\"}\":0.5,"
+                "\"probe_y{a=\\\"1\\\\n\\\",b=\\\"\\\\\\\\\\\"}\":1,\"v\":\"15 \\\"x\\\"\"}");
     buf_done(&b);
     arena_free(a);
 }
@@ -238,6 +279,7 @@ int main(void)
         cmocka_unit_test(foreign_text_is_cleaned_and_cut),
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(round_trip),
+        cmocka_unit_test(records_of_earlier_versions_are_read),
         cmocka_unit_test(typical_tcp_is_small),
         cmocka_unit_test(largest_fits),
         cmocka_unit_test(damaged_bytes_are_refused),

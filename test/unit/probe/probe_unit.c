@@ -94,7 +94,8 @@ void probed_done(struct probed *p)
 double metric_of(const struct result *r, const char *name, const char *label_value)
 {
     for (int i = 0; i < r->n_metrics; i++)
-        if (streq(r->metrics[i].name, name) && streq(r->metrics[i].label_value, label_value))
+        if (streq(r->metrics[i].name, name) &&
+            streq(r->metrics[i].n_labels ? r->metrics[i].labels[0].value : NULL, label_value))
             return r->metrics[i].num;
     return NAN;
 }
