@@ -82,9 +82,16 @@ static enum tone tone_of(const struct notification *note)
     return up && down ? TONE_MIXED : down ? TONE_DOWN : up ? TONE_UP : TONE_TEST;
 }
 
+static struct template_words words_of(const struct message_options *o,
+                                      const struct dialect *dialect)
+{
+    return (struct template_words){
+        .dialect = dialect, .lang = (enum language)o->language, .zone = o->time_zone};
+}
+
 static int run(const char *source, const struct template_env *env, struct buf *out, struct err *err)
 {
-    struct template *t = template_parse(env->arena, source, err);
+    struct template *t = template_parse(env->arena, source, env->style, err);
     if (t == NULL)
         return -1;
     buf_clear(out);
@@ -103,12 +110,15 @@ static void run_own(const char *own, const char *fallback, const struct template
 }
 
 /* One line of at most 200 characters. */
-static const char *make_title(const struct message_options *o, struct template_env *env,
+static const char *make_title(const struct message_options *o, const struct template_env *env,
                               struct err *err)
 {
     struct buf b = BUF_INIT(BODY_MAX);
-    env->dialect = &dialect_text;
-    run_own(o->title, default_title, env, &b, err);
+    struct template_words plain = *(const struct template_words *)env->self;
+    plain.dialect = &dialect_text;
+    struct template_env title_env = *env;
+    title_env.self = &plain;
+    run_own(o->title, default_title, &title_env, &b, err);
     size_t n = utf8_cut(b.data != NULL ? b.data : "", b.len, 300);
     char *title = arena_strndup(env->arena, b.data != NULL ? b.data : "", n);
     for (char *c = title; *c != '\0'; c++)
@@ -141,7 +151,7 @@ static void make_body(const struct send *s, const struct message_options *o,
 {
     uint32_t n = s->note->n_items < o->list ? s->note->n_items : (uint32_t)o->list;
     for (;; n -= 1 + n / 6) {
-        env->root = message__root(s, o, env->lang, n > 0 ? n : 1);
+        env->root = message__root(s, o, (enum language)o->language, n > 0 ? n : 1);
         run_own(o->template, default_body, env, body, err);
         if (body->len <= max || n <= 1)
             break;
@@ -154,13 +164,14 @@ static int build(const struct send *s, const struct dialect *dialect, size_t max
 {
     const struct message_options *o = s->config;
     must(s->note->n_items > 0 && o->list > 0);
-    struct template_env env = {
-        .lang = (enum language)o->language, .zone = o->time_zone, .arena = s->arena};
-    env.root = message__root(s, o, env.lang, 1);
+    struct template_words words = words_of(o, dialect);
+    struct template_env env = {.style = &message_style,
+                               .self = &words,
+                               .root = message__root(s, o, words.lang, 1),
+                               .arena = s->arena};
     err_clear(err);
     out->title = make_title(o, &env, err);
     out->tone = tone_of(s->note);
-    env.dialect = dialect;
     struct buf head = BUF_INIT(BODY_MAX), body = BUF_INIT(BODY_MAX);
     if (titled) {
         buf_puts(&head, dialect->bold_open);
@@ -193,11 +204,11 @@ int message_build_titled(const struct send *s, const struct dialect *dialect, si
 int message_run(const struct send *s, const char *source, struct buf *out, struct err *err)
 {
     const struct message_options *o = s->config;
-    struct template_env env = {.dialect = &dialect_text,
-                               .lang = (enum language)o->language,
-                               .zone = o->time_zone,
+    struct template_words words = words_of(o, &dialect_text);
+    struct template_env env = {.style = &message_style,
+                               .self = &words,
+                               .root = message__root(s, o, words.lang, s->note->n_items),
                                .arena = s->arena};
-    env.root = message__root(s, o, env.lang, s->note->n_items);
     return run(source, &env, out, err);
 }
 
@@ -212,11 +223,11 @@ static void validate_one(const struct message_options *o, const char *source, co
                      .config = o,
                      .arena = a,
                      .note = message_sample(a, EVENT_FIRED, 3, 1700000000000)};
-    struct template_env env = {.dialect = &dialect_text,
-                               .lang = (enum language)o->language,
-                               .zone = o->time_zone,
+    struct template_words words = words_of(o, &dialect_text);
+    struct template_env env = {.style = &message_style,
+                               .self = &words,
+                               .root = message__root(&s, o, words.lang, 3),
                                .arena = a};
-    env.root = message__root(&s, o, env.lang, 3);
     struct buf out = BUF_INIT(BODY_MAX);
     if (run(source, &env, &out, &err) != 0)
         problem_add(p, NULL, field, "line %d, column %d: %s", err.at_line, err.at_column, err.msg);

@@ -1,4 +1,4 @@
-/* The functions of the template language (template.h) and what they need of time zones. */
+/* The functions of message templates (template.h), and how they write values. */
 #include "notify/template.h"
 
 #include <ctype.h>
@@ -7,21 +7,13 @@
 
 #include "base/json.h"
 #include "base/must.h"
-#include "notify/template_priv.h"
 
 #define TEXT_MAX (1 << 20)
 
-/* Hands over what a function wrote. */
-static int give_text(struct trun *r, struct buf *b, bool safe, struct tvalue *out, struct err *err)
+static const struct template_words *words(const struct template_env *env)
 {
-    if (b->failed) {
-        buf_done(b);
-        return err_set(err, ERR_TOO_LARGE, "the text is too long");
-    }
-    char *copy = arena_strndup(r->env->arena, b->data != NULL ? b->data : "", b->len);
-    *out = (struct tvalue){.kind = TV_TEXT, .safe = safe, .text = {copy, b->len}};
-    buf_done(b);
-    return 0;
+    must(env->self != NULL);
+    return env->self;
 }
 
 static int want_number(const struct tvalue *v, int64_t *n, struct err *err)
@@ -33,7 +25,8 @@ static int want_number(const struct tvalue *v, int64_t *n, struct err *err)
 }
 
 /* "另有 %d 条": %d becomes n. */
-static void add_phrase(struct trun *r, struct buf *b, struct str phrase, const struct tvalue *n)
+static void add_phrase(const struct template_env *env, struct buf *b, struct str phrase,
+                       const struct tvalue *n)
 {
     const char *hole = n != NULL ? memmem(phrase.p, phrase.n, "%d", 2) : NULL;
     if (hole == NULL) {
@@ -42,42 +35,42 @@ static void add_phrase(struct trun *r, struct buf *b, struct str phrase, const s
     }
     struct str num = STR("");
     struct err ignored;
-    template__text(r, n, &num, &ignored);
+    template_text(env, n, &num, &ignored);
     buf_add(b, phrase.p, (size_t)(hole - phrase.p));
     buf_add(b, num.p, num.n);
     buf_add(b, hole + 2, phrase.n - (size_t)(hole + 2 - phrase.p));
 }
 
-static int call_t(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
-                  struct err *err)
+static int call_t(const struct template_env *env, const struct tvalue *args, int n,
+                  struct tvalue *out, struct err *err)
 {
     struct str zh, en;
-    if (template__text(r, &args[0], &zh, err) != 0 || template__text(r, &args[1], &en, err) != 0)
+    if (template_text(env, &args[0], &zh, err) != 0 || template_text(env, &args[1], &en, err) != 0)
         return -1;
     const struct tvalue *num = n == 3 ? &args[2] : NULL;
     struct buf b = BUF_INIT(TEXT_MAX);
-    if (r->env->lang != LANG_EN)
-        add_phrase(r, &b, zh, num);
-    if (r->env->lang == LANG_BOTH)
+    if (words(env)->lang != LANG_EN)
+        add_phrase(env, &b, zh, num);
+    if (words(env)->lang == LANG_BOTH)
         buf_puts(&b, " / ");
-    if (r->env->lang != LANG_ZH)
-        add_phrase(r, &b, en, num);
-    return give_text(r, &b, false, out, err);
+    if (words(env)->lang != LANG_ZH)
+        add_phrase(env, &b, en, num);
+    return template_give(env, &b, false, out, err);
 }
 
-static int call_default(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
-                        struct err *err)
+static int call_default(const struct template_env *env, const struct tvalue *args, int n,
+                        struct tvalue *out, struct err *err)
 {
-    *out = template__truth(&args[1]) ? args[1] : args[0];
+    *out = template_truth(&args[1]) ? args[1] : args[0];
     return 0;
 }
 
-static int call_truncate(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
-                         struct err *err)
+static int call_truncate(const struct template_env *env, const struct tvalue *args, int n,
+                         struct tvalue *out, struct err *err)
 {
     int64_t max = 0;
     struct str text;
-    if (want_number(&args[0], &max, err) != 0 || template__text(r, &args[1], &text, err) != 0)
+    if (want_number(&args[0], &max, err) != 0 || template_text(env, &args[1], &text, err) != 0)
         return -1;
     size_t keep = 0;
     for (int64_t chars = 0; keep < text.n && chars < max; chars++) {
@@ -88,11 +81,12 @@ static int call_truncate(struct trun *r, const struct tvalue *args, int n, struc
     buf_add(&b, text.p, keep);
     if (keep < text.n)
         buf_puts(&b, "…");
-    return give_text(r, &b, args[1].kind == TV_TEXT && args[1].safe && keep == text.n, out, err);
+    return template_give(env, &b, args[1].kind == TV_TEXT && args[1].safe && keep == text.n, out,
+                         err);
 }
 
-static int call_duration(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
-                         struct err *err)
+static int call_duration(const struct template_env *env, const struct tvalue *args, int n,
+                         struct tvalue *out, struct err *err)
 {
     if (args[0].kind != TV_DURATION && args[0].kind != TV_INT)
         return err_set(err, ERR_MALFORMED, "wants a duration, such as .Duration, or milliseconds");
@@ -100,8 +94,8 @@ static int call_duration(struct trun *r, const struct tvalue *args, int n, struc
     return 0;
 }
 
-static int call_time(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
-                     struct err *err)
+static int call_time(const struct template_env *env, const struct tvalue *args, int n,
+                     struct tvalue *out, struct err *err)
 {
     const struct tvalue *v = &args[n - 1];
     if (v->kind == TV_NULL || (v->kind == TV_TIME && v->num == 0)) {
@@ -110,24 +104,24 @@ static int call_time(struct trun *r, const struct tvalue *args, int n, struct tv
     }
     if (v->kind != TV_TIME)
         return err_set(err, ERR_MALFORMED, "wants a time, such as .FiredAt");
-    struct str zone = str_of(r->env->zone);
-    if (n == 2 && template__text(r, &args[0], &zone, err) != 0)
+    struct str zone = str_of(words(env)->zone);
+    if (n == 2 && template_text(env, &args[0], &zone, err) != 0)
         return -1;
     char stamp[ZONE_TIME_SIZE];
-    const char *name = zone.n > 0 ? arena_strndup(r->env->arena, zone.p, zone.n) : NULL;
+    const char *name = zone.n > 0 ? arena_strndup(env->arena, zone.p, zone.n) : NULL;
     if (zone_time(name, v->num, stamp, err) != 0)
         return -1;
-    *out = tv_text(arena_strdup(r->env->arena, stamp));
+    *out = tv_text(arena_strdup(env->arena, stamp));
     return 0;
 }
 
-static int change_case(struct trun *r, const struct tvalue *arg, bool up, struct tvalue *out,
-                       struct err *err)
+static int change_case(const struct template_env *env, const struct tvalue *arg, bool up,
+                       struct tvalue *out, struct err *err)
 {
     struct str text;
-    if (template__text(r, arg, &text, err) != 0)
+    if (template_text(env, arg, &text, err) != 0)
         return -1;
-    char *copy = arena_strndup(r->env->arena, text.p, text.n);
+    char *copy = arena_strndup(env->arena, text.p, text.n);
     for (size_t i = 0; i < text.n; i++)
         if ((unsigned char)copy[i] < 0x80)
             copy[i] = (char)(up ? toupper(copy[i]) : tolower(copy[i]));
@@ -135,31 +129,31 @@ static int change_case(struct trun *r, const struct tvalue *arg, bool up, struct
     return 0;
 }
 
-static int call_upper(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
-                      struct err *err)
+static int call_upper(const struct template_env *env, const struct tvalue *args, int n,
+                      struct tvalue *out, struct err *err)
 {
-    return change_case(r, &args[0], true, out, err);
+    return change_case(env, &args[0], true, out, err);
 }
 
-static int call_lower(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
-                      struct err *err)
+static int call_lower(const struct template_env *env, const struct tvalue *args, int n,
+                      struct tvalue *out, struct err *err)
 {
-    return change_case(r, &args[0], false, out, err);
+    return change_case(env, &args[0], false, out, err);
 }
 
-static int call_trim(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
-                     struct err *err)
+static int call_trim(const struct template_env *env, const struct tvalue *args, int n,
+                     struct tvalue *out, struct err *err)
 {
     struct str text;
-    if (template__text(r, &args[0], &text, err) != 0)
+    if (template_text(env, &args[0], &text, err) != 0)
         return -1;
     *out = (struct tvalue){
         .kind = TV_TEXT, .safe = args[0].kind == TV_TEXT && args[0].safe, .text = str_trim(text)};
     return 0;
 }
 
-static int call_first(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
-                      struct err *err)
+static int call_first(const struct template_env *env, const struct tvalue *args, int n,
+                      struct tvalue *out, struct err *err)
 {
     int64_t max = 0;
     if (want_number(&args[0], &max, err) != 0)
@@ -172,97 +166,98 @@ static int call_first(struct trun *r, const struct tvalue *args, int n, struct t
     return 0;
 }
 
-static int call_len(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
-                    struct err *err)
+static int call_len(const struct template_env *env, const struct tvalue *args, int n,
+                    struct tvalue *out, struct err *err)
 {
     struct str text;
     if (args[0].kind == TV_LIST) {
         *out = tv_int((int64_t)args[0].list.n);
         return 0;
     }
-    if (template__text(r, &args[0], &text, err) != 0)
+    if (template_text(env, &args[0], &text, err) != 0)
         return -1;
     *out = tv_int((int64_t)utf8_count(text.p, text.n));
     return 0;
 }
 
-static int call_bold(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
-                     struct err *err)
+static int call_bold(const struct template_env *env, const struct tvalue *args, int n,
+                     struct tvalue *out, struct err *err)
 {
     struct buf b = BUF_INIT(TEXT_MAX);
-    buf_puts(&b, r->env->dialect->bold_open);
-    if (template__written(r, &args[0], &b, err) != 0) {
+    buf_puts(&b, words(env)->dialect->bold_open);
+    if (template_write(env, &args[0], &b, err) != 0) {
         buf_done(&b);
         return -1;
     }
-    buf_puts(&b, r->env->dialect->bold_close);
-    return give_text(r, &b, true, out, err);
+    buf_puts(&b, words(env)->dialect->bold_close);
+    return template_give(env, &b, true, out, err);
 }
 
-static int call_link(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
-                     struct err *err)
+static int call_link(const struct template_env *env, const struct tvalue *args, int n,
+                     struct tvalue *out, struct err *err)
 {
     struct str url;
     struct buf text = BUF_INIT(TEXT_MAX), b = BUF_INIT(TEXT_MAX);
-    if (template__text(r, &args[0], &url, err) != 0 ||
-        template__written(r, &args[1], &text, err) != 0) {
+    if (template_text(env, &args[0], &url, err) != 0 ||
+        template_write(env, &args[1], &text, err) != 0) {
         buf_done(&text);
         return -1;
     }
     if (url.n == 0)
         buf_add(&b, text.data != NULL ? text.data : "", text.len);
     else
-        r->env->dialect->link(&b, url, (struct str){text.data != NULL ? text.data : "", text.len});
+        words(env)->dialect->link(&b, url,
+                                  (struct str){text.data != NULL ? text.data : "", text.len});
     buf_done(&text);
-    return give_text(r, &b, true, out, err);
+    return template_give(env, &b, true, out, err);
 }
 
-static int call_color(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
-                      struct err *err)
+static int call_color(const struct template_env *env, const struct tvalue *args, int n,
+                      struct tvalue *out, struct err *err)
 {
     struct str name;
     struct buf text = BUF_INIT(TEXT_MAX), b = BUF_INIT(TEXT_MAX);
-    if (template__text(r, &args[0], &name, err) != 0 ||
-        template__written(r, &args[1], &text, err) != 0) {
+    if (template_text(env, &args[0], &name, err) != 0 ||
+        template_write(env, &args[1], &text, err) != 0) {
         buf_done(&text);
         return -1;
     }
     struct str inner = {text.data != NULL ? text.data : "", text.len};
-    r->env->dialect->color(&b, name, inner);
+    words(env)->dialect->color(&b, name, inner);
     buf_done(&text);
-    return give_text(r, &b, true, out, err);
+    return template_give(env, &b, true, out, err);
 }
 
-static int call_raw(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
-                    struct err *err)
+static int call_raw(const struct template_env *env, const struct tvalue *args, int n,
+                    struct tvalue *out, struct err *err)
 {
     struct str text;
-    if (template__text(r, &args[0], &text, err) != 0)
+    if (template_text(env, &args[0], &text, err) != 0)
         return -1;
     *out = (struct tvalue){.kind = TV_TEXT, .safe = true, .text = text};
     return 0;
 }
 
-static int call_json(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
-                     struct err *err)
+static int call_json(const struct template_env *env, const struct tvalue *args, int n,
+                     struct tvalue *out, struct err *err)
 {
     struct str text;
-    if (template__text(r, &args[0], &text, err) != 0)
+    if (template_text(env, &args[0], &text, err) != 0)
         return -1;
     struct buf b = BUF_INIT(TEXT_MAX);
     json_escape(&b, text.p, text.n);
-    return give_text(r, &b, true, out, err);
+    return template_give(env, &b, true, out, err);
 }
 
-static int call_urlquery(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
-                         struct err *err)
+static int call_urlquery(const struct template_env *env, const struct tvalue *args, int n,
+                         struct tvalue *out, struct err *err)
 {
     struct str text;
-    if (template__text(r, &args[0], &text, err) != 0)
+    if (template_text(env, &args[0], &text, err) != 0)
         return -1;
     struct buf b = BUF_INIT(TEXT_MAX);
     url_encode(&b, text);
-    return give_text(r, &b, true, out, err);
+    return template_give(env, &b, true, out, err);
 }
 
 static bool is_number(const struct tvalue *v)
@@ -271,15 +266,15 @@ static bool is_number(const struct tvalue *v)
 }
 
 /* -1, 0, 1 by number when both are numbers, by bytes otherwise. */
-static int compare(struct trun *r, const struct tvalue *a, const struct tvalue *b, int *order,
-                   struct err *err)
+static int compare(const struct template_env *env, const struct tvalue *a, const struct tvalue *b,
+                   int *order, struct err *err)
 {
     if (is_number(a) && is_number(b)) {
         *order = (a->num > b->num) - (a->num < b->num);
         return 0;
     }
     struct str x, y;
-    if (template__text(r, a, &x, err) != 0 || template__text(r, b, &y, err) != 0)
+    if (template_text(env, a, &x, err) != 0 || template_text(env, b, &y, err) != 0)
         return -1;
     size_t n = x.n < y.n ? x.n : y.n;
     int c = n > 0 ? memcmp(x.p, y.p, n) : 0;
@@ -287,15 +282,15 @@ static int compare(struct trun *r, const struct tvalue *a, const struct tvalue *
     return 0;
 }
 
-#define COMPARISON(name, test)                                                                   \
-    static int call_##name(struct trun *r, const struct tvalue *args, int n, struct tvalue *out, \
-                           struct err *err)                                                      \
-    {                                                                                            \
-        int order;                                                                               \
-        if (compare(r, &args[0], &args[1], &order, err) != 0)                                    \
-            return -1;                                                                           \
-        *out = (struct tvalue){.kind = TV_BOOL, .flag = order test 0};                           \
-        return 0;                                                                                \
+#define COMPARISON(name, test)                                                               \
+    static int call_##name(const struct template_env *env, const struct tvalue *args, int n, \
+                           struct tvalue *out, struct err *err)                              \
+    {                                                                                        \
+        int order;                                                                           \
+        if (compare(env, &args[0], &args[1], &order, err) != 0)                              \
+            return -1;                                                                       \
+        *out = (struct tvalue){.kind = TV_BOOL, .flag = order test 0};                       \
+        return 0;                                                                            \
     }
 COMPARISON(eq, ==)
 COMPARISON(ne, !=)
@@ -304,34 +299,34 @@ COMPARISON(le, <=)
 COMPARISON(gt, >)
 COMPARISON(ge, >=)
 
-static int call_not(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
-                    struct err *err)
+static int call_not(const struct template_env *env, const struct tvalue *args, int n,
+                    struct tvalue *out, struct err *err)
 {
-    *out = (struct tvalue){.kind = TV_BOOL, .flag = !template__truth(&args[0])};
+    *out = (struct tvalue){.kind = TV_BOOL, .flag = !template_truth(&args[0])};
     return 0;
 }
 
-static int call_and(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
-                    struct err *err)
+static int call_and(const struct template_env *env, const struct tvalue *args, int n,
+                    struct tvalue *out, struct err *err)
 {
     *out = args[n - 1];
     for (int i = n - 1; i >= 0; i--)
-        if (!template__truth(&args[i]))
+        if (!template_truth(&args[i]))
             *out = args[i];
     return 0;
 }
 
-static int call_or(struct trun *r, const struct tvalue *args, int n, struct tvalue *out,
-                   struct err *err)
+static int call_or(const struct template_env *env, const struct tvalue *args, int n,
+                   struct tvalue *out, struct err *err)
 {
     *out = args[n - 1];
     for (int i = n - 1; i >= 0; i--)
-        if (template__truth(&args[i]))
+        if (template_truth(&args[i]))
             *out = args[i];
     return 0;
 }
 
-static const struct tfunc functions[] = {
+static const struct template_function functions[] = {
     {"t", 2, 3, call_t},
     {"default", 2, 2, call_default},
     {"truncate", 2, 2, call_truncate},
@@ -357,24 +352,32 @@ static const struct tfunc functions[] = {
     {"not", 1, 1, call_not},
     {"and", 2, 4, call_and},
     {"or", 2, 4, call_or},
+    {0},
 };
 
-const struct tfunc *template__func(struct str name)
+static void escape(const struct template_env *env, struct buf *out, struct str s)
 {
-    for (size_t i = 0; i < array_len(functions); i++)
-        if (str_eqz(name, functions[i].name))
-            return &functions[i];
-    return NULL;
+    words(env)->dialect->escape(out, s.p, s.n);
 }
 
-const char *template__func_nearest(struct str name)
+static void literal(const struct template_env *env, struct buf *out, struct str s)
 {
-    const char *names[array_len(functions)];
-    for (size_t i = 0; i < array_len(functions); i++)
-        names[i] = functions[i].name;
-    char got[32];
-    size_t n = name.n < sizeof(got) - 1 ? name.n : sizeof(got) - 1;
-    memcpy(got, name.p, n);
-    got[n] = '\0';
-    return str_nearest(got, names, array_len(functions));
+    words(env)->dialect->literal(out, s.p, s.n);
 }
+
+static int moment(const struct template_env *env, const struct tvalue *v, struct str *out,
+                  struct err *err)
+{
+    char text[ZONE_TIME_SIZE] = "";
+    if (v->kind == TV_DURATION) {
+        struct buf b = BUF_FIXED(text);
+        duration_words(&b, v->num, words(env)->lang);
+    } else if (v->num != 0 && zone_time(words(env)->zone, v->num, text, err) != 0) {
+        return -1;
+    }
+    *out = str_of(arena_strdup(env->arena, text));
+    return 0;
+}
+
+const struct template_style message_style = {
+    .functions = functions, .escape = escape, .literal = literal, .moment = moment};

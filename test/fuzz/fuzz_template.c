@@ -54,13 +54,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         list[i] = (struct tvalue){.kind = TV_OBJECT, .object = {field, list}};
     char *source = arena_strndup(a, (const char *)data + 1, size - 1);
     struct err err = {0};
-    struct template_env env = {.dialect = dialects[data[0] % 6],
-                               .lang = (enum language)(data[0] % 3),
-                               .zone = "UTC",
+    struct template_words words = {
+        .dialect = dialects[data[0] % 6], .lang = (enum language)(data[0] % 3), .zone = "UTC"};
+    struct template_env env = {.style = &message_style,
+                               .self = &words,
                                .arena = a,
                                .root = {.kind = TV_OBJECT, .object = {field, list}}};
     struct buf out = BUF_INIT(65536);
-    struct template *t = template_parse(a, source, &err);
+    struct template *t = template_parse(a, source, &message_style, &err);
     if (t == NULL)
         must(err.code != ERR_OK && (err.at_line >= 1 || err.code == ERR_TOO_LARGE));
     else if (template_run(t, &env, &out, &err) != 0)

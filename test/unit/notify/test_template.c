@@ -50,12 +50,12 @@ static int run(const char *source, const struct dialect *dialect, enum language 
     static const char *const names[] = {"a", "b", "c"};
     for (size_t i = 0; i < 3; i++)
         items[i] = (struct tvalue){.kind = TV_OBJECT, .object = {item_field, names[i]}};
-    struct template_env env = {.dialect = dialect,
-                               .lang = lang,
-                               .zone = "UTC",
+    struct template_words words = {.dialect = dialect, .lang = lang, .zone = "UTC"};
+    struct template_env env = {.style = &message_style,
+                               .self = &words,
                                .arena = a,
                                .root = {.kind = TV_OBJECT, .object = {root_field, NULL}}};
-    struct template *t = template_parse(a, source, err);
+    struct template *t = template_parse(a, source, &message_style, err);
     int rc = t != NULL ? template_run(t, &env, out, err) : -1;
     arena_free(a);
     return rc;

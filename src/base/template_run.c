@@ -1,11 +1,16 @@
 /* Interpreter of the template language (template.h): walks the tree, counting steps and depth. */
-#include "notify/template.h"
+#include "base/template.h"
 
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/must.h"
-#include "notify/template_priv.h"
+#include "base/template_priv.h"
+
+struct trun {
+    const struct template_env *env;
+    struct buf *out;
+    int steps;
+};
 
 struct tvalue tv_text(const char *s)
 {
@@ -32,7 +37,7 @@ static int step(struct trun *r, struct place at, struct err *err)
     return fail_at(err, at);
 }
 
-bool template__truth(const struct tvalue *v)
+bool template_truth(const struct tvalue *v)
 {
     switch (v->kind) {
     case TV_NULL:
@@ -53,11 +58,9 @@ bool template__truth(const struct tvalue *v)
     return false;
 }
 
-int template__text(struct trun *r, const struct tvalue *v, struct str *out, struct err *err)
+int template_text(const struct template_env *env, const struct tvalue *v, struct str *out,
+                  struct err *err)
 {
-    struct arena *a = r->env->arena;
-    char stamp[ZONE_TIME_SIZE];
-    struct buf b;
     switch (v->kind) {
     case TV_NULL:
         *out = STR("");
@@ -66,24 +69,14 @@ int template__text(struct trun *r, const struct tvalue *v, struct str *out, stru
         *out = v->text;
         return 0;
     case TV_INT:
-        *out = str_of(arena_printf(a, "%lld", (long long)v->num));
+        *out = str_of(arena_printf(env->arena, "%lld", (long long)v->num));
         return 0;
     case TV_BOOL:
         *out = v->flag ? STR("true") : STR("false");
         return 0;
     case TV_TIME:
-        if (v->num == 0)
-            *out = STR("");
-        else if (zone_time(r->env->zone, v->num, stamp, err) == 0)
-            *out = str_of(arena_strdup(a, stamp));
-        else
-            return -1;
-        return 0;
     case TV_DURATION:
-        b = BUF_FIXED(stamp);
-        duration_words(&b, v->num, r->env->lang);
-        *out = str_of(arena_strdup(a, stamp));
-        return 0;
+        return env->style->moment(env, v, out, err);
     case TV_LIST:
     case TV_OBJECT:
         break;
@@ -92,15 +85,29 @@ int template__text(struct trun *r, const struct tvalue *v, struct str *out, stru
                    v->kind == TV_LIST ? "a list" : "an object");
 }
 
-int template__written(struct trun *r, const struct tvalue *v, struct buf *out, struct err *err)
+int template_write(const struct template_env *env, const struct tvalue *v, struct buf *out,
+                   struct err *err)
 {
     struct str text;
-    if (template__text(r, v, &text, err) != 0)
+    if (template_text(env, v, &text, err) != 0)
         return -1;
     if (v->kind == TV_TEXT && v->safe)
         buf_add(out, text.p, text.n);
     else
-        r->env->dialect->escape(out, text.p, text.n);
+        env->style->escape(env, out, text);
+    return 0;
+}
+
+int template_give(const struct template_env *env, struct buf *b, bool safe, struct tvalue *out,
+                  struct err *err)
+{
+    if (b->failed) {
+        buf_done(b);
+        return err_set(err, ERR_TOO_LARGE, "the text is too long");
+    }
+    char *copy = arena_strndup(env->arena, b->data != NULL ? b->data : "", b->len);
+    *out = (struct tvalue){.kind = TV_TEXT, .safe = safe, .text = {copy, b->len}};
+    buf_done(b);
     return 0;
 }
 
@@ -139,7 +146,7 @@ static int eval(struct trun *r, const struct texpr *e, const struct tvalue *dot,
     for (int i = 0; i < e->n_args; i++)
         if (eval(r, e->args[i], dot, &args[i], err) != 0)
             return -1;
-    if (e->func->call(r, args, e->n_args, out, err) == 0)
+    if (e->func->call(r->env, args, e->n_args, out, err) == 0)
         return 0;
     err_prefix(err, "%s", e->func->name);
     return fail_at(err, e->at);
@@ -172,20 +179,20 @@ static int run_node(struct trun *r, const struct tnode *n, const struct tvalue *
     struct tvalue v;
     switch (n->kind) {
     case TNODE_TEXT:
-        r->env->dialect->literal(r->out, n->text.p, n->text.n);
+        r->env->style->literal(r->env, r->out, n->text);
         return 0;
     case TNODE_RANGE:
         return run_range(r, n, dot, err);
     case TNODE_IF:
         if (eval(r, n->expr, dot, &v, err) != 0)
             return -1;
-        return run_list(r, template__truth(&v) ? n->body : n->other, dot, err);
+        return run_list(r, template_truth(&v) ? n->body : n->other, dot, err);
     case TNODE_OUT:
         break;
     }
     if (eval(r, n->expr, dot, &v, err) != 0)
         return -1;
-    if (template__written(r, &v, r->out, err) == 0)
+    if (template_write(r->env, &v, r->out, err) == 0)
         return 0;
     return fail_at(err, n->at);
 }
@@ -207,7 +214,7 @@ static int run_list(struct trun *r, const struct tnode *n, const struct tvalue *
 int template_run(const struct template *t, const struct template_env *env, struct buf *out,
                  struct err *err)
 {
-    must(env->dialect != NULL && env->arena != NULL);
+    must(env->style != NULL && env->arena != NULL);
     struct trun r = {.env = env, .out = out};
     return run_list(&r, t->first, &env->root, err);
 }

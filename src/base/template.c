@@ -1,15 +1,18 @@
 /* Parser of the template language (template.h): recursive descent over the source, one struct tnode a
  * piece, all in the caller's arena. */
-#include "notify/template.h"
+#include "base/template.h"
 
 #include <ctype.h>
 #include <string.h>
 
 #include "base/must.h"
-#include "notify/template_priv.h"
+#include "base/template_priv.h"
+
+#define FUNCTIONS_MAX 100
 
 struct parser {
     struct arena *arena;
+    const struct template_function *functions;
     const char *source, *p, *end;
     int depth;
     bool trim_next; /* the last action ended in -}} */
@@ -187,12 +190,31 @@ static int add_arg(struct parser *ps, struct texpr *call, struct texpr *arg)
 
 static int check_args(struct parser *ps, const struct texpr *call)
 {
-    const struct tfunc *f = call->func;
+    const struct template_function *f = call->func;
     if (call->n_args >= f->min && call->n_args <= f->max)
         return 0;
     err_set(ps->err, ERR_MALFORMED, "%s takes %d to %d arguments, got %d", f->name, f->min, f->max,
             call->n_args);
     return err_where(ps->err, "template", call->at.line, call->at.column);
+}
+
+static const struct template_function *function_of(const struct parser *ps, struct str name)
+{
+    for (const struct template_function *f = ps->functions; f->name != NULL; f++)
+        if (str_eqz(name, f->name))
+            return f;
+    return NULL;
+}
+
+static const char *function_near(const struct parser *ps, struct str name)
+{
+    const char *names[FUNCTIONS_MAX];
+    size_t n = 0;
+    for (const struct template_function *f = ps->functions; f->name != NULL; f++) {
+        must(n < FUNCTIONS_MAX);
+        names[n++] = f->name;
+    }
+    return str_nearest(arena_strndup(ps->arena, name.p, name.n < 32 ? name.n : 32), names, n);
 }
 
 /* A function with its arguments, the piped value last. */
@@ -201,9 +223,9 @@ static struct texpr *parse_call(struct parser *ps, struct texpr *piped)
     const char *at = ps->p;
     struct str name = read_name(ps);
     struct texpr *call = expr_new(ps, TEXPR_CALL, at);
-    call->func = template__func(name);
+    call->func = function_of(ps, name);
     if (call->func == NULL) {
-        const char *near = template__func_nearest(name);
+        const char *near = function_near(ps, name);
         fail(ps, at,
              arena_printf(ps->arena, "unknown function %.*s%s%s%s", (int)name.n, name.p,
                           near != NULL ? "; did you mean " : "", near != NULL ? near : "",
@@ -408,7 +430,8 @@ static enum ending parse_list(struct parser *ps, struct tnode **list, const char
     return END_ERROR;
 }
 
-struct template *template_parse(struct arena *a, const char *source, struct err *err)
+struct template *template_parse(struct arena *a, const char *source,
+                                const struct template_style *style, struct err *err)
 {
     size_t n = strlen(source);
     if (n > TEMPLATE_SOURCE_MAX) {
@@ -417,6 +440,7 @@ struct template *template_parse(struct arena *a, const char *source, struct err 
     }
     struct err ignored;
     struct parser ps = {.arena = a,
+                        .functions = style->functions,
                         .source = source,
                         .p = source,
                         .end = source + n,
