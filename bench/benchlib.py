@@ -181,12 +181,15 @@ class Belfry:
         self.extra = extra or {}
         self.write(groups)
         self.out = open(os.path.join(self.dir, "out"), "w")
+        self.start()
+
+    def start(self):
         self.p = subprocess.Popen([os.environ["BELFRY"], "run", "-c", self.conf], stdout=self.out,
                                   stderr=self.out, cwd=self.dir)
         self.pid = self.p.pid
 
     def write(self, groups):
-        doc = {"server": {"listen": f"127.0.0.1:{self.port}"}, "data_dir": "data",
+        doc = {"server": {"listen": f"127.0.0.1:{self.port}", "anonymous": "admin"}, "data_dir": "data",
                "defaults": self.defaults, **self.extra,
                "groups": [{"name": n, "targets": t} if isinstance(t, list) else {"name": n, **t}
                           for n, t in groups.items()]}
