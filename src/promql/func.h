@@ -1,0 +1,85 @@
+/* What the table of functions points at, and what func_*.c share. Internal to promql/; everything is pure, any thread. */
+#ifndef PROMQL_FUNC_H
+#define PROMQL_FUNC_H
+
+#include "promql/functions.h"
+
+/* X(name): functions of values (func_value.c, func_date.c) and of ranges */
+#define FUNC_VALUES(X) \
+    X(abs)             \
+    X(acos)            \
+    X(acosh)           \
+    X(asin)            \
+    X(asinh)           \
+    X(atan)            \
+    X(atanh)           \
+    X(ceil)            \
+    X(clamp)           \
+    X(clamp_max)       \
+    X(clamp_min)       \
+    X(cos)             \
+    X(cosh)            \
+    X(day_of_month)    \
+    X(day_of_week)     \
+    X(day_of_year)     \
+    X(days_in_month)   \
+    X(deg)             \
+    X(exp)             \
+    X(floor)           \
+    X(hour)            \
+    X(ln)              \
+    X(log10)           \
+    X(log2)            \
+    X(max_of)          \
+    X(min_of)          \
+    X(minute)          \
+    X(month)           \
+    X(rad)             \
+    X(round)           \
+    X(sgn)             \
+    X(sin)             \
+    X(sinh)            \
+    X(sqrt)            \
+    X(tan)             \
+    X(tanh)            \
+    X(year)
+#define FUNC_RANGES(X)              \
+    X(avg_over_time)                \
+    X(changes)                      \
+    X(count_over_time)              \
+    X(delta)                        \
+    X(deriv)                        \
+    X(double_exponential_smoothing) \
+    X(first_over_time)              \
+    X(idelta)                       \
+    X(increase)                     \
+    X(irate)                        \
+    X(last_over_time)               \
+    X(mad_over_time)                \
+    X(max_over_time)                \
+    X(min_over_time)                \
+    X(predict_linear)               \
+    X(present_over_time)            \
+    X(quantile_over_time)           \
+    X(rate)                         \
+    X(resets)                       \
+    X(stddev_over_time)             \
+    X(stdvar_over_time)             \
+    X(sum_over_time)                \
+    X(ts_of_first_over_time)        \
+    X(ts_of_last_over_time)         \
+    X(ts_of_max_over_time)          \
+    X(ts_of_min_over_time)
+
+#define X(name) value_fn func_##name;
+FUNC_VALUES(X)
+#undef X
+#define X(name) range_fn func_##name;
+FUNC_RANGES(X)
+#undef X
+
+/* Go's math.Max and math.Min. */
+double func__max(double a, double b);
+double func__min(double a, double b);
+
+#endif
