@@ -46,6 +46,12 @@ struct block {
     alignas(ALIGNMENT) char data[];
 };
 
+struct leaving {
+    struct leaving *next; /* registered before */
+    void (*fn)(void *arg);
+    void *arg;
+};
+
 struct arena {
     uint32_t magic;
     char *at; /* free room of the block in use: [at, end) */
@@ -55,6 +61,7 @@ struct arena {
     size_t next_cap;
     size_t first_cap;
     struct block *blocks; /* all but the first */
+    struct leaving *leaving;
     alignas(ALIGNMENT) char first[];
 };
 
@@ -77,6 +84,7 @@ static struct arena *new_with(size_t first_cap)
     a->magic = ARENA_MAGIC;
     a->limit = 0;
     a->blocks = NULL;
+    a->leaving = NULL;
     a->first_cap = first_cap;
     use_first_block(a);
     return a;
@@ -103,11 +111,19 @@ static void free_blocks(struct arena *a)
     a->blocks = NULL;
 }
 
+static void call_leaving(struct arena *a)
+{
+    for (struct leaving *l = a->leaving; l; l = l->next)
+        l->fn(l->arg);
+    a->leaving = NULL;
+}
+
 void arena_free(struct arena *a)
 {
     if (!a)
         return;
     check_magic(a, ARENA_MAGIC);
+    call_leaving(a);
     free_blocks(a);
     unpoison(a->first, a->first_cap);
     a->magic = 0;
@@ -135,6 +151,7 @@ size_t arena_used(const struct arena *a)
 void arena_reset(struct arena *a)
 {
     check_magic(a, ARENA_MAGIC);
+    call_leaving(a);
     free_blocks(a);
     use_first_block(a);
 }
@@ -208,6 +225,13 @@ void *arena_try(struct arena *a, size_t size)
 {
     void *p = take(a, size);
     return p ? memset(p, 0, size) : NULL;
+}
+
+void arena_on_free(struct arena *a, void (*fn)(void *arg), void *arg)
+{
+    struct leaving *l = arena_alloc(a, sizeof(*l));
+    *l = (struct leaving){a->leaving, fn, arg};
+    a->leaving = l;
 }
 
 char *arena_strndup(struct arena *a, const char *s, size_t n)

@@ -28,6 +28,9 @@ void arena_set_limit(struct arena *a, size_t bytes);
 size_t arena_used(const struct arena *a);
 /* Forgets everything given out, keeps the first block for reuse. */
 void arena_reset(struct arena *a);
+/* fn is called by arena_free and arena_reset, the last one registered first: for what a piece of the arena owns
+ * elsewhere, such as a compiled pattern. It may read the arena's memory, not allocate. */
+void arena_on_free(struct arena *a, void (*fn)(void *arg), void *arg);
 
 void *arena_alloc(struct arena *a, size_t size); /* aborts past the limit: for our own sizes */
 void *arena_try(struct arena *a, size_t size);   /* NULL past the limit: for foreign sizes */

@@ -93,6 +93,27 @@ static void test_strings(void **state)
     assert_int_equal(numbers[9], 0);
 }
 
+static void count_up(void *arg)
+{
+    int *order = arg;
+    order[0] = ++order[1];
+}
+
+static void test_on_free(void **state)
+{
+    struct arena *a = arena_new();
+    int first[2] = {0}, *shared = first;
+    arena_on_free(a, count_up, shared);
+    arena_reset(a);
+    assert_int_equal(first[0], 1);
+    arena_reset(a); /* once only */
+    assert_int_equal(first[0], 1);
+    arena_on_free(a, count_up, shared);
+    arena_on_free(a, count_up, shared);
+    arena_free(a);
+    assert_int_equal(first[0], 3);
+}
+
 static void test_free_null(void **state)
 {
     arena_free(NULL);
@@ -105,6 +126,7 @@ int main(void)
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_alloc_past_limit_dies),
         cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_on_free),
         cmocka_unit_test(test_free_null),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
