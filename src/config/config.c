@@ -211,6 +211,7 @@ static void load_lists(struct loader *l)
     timing_apply(l, &given, map, "defaults", l->arena, &defaults);
     loader_groups(l, &defaults);
     loader_processes(l);
+    loader_metrics(l);
 }
 
 /* --- life ----------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "config/metrics.h"
 #include "config/option.h"
 #include "config/process.h"
 #include "model/target.h"
@@ -119,10 +120,13 @@ struct config {
     struct process_unit *units;       /* resolved and checked among each other */
     uint32_t n_units;
     struct str_list
-        process_users;        /* whom units of the API may run as: those of the file's units and
+        process_users; /* whom units of the API may run as: those of the file's units and
                                       processes.users; "" (Belfry's own) is always allowed */
-    struct str_list files;    /* every file that was read, absolute: what a reload watches */
-    struct str_list warnings; /* "belfry.yaml:40:1: host: not used yet by this version" */
+    struct config_metrics metrics;
+    struct str_list rule_files;      /* absolute, found by the patterns of the file, in its order */
+    const struct node *remote_write; /* a list of maps; NULL when not given */
+    struct str_list files;           /* every file that was read, absolute: what a reload watches */
+    struct str_list warnings;        /* "belfry.yaml:40:1: host: not used yet by this version" */
 };
 
 struct config_hooks {
@@ -138,6 +142,14 @@ struct config_hooks {
     /* Checks c->options under path ("channels[0]"). NULL: nothing is checked. */
     bool (*check_channel)(void *ctx, const struct config_channel *c, struct arena *a,
                           struct problems *p, const char *path);
+    /* Whether text is a selector of PromQL. NULL: nothing is checked; nor by the next two. */
+    bool (*check_selector)(void *ctx, const char *text, struct err *err);
+    /* Reads a file of rules and adds what is wrong with it; `at` and field name it in the configuration. */
+    bool (*check_rule_file)(void *ctx, const char *path, const struct node *at, const char *field,
+                            struct problems *p);
+    /* The list as in prometheus.yml. */
+    bool (*check_remote_write)(void *ctx, const struct node *list, struct problems *p,
+                               const char *path);
 };
 
 struct config_input {

@@ -71,6 +71,9 @@ struct raw_file {
     struct section_list groups; /* only in the table: read apart, by config_group.c */
     const struct node *channels;
     struct process_section processes;
+    struct config_metrics metrics;
+    struct str_list rule_files; /* only in the table: the tree has the places */
+    const struct node *remote_write;
     struct raw_proxy proxy;      /* the seed's name of processes.monitor */
     struct str_list include;     /* resolved before binding */
     const struct node *later[8]; /* sections of later issues */
@@ -96,6 +99,7 @@ struct loader {
     const struct node *root; /* all files merged */
     vec_of(const char *) files;
     vec_of(const char *) warnings;
+    vec_of(const char *) rule_files;
     vec_of(struct process_unit) units;
     struct map_str *channel_names; /* name → index + 1 */
 };
@@ -142,6 +146,10 @@ const struct node *loader_document(struct loader *l, const struct raw_target *ra
 bool loader_check_target(struct loader *l, struct config_target *t, const char *path);
 /* config_process.c: supervised programs. */
 void loader_processes(struct loader *l);
+/* Names of files live in the document tree, which goes when the targets are dropped: n and all below get copies. */
+void loader_keep_files(struct loader *l, struct node *n);
+/* config_metrics.c: metrics, rule_files, remote_write. */
+void loader_metrics(struct loader *l);
 /* config_parents.c: depends_on and own_network, once all targets are known. */
 void loader_parents(struct loader *l, struct group_work *groups);
 

@@ -20,7 +20,6 @@ static void take_monitor(struct loader *l)
     l->cfg->processes.monitor = l->raw.proxy.monitor;
 }
 
-/* Names of files live in the document tree, which goes when the targets are dropped. */
 static void keep_files(struct loader *l, struct node *n, const char **from, const char **to)
 {
     if (n->file != NULL && n->file != *from) {
@@ -32,6 +31,12 @@ static void keep_files(struct loader *l, struct node *n, const char **from, cons
     if (n->kind == NODE_LIST || n->kind == NODE_MAP)
         for (struct node *c = n->first; c != NULL; c = c->next)
             keep_files(l, c, from, to);
+}
+
+void loader_keep_files(struct loader *l, struct node *n)
+{
+    const char *from = NULL, *to = NULL;
+    keep_files(l, n, &from, &to);
 }
 
 /* --- one unit ------------------------------------------------------------------------------------
@@ -139,8 +144,7 @@ static void warn(struct loader *l)
 
 static void load_units(struct loader *l, struct node *list)
 {
-    const char *from = NULL, *to = NULL;
-    keep_files(l, list, &from, &to);
+    loader_keep_files(l, list);
     size_t index = 0;
     for (const struct node *c = list->first; c != NULL; c = c->next)
         load_unit(l, c, index++);

@@ -109,6 +109,51 @@ static void test_inheritance(void **state)
     drop(&l);
 }
 
+static bool no_selector(void *ctx, const char *text, struct err *err)
+{
+    return text[0] == '{' || err_set(err, ERR_MALFORMED, "cannot parse %s", text) == 0;
+}
+
+static void test_metrics(void **state)
+{
+    const int64_t day = INT64_C(24) * 3600 * 1000;
+    struct loaded l = load("");
+    const struct config_metrics *m = &l.c->metrics;
+    assert_true(m->enable);
+    assert_int_equal(m->retention.raw_ms, 30 * day);
+    assert_int_equal(m->retention.tier_5m_ms, 365 * day);
+    assert_int_equal(m->retention.tier_1h_ms, 5 * 365 * day);
+    assert_int_equal(m->retention.size + m->retention.rules.n + m->alert_channels.n, 0);
+    assert_int_equal(m->wal_sync_ms, 200);
+    assert_int_equal(m->evaluation_interval_ms, 60000);
+    assert_int_equal(m->query.lookback_ms, 300000);
+    assert_int_equal(m->limits.label_bytes, 4096);
+    assert_null(l.c->remote_write);
+    drop(&l);
+
+    struct config_hooks hooks = {.check_selector = no_selector};
+    l = load_with(
+        "metrics:\n  retention:\n    rules:\n      - {match: '{job=\"debug\"}', keep: 3d}\n"
+        "      - {match: 'up', keep: 1h}\n",
+        &hooks);
+    assert_null(l.c);
+    assert_int_equal(l.problems.list.n, 1);
+    assert_string_equal(l.problems.list.at[0].field, "metrics.retention.rules[1].match");
+    assert_int_equal(l.problems.list.at[0].line, 5);
+    drop(&l);
+
+    l = load(
+        "metrics: {retention: {rules: [{match: '{a=\"b\"}', keep: 3d}]}, external_labels: {site: x}}\n"
+        "remote_write: [{url: 'http://u:p@h/w', basic_auth: {password: geheim}}]\n");
+    const struct config_keep_rule *rule = l.c->metrics.retention.rules.at;
+    assert_string_equal(rule->match, "{a=\"b\"}");
+    assert_int_equal(rule->keep_ms, 3 * day);
+    config_drop_targets(l.c); /* none of it goes with the document */
+    assert_string_equal(node_get(l.c->remote_write->first, "url")->text.p, "http://u:p@h/w");
+    assert_string_equal(l.c->remote_write->first->file, "belfry.yaml");
+    drop(&l);
+}
+
 static void test_parents(void **state)
 {
     struct loaded l =
@@ -351,6 +396,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_inheritance),
+        cmocka_unit_test(test_metrics),
         cmocka_unit_test(test_parents),
         cmocka_unit_test(test_environment),
         cmocka_unit_test(test_processes),
