@@ -78,6 +78,30 @@ FUNC_VALUES(X)
 FUNC_RANGES(X)
 #undef X
 
+/* The window of a step: samples lo ≤ k < hi, with t in (start, end]. Begins as {0}; steps come in order. */
+struct window {
+    uint32_t lo, hi;
+    int64_t start, end;
+};
+/* Is there a sample? */
+static inline bool window_step(struct window *w, const struct range_call *c, uint32_t step)
+{
+    w->end = c->first_ms + (int64_t)step * c->step_ms;
+    w->start = w->end - c->range_ms;
+    while (w->hi < c->n && c->t[w->hi] <= w->end)
+        w->hi++;
+    while (w->lo < w->hi && c->t[w->lo] <= w->start)
+        w->lo++;
+    return w->lo < w->hi;
+}
+/* malloc that does not fail: n elements of the call's scratch. */
+void *func__scratch(uint32_t n, size_t size);
+/* anchored and smoothed (func_extended.c) */
+void func__extended_rate(struct range_call *c, bool counter, bool per_second);
+void func__extended_count(struct range_call *c, const uint32_t *upto);
+/* Seconds as Go's Duration.Seconds() has them, to the last bit. */
+double func__seconds(int64_t ms);
+
 /* Go's math.Max and math.Min. */
 double func__max(double a, double b);
 double func__min(double a, double b);
