@@ -98,6 +98,9 @@ struct promql_node {
     enum promql_node_kind kind;
     enum promql_type type;
     uint32_t start, end; /* byte offsets in the query: [start, end) */
+    uint16_t
+        height; /* levels from here down, at most PROMQL_DEPTH_MAX: what recursion over it costs */
+    bool is_duration; /* of a number: written as one, 5m */
     union {
         double number;
         struct str string;
@@ -155,7 +158,8 @@ struct promql_parse_options {
         experimental; /* functions, aggregations, modifiers and durations that Prometheus hides behind flags */
 };
 /* NULL with *err: MALFORMED, at_line and at_column (1-based) and at_offset say where; the message is Prometheus' own wording where
- * users meet it ("parse error: unexpected …"). Types are checked. */
+ * users meet it ("parse error: unexpected …"), so that err_text gives its "1:5: parse error: …". Types are checked. The
+ * compiled patterns of matchers are freed with the arena. */
 const struct promql_node *promql_parse(struct arena *a, struct str query,
                                        const struct promql_parse_options *opt, struct err *err);
 /* A selector alone, as match[] parameters and retention rules hold it: its matchers, at least one of which does not match the empty value
@@ -174,6 +178,11 @@ void promql_json(struct json *j, const struct promql_node *n); /* parse_query */
 /* Calls fn for n and everything below it, n first; fn returns false to leave a branch out. */
 void promql_walk(const struct promql_node *n, bool (*fn)(void *arg, const struct promql_node *n),
                  void *arg);
+
+/* What a span is worth; the step and the range (end - start) of the query are for step() and range(). INVALID when an
+ * expression divides by zero or leaves what a time can be. */
+int promql_duration_ms(const struct promql_duration *d, int64_t step_ms, int64_t range_ms,
+                       int64_t *ms, struct err *err);
 
 /* 1-based line and column (in characters) of a byte offset. */
 void promql_position(struct str query, size_t offset, int *line, int *column);
