@@ -6,6 +6,7 @@
 #define API_API_H
 
 #include "core/core.h"
+#include "core/figures.h"
 #include "io/http_server.h"
 
 struct api;
@@ -21,5 +22,8 @@ void api_free(struct api *a);
 /* For struct http_server_config: handle = api_handle, waits = api_waits, ctx = the struct api. */
 void api_handle(void *api, const struct http_req *req, struct http_resp *resp);
 bool api_waits(void *api, const struct http_req *req);
+
+/* What HTTP and the process itself add to Belfry's own figures. Any thread. */
+void api_figures(struct api *a, const struct http_server_stats *http, struct figures *f);
 
 #endif

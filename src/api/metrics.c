@@ -11,6 +11,7 @@
 #include "api/metrics_self.h"
 #include "base/map.h"
 #include "base/str.h"
+#include "core/figures.h"
 
 #define FAMILY_MAX     (256u << 20)
 #define FAMILIES_MAX   512
@@ -44,57 +45,15 @@ void metrics_escape(struct buf *out, const char *s)
     }
 }
 
-/* Label names are [a-zA-Z_][a-zA-Z0-9_]*; whatever else a person wrote becomes "_". */
-void metrics_label_name(struct buf *out, const char *s)
+static void target_labels(struct exposition *e, const struct core_target *v)
 {
-    if (*s >= '0' && *s <= '9')
-        buf_putc(out, '_');
-    for (; *s; s++) {
-        bool good = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') ||
-                    (*s >= '0' && *s <= '9') || *s == '_';
-        buf_putc(out, good ? *s : '_');
-    }
-}
-
-void metrics_put_label(struct buf *out, const char *name, const char *value)
-{
-    if (out->len)
-        buf_putc(out, ',');
-    metrics_label_name(out, name);
-    buf_puts(out, "=\"");
-    metrics_escape(out, value);
-    buf_putc(out, '"');
-}
-
-bool metrics_same_label(const char *a, const char *b)
-{
-    struct buf x = BUF_INIT(1000), y = BUF_INIT(1000);
-    metrics_label_name(&x, a);
-    metrics_label_name(&y, b);
-    bool same = x.len == y.len && (x.len == 0 || memcmp(x.data, y.data, x.len) == 0);
-    buf_done(&x);
-    buf_done(&y);
-    return same;
-}
-
-static void target_labels(struct buf *out, const struct core_target *v)
-{
-    static const char *const ours[] = {"target", "group",  "type",   "instance",
-                                       "phase",  "server", "cipher", "version"};
-    const struct target *t = v->target;
-    buf_clear(out);
-    metrics_put_label(out, "target", t->name);
-    metrics_put_label(out, "group", t->group);
-    metrics_put_label(out, "type", t->type);
-    metrics_put_label(out, "instance", v->instance);
-    for (uint32_t i = 0; i < t->n_labels; i++) {
-        bool clash = false;
-        for (size_t o = 0; o < array_len(ours); o++)
-            clash = clash || metrics_same_label(ours[o], t->labels[i].name);
-        for (uint32_t k = 0; k < i; k++)
-            clash = clash || metrics_same_label(t->labels[k].name, t->labels[i].name);
-        if (!clash)
-            metrics_put_label(out, t->labels[i].name, t->labels[i].value);
+    uint32_t n = 0;
+    const struct label *labels = core_target_labels(v, e->scratch, &n);
+    buf_clear(&e->labels);
+    for (uint32_t i = 0; i < n; i++) {
+        buf_printf(&e->labels, "%s%s=\"", i ? "," : "", labels[i].name);
+        metrics_escape(&e->labels, labels[i].value);
+        buf_putc(&e->labels, '"');
     }
 }
 
@@ -121,7 +80,7 @@ static void put_metric(struct exposition *e, const struct metric *m)
     buf_add(&f->lines, e->labels.data, e->labels.len);
     for (uint32_t i = 0; i < m->n_labels; i++) {
         buf_putc(&f->lines, ',');
-        metrics_label_name(&f->lines, m->labels[i].name);
+        label_name_clean(&f->lines, m->labels[i].name);
         buf_puts(&f->lines, "=\"");
         metrics_escape(&f->lines, m->labels[i].value);
         buf_putc(&f->lines, '"');
@@ -154,7 +113,7 @@ static bool one_target(void *arg, const struct core_target *v)
     bool more = ++e->taken < TARGETS_A_TURN;
     if (!v->last_result || !v->target->enabled)
         return more;
-    target_labels(&e->labels, v);
+    target_labels(e, v);
     struct result *r = arena_new_of(e->scratch, struct result);
     if (result_decode(v->last_result, v->last_result_n, e->scratch, r, &err) == 0) {
         for (int i = 0; i < r->n_metrics; i++)

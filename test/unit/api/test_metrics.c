@@ -11,7 +11,7 @@ static void escaping(void **state)
     buf_putc(&out, '\0');
     assert_string_equal(out.data, "a\\\\b\\\"c\\nd 中");
     buf_clear(&out);
-    metrics_label_name(&out, "9-lives.of a中");
+    label_name_clean(&out, "9-lives.of a中");
     buf_putc(&out, '\0');
     assert_string_equal(out.data, "_9_lives_of_a___");
     buf_done(&out);

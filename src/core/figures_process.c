@@ -1,14 +1,16 @@
-/* See metrics_self.h: supervised programs as belfry_process_*. Everything is copied in one turn of the core's loop, then
- * written family by family. What they printed is counted by the process `belfry: output` in data/run/output. */
+/* Supervised programs as belfry_process_*. What they printed is counted by the process `belfry: output` in
+ * data/run/output. Main loop. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/metrics_self.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "core/core_priv.h"
+#include "core/figures_priv.h"
+#include "core/process.h"
 #include "ipc/table.h"
 #include "output/output.h"
 
@@ -43,8 +45,9 @@
       p->health < 0 ? NOT_SHOWN : p->health_failures)
 
 struct unit_copy {
-    const char *id, *labels;
-    uint32_t state;
+    const char *id;
+    const struct label *labels;
+    uint32_t n_labels, state;
 #define X(name, type, help, expr) double name;
     PROCESS_METRICS(X)
 #undef X
@@ -53,10 +56,8 @@ struct unit_copy {
 };
 
 struct copying {
-    struct call *call;
+    struct arena *arena;
     vec_of(struct unit_copy) units;
-    struct core_process_stats stats;
-    struct buf labels;
 };
 
 static double is_up(const struct core_process *p)
@@ -81,28 +82,17 @@ static double limit_of(int64_t limit)
 
 /* --- copying --- */
 
-static bool label_is_free(const struct pair_list *labels, size_t i)
+/* Room for one label more at the end: the state. */
+static void set_labels(struct arena *a, const struct process_config *c, struct unit_copy *u)
 {
-    static const char *const ours[] = {"unit", "type", "state"};
-    for (size_t o = 0; o < array_len(ours); o++)
-        if (metrics_same_label(ours[o], labels->at[i].key))
-            return false;
-    for (size_t k = 0; k < i; k++)
-        if (metrics_same_label(labels->at[k].key, labels->at[i].key))
-            return false;
-    return true;
-}
-
-static const char *labels_of(struct copying *y, const struct process_config *c)
-{
-    struct buf *out = &y->labels;
-    buf_clear(out);
-    metrics_put_label(out, "unit", c->id);
-    metrics_put_label(out, "type", c->type ? c->type : "");
+    static const char *const reserved[] = {"state", NULL};
+    const struct label ours[] = {{"unit", u->id},
+                                 {"type", arena_strdup(a, c->type ? c->type : "")}};
+    struct label *own = arena_array_of(a, struct label, c->labels.n + 1);
     for (size_t i = 0; i < c->labels.n; i++)
-        if (label_is_free(&c->labels, i))
-            metrics_put_label(out, c->labels.at[i].key, c->labels.at[i].value);
-    return arena_strndup(y->call->arena, out->data, out->len);
+        own[i] = (struct label){c->labels.at[i].key, c->labels.at[i].value};
+    u->labels =
+        labels_joined(a, ours, array_len(ours), own, (uint32_t)c->labels.n, reserved, &u->n_labels);
 }
 
 static bool copy_one(void *arg, const struct core_process *p)
@@ -110,8 +100,8 @@ static bool copy_one(void *arg, const struct core_process *p)
     struct copying *y = arg;
     const struct process_config *c = p->unit->config;
     struct unit_copy *u = vec_add(&y->units);
-    u->id = arena_strdup(y->call->arena, c->id);
-    u->labels = labels_of(y, c);
+    u->id = arena_strdup(y->arena, c->id);
+    set_labels(y->arena, c, u);
     u->state = p->record.state;
 #define X(name, type, help, expr) u->name = (double)(expr);
     PROCESS_METRICS(X)
@@ -119,16 +109,9 @@ static bool copy_one(void *arg, const struct core_process *p)
     return true;
 }
 
-static void copy_on_core(void *arg)
+static void copy_output(const struct core *c, struct copying *y)
 {
-    struct copying *y = arg;
-    core_processes_each(y->call->api->core, copy_one, y);
-    core_process_stats(y->call->api->core, &y->stats);
-}
-
-static void copy_output(struct copying *y)
-{
-    char *path = path_join(y->call->api->run_dir, OUTPUT_TABLE);
+    char *path = path_join(c->run_dir, OUTPUT_TABLE);
     struct table *t = table_open(path, OUTPUT_TABLE_VERSION, sizeof(struct output_stats), NULL);
     if (t)
         vec_each (&y->units, u)
@@ -137,16 +120,9 @@ static void copy_output(struct copying *y)
     free(path);
 }
 
-/* --- writing --- */
+/* --- rows --- */
 
-static void put_line(struct buf *out, const char *name, const char *labels, double value)
-{
-    buf_printf(out, "%s{%s} ", name, labels);
-    buf_add_f64(out, value);
-    buf_putc(out, '\n');
-}
-
-static void put_units(const struct copying *y, struct buf *out, bool om)
+static void add_units(const struct copying *y, struct figures *f)
 {
     static const struct {
         const char *name, *type, *help;
@@ -157,33 +133,35 @@ static void put_units(const struct copying *y, struct buf *out, bool om)
         PROCESS_METRICS(X)
 #undef X
     };
-    for (size_t i = 0; i < array_len(rows); i++) {
-        metrics_family(out, om, rows[i].name, rows[i].type, rows[i].help);
+    for (size_t i = 0; i < array_len(rows); i++)
         vec_each (&y->units, u) {
             double value = *(const double *)((const char *)u + rows[i].offset);
             if (value >= 0)
-                put_line(out, rows[i].name, u->labels, value);
+                figure_add_labelled(f, rows[i].name, rows[i].type, rows[i].help, u->labels,
+                                    u->n_labels, value);
         }
-    }
 }
 
-/* One line for each name of a state, 1 for the present one. */
-static void put_states(const struct copying *y, struct buf *out, bool om)
+/* One row for each name of a state, 1 for the present one. */
+static void add_states(const struct copying *y, struct figures *f)
 {
-    metrics_family(out, om, "belfry_process_state", "gauge", "1 for the state it is in.");
     vec_each (&y->units, u) {
         const char *now = unit_state_name((enum unit_state)u->state), *before = "";
         for (int s = 0; s <= UNIT_FATAL; s++) {
             const char *name = unit_state_name((enum unit_state)s);
-            if (!streq(name, before)) /* states of one name stand side by side */
-                buf_printf(out, "belfry_process_state{%s,state=\"%s\"} %d\n", u->labels, name,
-                           streq(name, now));
+            if (!streq(name, before)) { /* states of one name stand side by side */
+                struct label *labels = arena_array_of(y->arena, struct label, u->n_labels + 1);
+                memcpy(labels, u->labels, u->n_labels * sizeof(*labels));
+                labels[u->n_labels] = (struct label){"state", name};
+                figure_add_labelled(f, "belfry_process_state", "gauge", "1 for the state it is in.",
+                                    labels, u->n_labels + 1, streq(name, now));
+            }
             before = name;
         }
     }
 }
 
-static void put_output(const struct copying *y, struct buf *out, bool om)
+static void add_output(const struct copying *y, struct figures *f)
 {
     static const struct {
         const char *name, *help;
@@ -198,23 +176,20 @@ static void put_output(const struct copying *y, struct buf *out, bool om)
         {"belfry_process_output_rotations_total", "Times that its log was rotated.",
          offsetof(struct output_stats, rotations)},
     };
-    for (size_t i = 0; i < array_len(rows); i++) {
-        metrics_family(out, om, rows[i].name, "counter", rows[i].help);
+    for (size_t i = 0; i < array_len(rows); i++)
         vec_each (&y->units, u) {
             uint64_t n = *(const uint64_t *)((const char *)&u->output + rows[i].offset);
             if (u->has_output)
-                put_line(out, rows[i].name, u->labels, (double)n);
+                figure_add_labelled(f, rows[i].name, "counter", rows[i].help, u->labels,
+                                    u->n_labels, (double)n);
         }
-    }
 }
 
-static void put_totals(const struct copying *y, struct buf *out, bool om)
+static void add_totals(struct core *c, struct figures *f)
 {
-    const struct core_process_stats *s = &y->stats;
-    const struct {
-        const char *name, *type, *help;
-        double value;
-    } rows[] = {
+    struct core_process_stats stats, *s = &stats;
+    core_process_stats(c, s);
+    const struct figure_row rows[] = {
         {"belfry_processes", "gauge", "Supervised programs.", s->total_processes},
         {"belfry_processes_enabled", "gauge", "Those whose monitor is on.", s->enabled_processes},
         {"belfry_processes_max", "gauge", "Supervised programs there may be.", PROCESS_UNITS_MAX},
@@ -231,26 +206,20 @@ static void put_totals(const struct copying *y, struct buf *out, bool om)
         {"belfry_process_events_dropped_total", "counter",
          "Those that found no room while the core was away.", (double)s->events_dropped},
     };
-    for (size_t i = 0; i < array_len(rows); i++) {
-        metrics_family(out, om, rows[i].name, rows[i].type, rows[i].help);
-        buf_printf(out, "%s ", rows[i].name);
-        buf_add_f64(out, rows[i].value);
-        buf_putc(out, '\n');
-    }
+    for (size_t i = 0; i < array_len(rows); i++)
+        figure_add(f, rows[i].name, rows[i].type, rows[i].help, rows[i].value);
 }
 
-void metrics_processes(struct call *k, struct buf *out, bool openmetrics)
+void core__figures_programs(struct core *c, struct figures *f)
 {
-    struct copying y = {.call = k};
-    buf_init(&y.labels, 1 << 20);
-    on_core(k, copy_on_core, &y);
-    copy_output(&y);
-    put_totals(&y, out, openmetrics);
+    struct copying y = {.arena = f->arena};
+    add_totals(c, f);
+    core_processes_each(c, copy_one, &y);
     if (y.units.n > 0) {
-        put_units(&y, out, openmetrics);
-        put_states(&y, out, openmetrics);
-        put_output(&y, out, openmetrics);
+        copy_output(c, &y);
+        add_units(&y, f);
+        add_states(&y, f);
+        add_output(&y, f);
     }
-    buf_done(&y.labels);
     vec_done(&y.units);
 }
