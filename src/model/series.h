@@ -84,6 +84,10 @@ struct series_set_ops {
      * several threads at once. DAMAGED when a chunk was lost (what could be read was appended). */
     int (*read)(struct series_set *s, uint32_t i, int64_t min_ms, int64_t max_ms,
                 enum series_column column, struct samples *out, struct err *err);
+    /* Optional: the newest sample within [min_ms, max_ms], a stale marker too: 1 found, 0 none, -1 failed. For those that have it at
+     * hand: instant queries of many series live from it. Single samples only. */
+    int (*last)(struct series_set *s, uint32_t i, int64_t min_ms, int64_t max_ms, int64_t *t,
+                double *v, struct err *err);
     void (*free)(struct series_set *s);
 };
 /* What a selection found, in no order that means anything. It holds what it needs (blocks, head) until it is freed. */
