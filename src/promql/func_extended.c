@@ -64,7 +64,8 @@ static double corrections(const struct range_call *c, const struct view *w, uint
     return right < prev ? sum + prev : sum;
 }
 
-static double difference(const struct range_call *c, const struct view *w, bool counter)
+static double difference(const struct range_call *c, const struct view *w, bool counter,
+                         double seconds)
 {
     uint32_t first, last;
     if (!pick(c, w, &first, &last))
@@ -77,16 +78,17 @@ static double difference(const struct range_call *c, const struct view *w, bool 
     if (c->smoothed && last > w->lo && t[last] > w->end)
         right = interpolate_at(t[last - 1], v[last - 1], t[last], v[last], w->end, counter);
     double sum = right - left;
-    return counter ? sum + corrections(c, w, first, last, left, right) : sum;
+    if (counter)
+        sum += corrections(c, w, first, last, left, right);
+    return sum / seconds;
 }
 
 void func__extended_rate(struct range_call *c, bool counter, bool per_second)
 {
-    double seconds = func__seconds(c->range_ms);
+    double seconds = per_second ? func__seconds(c->range_ms) : 1;
     struct view w = {0};
     for (uint32_t i = 0; i < c->steps; i++) {
-        double v = view_step(&w, c, i) ? difference(c, &w, counter) : ABSENT;
-        c->out[i] = per_second && !is_stale(v) ? v / seconds : v;
+        c->out[i] = view_step(&w, c, i) ? difference(c, &w, counter, seconds) : ABSENT;
     }
 }
 

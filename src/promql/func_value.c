@@ -8,13 +8,13 @@
 #define PI 3.14159265358979323846
 
 /* func_NAME(c): out = expr of the value x, where there is one */
-#define EACH(name, expr)                          \
-    void func_##name(struct value_call *c)        \
-    {                                             \
-        for (uint32_t i = 0; i < c->n; i++) {     \
-            double x = c->arg[0][i];              \
-            c->out[i] = is_stale(x) ? x : (expr); \
-        }                                         \
+#define EACH(name, expr)                               \
+    void func_##name(struct value_call *c)             \
+    {                                                  \
+        for (uint32_t i = 0; i < c->n; i++) {          \
+            double x = c->arg[0][i];                   \
+            c->out[i] = is_stale(x) ? ABSENT : (expr); \
+        }                                              \
     }
 
 static double sign(double x)
@@ -82,7 +82,7 @@ void func_round(struct value_call *c)
     for (uint32_t i = 0; i < c->n; i++) {
         double x = c->arg[0][i];
         double inverse = c->arg[1] != NULL ? 1 / c->arg[1][i] : 1;
-        c->out[i] = is_stale(x) ? x : floor(x * inverse + 0.5) / inverse;
+        c->out[i] = is_stale(x) ? ABSENT : floor(x * inverse + 0.5) / inverse;
     }
 }
 

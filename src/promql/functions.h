@@ -106,7 +106,8 @@ struct promql_function {
 extern const struct promql_function promql_functions[]; /* sorted by name, ended by name NULL */
 const struct promql_function *promql_function_get(struct str name); /* NULL: unknown */
 
-/* A point's absence within columns; samples with this value are never values. */
+/* A point's absence within columns; samples with this value are never values. Being a signaling NaN it survives copies but no
+ * arithmetic, and compilers take `absent ? x : x * y` for x * (absent ? 1 : y): write `absent ? ABSENT : x * y`. */
 #define ABSENT (f64_from_bits(STALE_NAN_BITS))
 
 /* --- what the engine's special functions are made of: pure, any thread (func_bucket.c, func_label.c) --- */
