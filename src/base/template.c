@@ -1,5 +1,5 @@
-/* Parser of the template language (template.h): recursive descent over the source, one struct tnode a
- * piece, all in the caller's arena. */
+/* Parser of the template language (template.h): blocks and actions, recursive descent over the source, one struct tnode a
+ * piece, all in the caller's arena. Expressions are template_expr.c's. */
 #include "base/template.h"
 
 #include <ctype.h>
@@ -8,303 +8,77 @@
 #include "base/must.h"
 #include "base/template_priv.h"
 
-#define FUNCTIONS_MAX 100
-
-struct parser {
-    struct arena *arena;
-    const struct template_function *functions;
-    const char *source, *p, *end;
-    int depth;
-    bool trim_next; /* the last action ended in -}} */
-    struct err *err;
-};
-
 /* What ended a list of nodes. */
-enum ending { END_SOURCE, END_END, END_ELSE, END_ELSE_IF, END_ERROR };
+enum ending { END_SOURCE, END_END, END_ELSE, END_ELSE_IF, END_ELSE_WITH, END_ERROR };
 
-static struct place place_of(const struct parser *ps, const char *at)
+struct place template__place(const struct tparser *ps, const char *at)
 {
     struct place place = {1, 1};
     const char *line = ps->source;
-    for (const char *c = ps->source; c < at; c++) {
-        if (*c == '\n') {
-            place.line++;
-            line = c + 1;
-        }
-    }
+    for (const char *c; (c = memchr(line, '\n', (size_t)(at - line))) != NULL; line = c + 1)
+        place.line++;
     place.column += (int)utf8_count(line, (size_t)(at - line));
     return place;
 }
 
-static int fail(const struct parser *ps, const char *at, const char *what)
+int template__fail(const struct tparser *ps, const char *at, const char *what)
 {
-    struct place place = place_of(ps, at);
+    struct place place = template__place(ps, at);
     err_set(ps->err, ERR_MALFORMED, "%s", what);
     return err_where(ps->err, "template", place.line, place.column);
 }
 
-static void skip_space(struct parser *ps)
+void template__skip_space(struct tparser *ps)
 {
     while (ps->p < ps->end && isspace((unsigned char)*ps->p))
         ps->p++;
 }
 
-static bool looking_at(const struct parser *ps, const char *word)
+bool template__looking_at(const struct tparser *ps, const char *word)
 {
     size_t n = strlen(word);
     return (size_t)(ps->end - ps->p) >= n && memcmp(ps->p, word, n) == 0;
 }
 
-static bool at_close(const struct parser *ps)
+bool template__at_close(const struct tparser *ps)
 {
-    return looking_at(ps, "}}") || looking_at(ps, "-}}");
-}
-
-static bool is_name(char c)
-{
-    return isalnum((unsigned char)c) || c == '_';
-}
-
-static struct str read_name(struct parser *ps)
-{
-    const char *from = ps->p;
-    while (ps->p < ps->end && is_name(*ps->p))
-        ps->p++;
-    return (struct str){from, (size_t)(ps->p - from)};
+    return template__looking_at(ps, "}}") || template__looking_at(ps, "-}}");
 }
 
 /* Consumes word if it stands here as a whole. */
-static bool take_word(struct parser *ps, const char *word)
+bool template__take_word(struct tparser *ps, const char *word)
 {
     size_t n = strlen(word);
-    if (!looking_at(ps, word) || (ps->p + n < ps->end && is_name(ps->p[n])))
+    if (!template__looking_at(ps, word))
+        return false;
+    if (ps->p + n < ps->end && (isalnum((unsigned char)ps->p[n]) || ps->p[n] == '_'))
         return false;
     ps->p += n;
     return true;
 }
 
-static struct texpr *expr_new(struct parser *ps, enum texpr_kind kind, const char *at)
-{
-    struct texpr *e = arena_new_of(ps->arena, struct texpr);
-    e->kind = kind;
-    e->at = place_of(ps, at);
-    return e;
-}
-
-static int parse_string(struct parser *ps, struct texpr *e)
-{
-    char quote = *ps->p;
-    const char *from = ps->p++;
-    char *text = arena_alloc(ps->arena, (size_t)(ps->end - ps->p) + 1);
-    size_t n = 0;
-    while (ps->p < ps->end && *ps->p != quote) {
-        char c = *ps->p++;
-        if (c == '\\' && quote == '"' && ps->p < ps->end) {
-            c = *ps->p++;
-            c = c == 'n' ? '\n' : c == 't' ? '\t' : c;
-        }
-        text[n++] = c;
-    }
-    if (ps->p == ps->end)
-        return fail(ps, from, "this text has no closing quote");
-    ps->p++;
-    e->value = (struct tvalue){.kind = TV_TEXT, .text = {text, n}};
-    return 0;
-}
-
-static int parse_number(struct parser *ps, struct texpr *e)
-{
-    const char *from = ps->p;
-    if (*ps->p == '-')
-        ps->p++;
-    struct str digits = read_name(ps);
-    int64_t v;
-    if (digits.n == 0 || str_to_i64((struct str){from, (size_t)(ps->p - from)}, &v, NULL) != 0)
-        return fail(ps, from, "not a whole number");
-    e->value = tv_int(v);
-    return 0;
-}
-
-/* .A.B after an optional $ */
-static int parse_path(struct parser *ps, struct texpr *e)
-{
-    if (*ps->p == '$') {
-        e->from_root = true;
-        ps->p++;
-    }
-    const char *from = ps->p + 1;
-    e->path = (struct str){from, 0};
-    while (ps->p < ps->end && *ps->p == '.') {
-        const char *dot = ps->p++;
-        struct str name = read_name(ps);
-        if (name.n == 0 && (dot + 1 != from || e->from_root))
-            return fail(ps, dot, "a field name is missing after the dot");
-    }
-    if (ps->p > from)
-        e->path.n = (size_t)(ps->p - from);
-    return 0;
-}
-
-static struct texpr *parse_pipe(struct parser *ps);
-
-static struct texpr *parse_operand(struct parser *ps)
-{
-    const char *at = ps->p;
-    char c = *at;
-    struct texpr *e = expr_new(ps, TEXPR_CONST, at);
-    int rc = 0;
-    if (c == '.' || c == '$') {
-        e->kind = TEXPR_FIELD;
-        rc = parse_path(ps, e);
-    } else if (c == '"' || c == '`') {
-        rc = parse_string(ps, e);
-    } else if (isdigit((unsigned char)c) || c == '-') {
-        rc = parse_number(ps, e);
-    } else if (take_word(ps, "true")) {
-        e->value = (struct tvalue){.kind = TV_BOOL, .flag = true};
-    } else if (take_word(ps, "false")) {
-        e->value = (struct tvalue){.kind = TV_BOOL};
-    } else if (c == '(') {
-        ps->p++;
-        if ((e = parse_pipe(ps)) == NULL)
-            return NULL;
-        if (ps->p == ps->end || *ps->p != ')')
-            rc = fail(ps, at, "this parenthesis is not closed");
-        else
-            ps->p++;
-    } else {
-        rc = fail(ps, at, "expected a field, a text, a number or a function");
-    }
-    return rc == 0 ? e : NULL;
-}
-
-static int add_arg(struct parser *ps, struct texpr *call, struct texpr *arg)
-{
-    if (call->n_args == TEMPLATE_ARGS_MAX) {
-        err_set(ps->err, ERR_MALFORMED, "too many arguments");
-        return err_where(ps->err, "template", call->at.line, call->at.column);
-    }
-    call->args[call->n_args++] = arg;
-    return 0;
-}
-
-static int check_args(struct parser *ps, const struct texpr *call)
-{
-    const struct template_function *f = call->func;
-    if (call->n_args >= f->min && call->n_args <= f->max)
-        return 0;
-    err_set(ps->err, ERR_MALFORMED, "%s takes %d to %d arguments, got %d", f->name, f->min, f->max,
-            call->n_args);
-    return err_where(ps->err, "template", call->at.line, call->at.column);
-}
-
-static const struct template_function *function_of(const struct parser *ps, struct str name)
-{
-    for (const struct template_function *f = ps->functions; f->name != NULL; f++)
-        if (str_eqz(name, f->name))
-            return f;
-    return NULL;
-}
-
-static const char *function_near(const struct parser *ps, struct str name)
-{
-    const char *names[FUNCTIONS_MAX];
-    size_t n = 0;
-    for (const struct template_function *f = ps->functions; f->name != NULL; f++) {
-        must(n < FUNCTIONS_MAX);
-        names[n++] = f->name;
-    }
-    return str_nearest(arena_strndup(ps->arena, name.p, name.n < 32 ? name.n : 32), names, n);
-}
-
-/* A function with its arguments, the piped value last. */
-static struct texpr *parse_call(struct parser *ps, struct texpr *piped)
-{
-    const char *at = ps->p;
-    struct str name = read_name(ps);
-    struct texpr *call = expr_new(ps, TEXPR_CALL, at);
-    call->func = function_of(ps, name);
-    if (call->func == NULL) {
-        const char *near = function_near(ps, name);
-        fail(ps, at,
-             arena_printf(ps->arena, "unknown function %.*s%s%s%s", (int)name.n, name.p,
-                          near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-                          near != NULL ? "?" : ""));
-        return NULL;
-    }
-    for (skip_space(ps); ps->p < ps->end && *ps->p != '|' && *ps->p != ')' && !at_close(ps);
-         skip_space(ps)) {
-        struct texpr *arg = parse_operand(ps);
-        if (arg == NULL || add_arg(ps, call, arg) != 0)
-            return NULL;
-    }
-    if (piped != NULL && add_arg(ps, call, piped) != 0)
-        return NULL;
-    return check_args(ps, call) == 0 ? call : NULL;
-}
-
-static struct texpr *parse_command(struct parser *ps, struct texpr *piped)
-{
-    skip_space(ps);
-    if (ps->p == ps->end || at_close(ps)) {
-        fail(ps, ps->p, "expected a value");
-        return NULL;
-    }
-    bool word =
-        isalpha((unsigned char)*ps->p) && !looking_at(ps, "true") && !looking_at(ps, "false");
-    if (word)
-        return parse_call(ps, piped);
-    if (piped != NULL) {
-        fail(ps, ps->p, "only a function can follow |");
-        return NULL;
-    }
-    return parse_operand(ps);
-}
-
-static struct texpr *parse_pipe(struct parser *ps)
-{
-    if (++ps->depth > TEMPLATE_DEPTH_MAX) {
-        fail(ps, ps->p, "nested too deeply");
-        return NULL;
-    }
-    struct texpr *e = parse_command(ps, NULL);
-    for (int stages = 0; e != NULL; stages++) {
-        skip_space(ps);
-        if (ps->p == ps->end || *ps->p != '|')
-            break;
-        if (stages == TEMPLATE_DEPTH_MAX) {
-            fail(ps, ps->p, "too many functions in a row");
-            return NULL;
-        }
-        ps->p++;
-        e = parse_command(ps, e);
-    }
-    ps->depth--;
-    return e;
-}
-
 /* The closing }} of the action opened at `open`. */
-static int close_action(struct parser *ps, const char *open)
+static int close_action(struct tparser *ps, const char *open)
 {
-    skip_space(ps);
-    ps->trim_next = looking_at(ps, "-}}");
-    if (!at_close(ps))
-        return ps->p == ps->end ? fail(ps, open, "this {{ has no }}")
-                                : fail(ps, ps->p, "expected | or }}");
+    template__skip_space(ps);
+    ps->trim_next = template__looking_at(ps, "-}}");
+    if (!template__at_close(ps))
+        return ps->p == ps->end ? template__fail(ps, open, "this {{ has no }}")
+                                : template__fail(ps, ps->p, "expected | or }}");
     ps->p += ps->trim_next ? 3 : 2;
     return 0;
 }
 
-static struct tnode *node_new(struct parser *ps, enum tnode_kind kind, const char *at)
+static struct tnode *node_new(struct tparser *ps, enum tnode_kind kind, const char *at)
 {
     struct tnode *n = arena_new_of(ps->arena, struct tnode);
     n->kind = kind;
-    n->at = place_of(ps, at);
+    n->at = template__place(ps, at);
     return n;
 }
 
 /* Text up to the next {{ (or the end), trimmed as the actions around it ask. NULL when nothing is left. */
-static struct tnode *parse_text(struct parser *ps)
+static struct tnode *parse_text(struct tparser *ps)
 {
     const char *from = ps->p;
     const char *open = memmem(from, (size_t)(ps->end - from), "{{", 2);
@@ -324,78 +98,171 @@ static struct tnode *parse_text(struct parser *ps)
     return n;
 }
 
-static enum ending parse_list(struct parser *ps, struct tnode **list, const char *opened_by);
+static enum ending parse_list(struct tparser *ps, struct tnode **list, const char *opened_by);
 
-static int parse_block(struct parser *ps, struct tnode *n, const char *open);
+static int parse_branch(struct tparser *ps, struct tnode *n, const char *open);
 
 /* {{ else }} and {{ else if }} of a block whose first list ended with one. */
-static int parse_else(struct parser *ps, struct tnode *n, enum ending how, const char *open)
+static int parse_else(struct tparser *ps, struct tnode *n, enum ending how, const char *open)
 {
-    if (how == END_ELSE_IF) {
-        if (n->kind != TNODE_IF)
-            return fail(ps, open, "range knows no else if");
-        n->other = node_new(ps, TNODE_IF, ps->p);
-        return parse_block(ps, n->other, open);
+    if (how == END_ELSE_IF || how == END_ELSE_WITH) {
+        enum tnode_kind kind = how == END_ELSE_IF ? TNODE_IF : TNODE_WITH;
+        if (n->kind != kind)
+            return template__fail(ps, open,
+                                  n->kind == TNODE_RANGE
+                                      ? "range knows no else if"
+                                      : "if knows no else with, nor with an else if");
+        n->other = node_new(ps, kind, ps->p);
+        return parse_branch(ps, n->other, open);
     }
     how = parse_list(ps, &n->other, open);
     if (how == END_END || how == END_ERROR)
         return how == END_END ? 0 : -1;
-    return fail(ps, open, "a second else");
+    return template__fail(ps, open, "a second else");
 }
 
-/* From the condition of an if or range to its end. */
-static int parse_block(struct parser *ps, struct tnode *n, const char *open)
+/* From the condition of an if, with or range to its end. What it declares ends with it. */
+static int parse_branch(struct tparser *ps, struct tnode *n, const char *open)
 {
     if (++ps->depth > TEMPLATE_DEPTH_MAX)
-        return fail(ps, open, "nested too deeply");
-    n->expr = parse_pipe(ps);
+        return template__fail(ps, open, "nested too deeply");
+    int vars = ps->n_vars;
+    bool range = n->kind == TNODE_RANGE;
+    n->expr = template__pipeline(ps, range, &n->declare);
     if (n->expr == NULL || close_action(ps, open) != 0)
         return -1;
+    int inner = ps->n_vars;
+    ps->ranges += range;
     enum ending how = parse_list(ps, &n->body, open);
+    ps->ranges -= range;
+    ps->n_vars = inner;
     int rc = how == END_ERROR ? -1 : 0;
-    if (how == END_ELSE || how == END_ELSE_IF)
+    if (how == END_ELSE || how == END_ELSE_IF || how == END_ELSE_WITH)
         rc = parse_else(ps, n, how, open);
+    ps->n_vars = vars;
     ps->depth--;
     return rc;
 }
 
-static int skip_comment(struct parser *ps, const char *open)
+static int skip_comment(struct tparser *ps, const char *open)
 {
     const char *to = memmem(ps->p, (size_t)(ps->end - ps->p), "*/", 2);
     if (to == NULL)
-        return fail(ps, open, "this comment has no */");
+        return template__fail(ps, open, "this comment has no */");
     ps->p = to + 2;
     return close_action(ps, open);
 }
 
 /* An action that ends a list; END_SOURCE: it is none. */
-static enum ending parse_ending(struct parser *ps, const char *open)
+static enum ending parse_ending(struct tparser *ps, const char *open)
 {
-    if (take_word(ps, "end"))
+    if (template__take_word(ps, "end"))
         return close_action(ps, open) == 0 ? END_END : END_ERROR;
-    if (!take_word(ps, "else"))
+    if (!template__take_word(ps, "else"))
         return END_SOURCE;
-    skip_space(ps);
-    if (take_word(ps, "if"))
+    template__skip_space(ps);
+    if (template__take_word(ps, "if"))
         return END_ELSE_IF;
+    if (template__take_word(ps, "with"))
+        return END_ELSE_WITH;
     return close_action(ps, open) == 0 ? END_ELSE : END_ERROR;
 }
 
-/* An action that yields a node; *node stays NULL for a comment. */
-static int parse_action(struct parser *ps, const char *open, struct tnode **node)
+/* The body of {{ define }} or {{ block }}: a template of its own, whose only variable is $. */
+static int parse_body(struct tparser *ps, struct str name, const char *open)
 {
-    if (looking_at(ps, "/*"))
+    if (++ps->depth > TEMPLATE_DEPTH_MAX)
+        return template__fail(ps, open, "nested too deeply");
+    struct tbody *body = arena_new_of(ps->arena, struct tbody), *outer = ps->body;
+    int vars = ps->n_vars, ranges = ps->ranges;
+    struct str kept[TEMPLATE_VARS_MAX];
+    memcpy(kept, ps->vars, sizeof(kept));
+    *body = (struct tbody){.name = name, .n_slots = 1};
+    ps->body = body;
+    ps->n_vars = 1;
+    ps->ranges = 0;
+    enum ending how = parse_list(ps, &body->first, open);
+    ps->body = outer;
+    ps->n_vars = vars;
+    ps->ranges = ranges;
+    memcpy(ps->vars, kept, sizeof(kept));
+    ps->depth--;
+    if (how == END_ERROR)
+        return -1;
+    if (how != END_END)
+        return template__fail(ps, open, "there is no if, with or range for this else");
+    body->next = ps->template->defined; /* a later one of that name is found first, as in Go */
+    ps->template->defined = body;
+    return 0;
+}
+
+static int parse_define(struct tparser *ps, const char *open)
+{
+    struct str name;
+    if (ps->depth > 0)
+        return template__fail(ps, open, "define stands outside of all blocks");
+    if (template__name(ps, &name) != 0 || close_action(ps, open) != 0)
+        return -1;
+    return parse_body(ps, name, open);
+}
+
+/* {{ template "name" PIPE }}, and block, which defines it here and now. */
+static int parse_template(struct tparser *ps, struct tnode *n, const char *open, bool block)
+{
+    if (template__name(ps, &n->text) != 0)
+        return -1;
+    template__skip_space(ps);
+    if (!template__at_close(ps) || block) {
+        n->expr = template__pipeline(ps, false, &n->declare);
+        if (n->expr == NULL)
+            return -1;
+    }
+    if (close_action(ps, open) != 0)
+        return -1;
+    return block ? parse_body(ps, n->text, open) : 0;
+}
+
+static int parse_jump(struct tparser *ps, const char *open)
+{
+    if (ps->ranges == 0)
+        return template__fail(ps, open, "there is no range to leave here");
+    return close_action(ps, open);
+}
+
+/* An action that yields a node; *node stays NULL for a comment and a definition. */
+static int parse_action(struct tparser *ps, const char *open, struct tnode **node)
+{
+    static const struct {
+        const char *word;
+        enum tnode_kind kind;
+    } words[] = {{"if", TNODE_IF},
+                 {"with", TNODE_WITH},
+                 {"range", TNODE_RANGE},
+                 {"template", TNODE_TEMPLATE},
+                 {"block", TNODE_TEMPLATE},
+                 {"break", TNODE_BREAK},
+                 {"continue", TNODE_CONTINUE}};
+    if (template__looking_at(ps, "/*"))
         return skip_comment(ps, open);
-    bool is_if = take_word(ps, "if");
-    bool is_range = !is_if && take_word(ps, "range");
-    *node = node_new(ps, is_if ? TNODE_IF : is_range ? TNODE_RANGE : TNODE_OUT, open);
-    if (is_if || is_range)
-        return parse_block(ps, *node, open);
-    (*node)->expr = parse_pipe(ps);
+    if (template__take_word(ps, "define"))
+        return parse_define(ps, open);
+    for (size_t i = 0; i < array_len(words); i++) {
+        if (!template__take_word(ps, words[i].word))
+            continue;
+        enum tnode_kind kind = words[i].kind;
+        *node = node_new(ps, kind, open);
+        if (kind == TNODE_TEMPLATE)
+            return parse_template(ps, *node, open, streq(words[i].word, "block"));
+        if (kind == TNODE_BREAK || kind == TNODE_CONTINUE)
+            return parse_jump(ps, open);
+        return parse_branch(ps, *node, open);
+    }
+    *node = node_new(ps, TNODE_OUT, open);
+    (*node)->expr = template__pipeline(ps, false, &(*node)->declare);
     return (*node)->expr != NULL ? close_action(ps, open) : -1;
 }
 
-static enum ending parse_list(struct parser *ps, struct tnode **list, const char *opened_by)
+static enum ending parse_list(struct tparser *ps, struct tnode **list, const char *opened_by)
 {
     struct tnode **tail = list;
     for (;;) {
@@ -408,12 +275,13 @@ static enum ending parse_list(struct parser *ps, struct tnode **list, const char
             break;
         const char *open = ps->p;
         ps->p += 2;
-        if (looking_at(ps, "-") && ps->p + 1 < ps->end && isspace((unsigned char)ps->p[1]))
+        if (template__looking_at(ps, "-") && ps->p + 1 < ps->end &&
+            isspace((unsigned char)ps->p[1]))
             ps->p++;
-        skip_space(ps);
+        template__skip_space(ps);
         enum ending how = parse_ending(ps, open);
         if (how != END_SOURCE && opened_by == NULL && how != END_ERROR)
-            return fail(ps, open, "there is no if or range to end here"), END_ERROR;
+            return template__fail(ps, open, "there is no if or range to end here"), END_ERROR;
         if (how != END_SOURCE)
             return how;
         n = NULL;
@@ -426,7 +294,7 @@ static enum ending parse_list(struct parser *ps, struct tnode **list, const char
     }
     if (opened_by == NULL)
         return END_SOURCE;
-    fail(ps, opened_by, "this block has no {{ end }}");
+    template__fail(ps, opened_by, "this block has no {{ end }}");
     return END_ERROR;
 }
 
@@ -439,14 +307,21 @@ struct template *template_parse(struct arena *a, const char *source,
         return NULL;
     }
     struct err ignored;
-    struct parser ps = {.arena = a,
-                        .functions = style->functions,
-                        .source = source,
-                        .p = source,
-                        .end = source + n,
-                        .err = err != NULL ? err : &ignored};
     struct template *t = arena_new_of(a, struct template);
-    if (parse_list(&ps, &t->first, NULL) == END_ERROR)
+    struct tparser ps = {.arena = a,
+                         .style = style,
+                         .template = t,
+                         .body = &t->main,
+                         .source = source,
+                         .p = source,
+                         .end = source + n,
+                         .n_vars = 1,
+                         .err = err != NULL ? err : &ignored};
+    for (const char *const *name = style->vars; name != NULL && *name != NULL; name++)
+        ps.vars[ps.n_vars++] = str_of(*name);
+    t->n_vars = ps.n_vars - 1;
+    t->main.n_slots = ps.n_vars;
+    if (parse_list(&ps, &t->main.first, NULL) == END_ERROR)
         return NULL;
     must(ps.p == ps.end && ps.depth == 0);
     return t;

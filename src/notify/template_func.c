@@ -299,33 +299,6 @@ COMPARISON(le, <=)
 COMPARISON(gt, >)
 COMPARISON(ge, >=)
 
-static int call_not(const struct template_env *env, const struct tvalue *args, int n,
-                    struct tvalue *out, struct err *err)
-{
-    *out = (struct tvalue){.kind = TV_BOOL, .flag = !template_truth(&args[0])};
-    return 0;
-}
-
-static int call_and(const struct template_env *env, const struct tvalue *args, int n,
-                    struct tvalue *out, struct err *err)
-{
-    *out = args[n - 1];
-    for (int i = n - 1; i >= 0; i--)
-        if (!template_truth(&args[i]))
-            *out = args[i];
-    return 0;
-}
-
-static int call_or(const struct template_env *env, const struct tvalue *args, int n,
-                   struct tvalue *out, struct err *err)
-{
-    *out = args[n - 1];
-    for (int i = n - 1; i >= 0; i--)
-        if (template_truth(&args[i]))
-            *out = args[i];
-    return 0;
-}
-
 static const struct template_function functions[] = {
     {"t", 2, 3, call_t},
     {"default", 2, 2, call_default},
@@ -349,9 +322,6 @@ static const struct template_function functions[] = {
     {"le", 2, 2, call_le},
     {"gt", 2, 2, call_gt},
     {"ge", 2, 2, call_ge},
-    {"not", 1, 1, call_not},
-    {"and", 2, 4, call_and},
-    {"or", 2, 4, call_or},
     {0},
 };
 

@@ -200,8 +200,8 @@ static void test_errors(void **state)
         {"{{ .A..B }}", 1, 6, "field name is missing"},
         {"{{ .Name .N }}", 1, 10, "expected | or }}"},
         {"{{/* x }}", 1, 1, "no */"},
-        {"{{ 12x }}", 1, 4, "whole number"},
-        {"{{ or .N .N .N .N .N }}", 1, 4, "too many arguments"},
+        {"{{ 12x }}", 1, 4, "not a number"},
+        {"{{ or .N .N .N .N .N .N .N .N .N .N .N .N .N .N .N .N .N }}", 1, 4, "too many arguments"},
         {"{{ .Name.First }}", 1, 4, "no field .First"},
     };
     for (size_t i = 0; i < array_len(cases); i++) {
