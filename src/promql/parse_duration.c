@@ -180,7 +180,7 @@ static struct promql_node *span_binary(const struct span *s, int lowest)
 static bool take_span(struct parser *p, const struct promql_node *n, struct promql_duration *out)
 {
     if (n->kind == NODE_NUMBER) {
-        out->ms = (int64_t)(n->number * 1000);
+        out->ms = llround(n->number * 1000);
         return true;
     }
     if (!p->experimental)
@@ -196,7 +196,7 @@ bool parse_span(struct parser *p, const char *context, const char *expected,
     struct promql_node *n = span_nested(&s);
     if (!n)
         return false;
-    if (n->kind == NODE_NUMBER && n->number <= 0)
+    if (n->kind == NODE_NUMBER && llround(n->number * 1000) <= 0)
         return parse_fail(p, n->start, "duration must be greater than 0");
     return take_span(p, n, out);
 }
@@ -304,6 +304,6 @@ int promql_duration_ms(const struct promql_duration *d, int64_t step_ms, int64_t
         return -1;
     if (!(fabs(seconds) < SECONDS_MAX))
         return err_set(err, ERR_INVALID, "duration out of range");
-    *ms = (int64_t)(seconds * 1000);
+    *ms = llround(seconds * 1000);
     return 0;
 }
