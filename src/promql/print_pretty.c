@@ -1,5 +1,6 @@
 /* A tree as text over several lines, as Prometheus' format_query: what fits on a line of 100 stands on one, what does not
  * is opened, its parts two blanks further in. Any thread. */
+#include "promql/functions.h"
 #include "promql/print_priv.h"
 
 #define LINE_MAX_BYTES 100
