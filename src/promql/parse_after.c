@@ -106,7 +106,15 @@ static bool parse_at_edge(struct parser *p, struct promql_when *out)
     return true;
 }
 
-static bool parse_at_time(struct parser *p, struct promql_when *out)
+static void *fail_bounds(struct parser *p, const struct promql_node *expr, double s)
+{
+    const char *words = isnan(s) ? "NaN" : s > 0 ? "+Inf" : "-Inf";
+    if (isfinite(s))
+        words = arena_printf(p->arena, "%f", s);
+    return parse_fail(p, expr->start, "timestamp out of bounds for @ modifier: %s", words);
+}
+
+static bool parse_at_time(struct parser *p, const struct promql_node *expr, struct promql_when *out)
 {
     bool minus = p->token.kind == TOKEN_OPERATOR && p->token.op == OP_SUB;
     if (minus || (p->token.kind == TOKEN_OPERATOR && p->token.op == OP_ADD))
@@ -118,7 +126,7 @@ static bool parse_at_time(struct parser *p, struct promql_when *out)
         return false;
     double s = minus ? -n->number : n->number;
     if (!isfinite(s) || s >= (double)INT64_MAX / 1000 || s <= (double)INT64_MIN / 1000)
-        return parse_fail(p, n->start, "timestamp out of bounds for @ modifier: %f", s);
+        return fail_bounds(p, expr, s);
     out->at = AT_TIME;
     out->at_ms = (int64_t)round(s * 1000);
     return true;
@@ -129,7 +137,7 @@ static struct promql_node *parse_at_after(struct parser *p, struct promql_node *
     struct promql_when at = {0};
     parse_advance(p);
     bool edge = parse_is_word(p, "start") || parse_is_word(p, "end");
-    if (!(edge ? parse_at_edge(p, &at) : parse_at_time(p, &at)))
+    if (!(edge ? parse_at_edge(p, &at) : parse_at_time(p, expr, &at)))
         return NULL;
     struct promql_when *when = when_of(expr);
     if (!when)

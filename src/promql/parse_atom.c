@@ -186,27 +186,6 @@ static struct promql_node *parse_call(struct parser *p, struct token name)
     return n;
 }
 
-/* Can what comes next stand behind a metric's name? */
-static bool follows_metric(const struct parser *p)
-{
-    switch (p->token.kind) {
-    case TOKEN_LEFT_PAREN:
-    case TOKEN_BY:
-    case TOKEN_WITHOUT:
-    case TOKEN_IDENTIFIER:
-    case TOKEN_METRIC:
-    case TOKEN_NUMBER:
-    case TOKEN_DURATION:
-    case TOKEN_STRING:
-    case TOKEN_AGGREGATE:
-    case TOKEN_BAD:
-    case TOKEN_EQL:
-        return false;
-    default:
-        return true;
-    }
-}
-
 static struct promql_node *parse_metric(struct parser *p, struct token name)
 {
     return parse_selector_braces(p, parse_text(p, name), name.start);
@@ -223,7 +202,7 @@ static struct promql_node *parse_name(struct parser *p)
 {
     struct token name = p->token;
     parse_advance(p);
-    if (name.kind == TOKEN_AGGREGATE && !follows_metric(p))
+    if (name.kind == TOKEN_AGGREGATE && (at_by(p) || p->token.kind == TOKEN_LEFT_PAREN))
         return parse_aggregate(p, name);
     if (name.kind == TOKEN_IDENTIFIER && p->token.kind == TOKEN_LEFT_PAREN)
         return parse_call(p, name);

@@ -2,6 +2,8 @@
  * deeper than the writer of base/json.h goes. Any thread. */
 #include "promql/print_priv.h"
 
+#include <math.h>
+
 #include "promql/functions.h"
 
 static void node(struct buf *out, const struct promql_node *n);
@@ -63,7 +65,7 @@ static void aggregate(struct buf *out, const struct promql_node *n)
 static void fill(struct buf *out, const char *key, bool given, double value)
 {
     buf_printf(out, "\"%s\":", key);
-    if (given)
+    if (given && isfinite(value))
         buf_add_f64(out, value);
     else
         buf_puts(out, "null");
