@@ -161,7 +161,8 @@ static const struct unit {
 /* The place of the unit that text begins with in the table above; its length in *n. */
 static size_t find_unit(struct str text, size_t *n)
 {
-    *n = text.n > 1 && text.p[0] == 'm' && text.p[1] == 's' ? 2 : 1;
+    for (*n = 0; *n < text.n && !(text.p[*n] >= '0' && text.p[*n] <= '9');)
+        ++*n;
     for (size_t i = 0; i < array_len(units); i++) {
         if (strlen(units[i].name) == *n && memcmp(units[i].name, text.p, *n) == 0)
             return i;
@@ -169,10 +170,11 @@ static size_t find_unit(struct str text, size_t *n)
     return array_len(units);
 }
 
-bool lex_duration_value(struct str text, double *seconds, const char **problem)
+bool lex_duration_value(struct str text, double *seconds, const char **problem, struct str *unit)
 {
     int64_t total = 0;
     size_t first_unit = 0;
+    *unit = STR("");
     *problem = "not a valid duration string";
     for (size_t i = 0, unit_len; i < text.n; i += unit_len) {
         int64_t count = 0;
@@ -184,6 +186,8 @@ bool lex_duration_value(struct str text, double *seconds, const char **problem)
         if (i == digits || i == text.n)
             return false;
         size_t u = find_unit((struct str){text.p + i, text.n - i}, &unit_len);
+        if (u == array_len(units))
+            *unit = (struct str){text.p + i, unit_len};
         if (u == array_len(units) || u < first_unit)
             return false;
         first_unit = u + 1;

@@ -158,6 +158,8 @@ static struct token lex_raw(struct lexer *l, uint32_t start)
     const char *end = memchr(l->text.p + l->at, '`', l->text.n - l->at);
     if (!end)
         return lex_fail(l, start, "unterminated raw string");
+    if (!utf8_valid(l->text.p + l->at, (size_t)(end - l->text.p) - l->at))
+        return lex_fail(l, start, "invalid UTF-8 rune");
     l->at = (uint32_t)(end - l->text.p) + 1;
     return (struct token){.kind = TOKEN_STRING, .start = start, .end = l->at};
 }

@@ -143,19 +143,30 @@ struct promql_node *parse_node(struct parser *p, enum promql_node_kind kind, uin
     return n;
 }
 
+static bool number_value(struct parser *p, struct str text, double *out)
+{
+    struct str unit;
+    const char *problem;
+    uint32_t at = p->token.start;
+    if (p->token.kind == TOKEN_NUMBER)
+        return lex_number_value(text, out) ||
+               parse_fail(p, at, "error parsing number: %s", parse_quoted(p, text));
+    if (lex_duration_value(text, out, &problem, &unit))
+        return true;
+    if (unit.n > 0)
+        return parse_fail(p, at, "unknown unit %s in duration %s", parse_quoted(p, unit),
+                          parse_quoted(p, text));
+    return parse_fail(p, at, "%s: %s", problem, parse_quoted(p, text));
+}
+
 struct promql_node *parse_number(struct parser *p)
 {
-    struct str text = parse_text(p, p->token);
     bool is_duration = p->token.kind == TOKEN_DURATION;
     must(is_duration || p->token.kind == TOKEN_NUMBER);
-    double v;
-    const char *problem;
     uint32_t start = p->token.start;
-    if (is_duration ? !lex_duration_value(text, &v, &problem) : !lex_number_value(text, &v)) {
-        return is_duration
-                   ? parse_fail(p, start, "%s: %s", problem, parse_quoted(p, text))
-                   : parse_fail(p, start, "error parsing number: %s", parse_quoted(p, text));
-    }
+    double v = 0;
+    if (!number_value(p, parse_text(p, p->token), &v))
+        return NULL;
     parse_advance(p);
     struct promql_node *n = parse_node(p, NODE_NUMBER, start, NULL, NULL);
     if (n) {

@@ -78,9 +78,9 @@ void lex_quote(struct buf *out, struct str text);
 uint32_t lex_rune(struct str text, uint32_t at, uint32_t *bytes);
 void lex_quote_rune(char out[16], uint32_t rune);
 
-/* The values of number and duration tokens: false with the words of what is wrong. */
+/* The values of number and duration tokens: false with the words of what is wrong, and the unit that is none. */
 bool lex_number_value(struct str text, double *out);
-bool lex_duration_value(struct str text, double *seconds, const char **problem);
+bool lex_duration_value(struct str text, double *seconds, const char **problem, struct str *unit);
 
 /* --- the parser (parse.c) --- */
 
