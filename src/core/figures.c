@@ -30,6 +30,35 @@ void figure_add(struct figures *f, const char *name, const char *type, const cha
     figure_add_labelled(f, name, type, help, NULL, 0, value);
 }
 
+const char *probe_metric_help(const char *name)
+{
+    static const struct {
+        const char *name, *help;
+    } helps[] = {
+        {"probe_success", "Whether the probe succeeded."},
+        {"probe_duration_seconds", "How long the probe took."},
+        {"probe_dns_lookup_time_seconds", "Time of resolving the name."},
+        {"probe_http_status_code", "Status code of the answer."},
+        {"probe_http_duration_seconds", "Duration of a phase of the request, over all redirects."},
+        {"probe_http_content_length", "Length of the content by its header, -1 unknown."},
+        {"probe_http_redirects", "Number of redirects."},
+        {"probe_http_ssl", "Whether TLS was used at the end."},
+        {"probe_http_version", "Version of HTTP of the answer."},
+        {"probe_ip_protocol", "IP protocol used, 4 or 6."},
+        {"probe_ip_addr_hash", "Hash of the address used; changes with it."},
+        {"probe_ssl_earliest_cert_expiry",
+         "Earliest end of a certificate in the chain, Unix time."},
+        {"probe_icmp_duration_seconds", "Duration of a phase of the echo."},
+        {"belfry_target_up", "0 while the target is down (its threshold was reached)."},
+        {"belfry_target_degraded", "1 while the target works with warnings."},
+        {"belfry_target_fail_count", "Consecutive failures."},
+    };
+    for (size_t i = 0; i < array_len(helps); i++)
+        if (strcmp(helps[i].name, name) == 0)
+            return helps[i].help;
+    return "";
+}
+
 /* --- labels --- */
 
 void label_name_clean(struct buf *out, const char *s)

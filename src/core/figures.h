@@ -38,6 +38,8 @@ void label_name_clean(struct buf *out, const char *s);
 bool label_name_same(const char *a, const char *b);
 /* target, group, type, instance, then the target's own that are none of what Belfry's metrics use. In a. */
 const struct label *core_target_labels(const struct core_target *t, struct arena *a, uint32_t *n);
+/* What a metric of a prober, or belfry_target_…, means; "" when nothing is known. */
+const char *probe_metric_help(const char *name);
 /* `first`, then those of `more` whose cleaned names are neither in `reserved` (NULL-terminated; may be NULL) nor there
  * already. In a. */
 const struct label *labels_joined(struct arena *a, const struct label *first, uint32_t n_first,
