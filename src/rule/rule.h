@@ -11,6 +11,7 @@
 #ifndef RULE_RULE_H
 #define RULE_RULE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -43,7 +44,8 @@ struct rule {
     const struct rule_text *labels,
         *annotations; /* the group's labels are among them; sorted by name */
     uint32_t n_labels, n_annotations;
-    struct rule_place at, expr_at; /* of the rule, and of its expression's first character */
+    struct rule_place at, expr_at; /* of the rule; of its expression as the file has it */
+    const char *source;            /* the file's text from there on: rule_expr_place */
     uint64_t id; /* of kind, name, labels and expression: what a reload knows it by */
 };
 struct rule_group {
@@ -61,7 +63,7 @@ struct rule_defaults {
     bool experimental;       /* PromQL functions behind the switch */
 };
 struct rule_set {
-    uint32_t refs; /* rule_set_ref, rule_set_unref */
+    atomic_uint refs; /* rule_set_ref, rule_set_unref */
     struct arena *arena;
     const struct rule_group *groups;
     uint32_t n_groups, n_rules;
@@ -75,12 +77,12 @@ struct rule_source {
 /* Reads, checks and parses everything; all problems are told, each with file, line and column. NULL when there was one. */
 struct rule_set *rule_set_parse(const struct rule_source *sources, size_t n,
                                 const struct rule_defaults *d, struct problems *p);
-/* The same of files; patterns as rule_files has them (a * in the last part; one that matches nothing is fine). */
-struct rule_set *rule_set_load(const char *const *patterns, size_t n, const struct rule_defaults *d,
+/* The same of files. */
+struct rule_set *rule_set_load(const char *const *paths, size_t n, const struct rule_defaults *d,
                                struct problems *p);
 struct rule_set *rule_set_ref(struct rule_set *s);
 void rule_set_unref(struct rule_set **s); /* NULL is fine */
-/* The expression's byte offset as a place in the rule's file: best effort for folded YAML. */
+/* Where a byte of the expression stands in the rule's file, whatever quotes and folding YAML put between. */
 struct rule_place rule_expr_place(const struct rule *r, size_t offset);
 
 /* ---- alerts ---- */
