@@ -3,6 +3,7 @@
 // can do (make a target fail on demand) is skipped elsewhere.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
+import { exploreFlows } from './flows-explore.mjs';
 import { programFlows } from './flows-programs.mjs';
 import { Skip } from './report.mjs';
 import { confirm, exact, open, say } from './steps.mjs';
@@ -273,4 +274,5 @@ export const flows = [
   ['theme and language', themeAndLanguage],
   ['an address that names nothing', notFound],
   ...programFlows,
+  ...exploreFlows,
 ];

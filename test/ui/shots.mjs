@@ -15,6 +15,8 @@ async function views(api) {
     ['overview', '/'],
     ['overview-flat', '/?view=flat&state=down,degraded,paused,maintenance'],
     ['add', '/targets/new'],
+    ['explore', '/explore?q=avg+by+(type)+(probe_duration_seconds)'],
+    ['explore-table', '/explore?q=probe_success&tab=table'],
     ['alerts', '/alerts'],
     ['alerts-history', '/alerts?show=history'],
     ['channels', '/channels'],

@@ -7,6 +7,7 @@ import { dirname, extname, join, normalize, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { channelTypes, probers } from './catalogue.mjs';
 import { Programs } from './processes.mjs';
+import { prometheusApi } from './prometheus.mjs';
 import { alertOf, makeWorld, resultAt } from './world.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -350,6 +351,7 @@ class Mock {
     if (!url.pathname.startsWith(prefix)) return problem(res, 404, 'Not under the prefix');
     const path = decodeURIComponent(url.pathname.slice(prefix.length));
     if (path.startsWith('api/v1/')) return this.api(req, res, path.slice(7), url.searchParams);
+    if (path.startsWith('prometheus/api/v1/')) return send(res, ...prometheusApi(this.world, path.slice(18), url.searchParams));
     if (path === '-/reload' && req.method === 'POST') return this.reload(res);
     if (path.startsWith('mock/targets/')) {
       this.setMood(this.world.items.get(Number(path.slice(13))), (await bodyOf(req)).mood);

@@ -23,12 +23,14 @@ import { TargetEdit } from './views/target-edit';
 const ProgramsView = lazy(() => import('./views/programs'));
 const ProgramView = lazy(() => import('./views/program'));
 const ProgramEdit = lazy(() => import('./views/program-edit'));
+const ExploreView = lazy(() => import('./views/explore'));
 
-type Section = 'overview' | 'programs' | 'alerts' | 'channels' | 'system';
+type Section = 'overview' | 'programs' | 'explore' | 'alerts' | 'channels' | 'system';
 
 const sections: { name: Section; path: string; icon: IconName; key: string }[] = [
   { name: 'overview', path: '/', icon: 'list', key: 'o' },
   { name: 'programs', path: '/programs', icon: 'terminal', key: 'p' },
+  { name: 'explore', path: '/explore', icon: 'chart', key: 'e' },
   { name: 'alerts', path: '/alerts', icon: 'bell', key: 'a' },
   { name: 'channels', path: '/channels', icon: 'send', key: 'c' },
   { name: 'system', path: '/system', icon: 'tower', key: 's' },
@@ -43,6 +45,7 @@ const routes: [string, (args: Record<string, string>, route: Route) => Component
   ['/programs/new', (_, route) => <ProgramEdit id="" route={route} />],
   ['/program/:id', (args) => <ProgramView key={args['id'] ?? ''} id={args['id'] ?? ''} />],
   ['/program/:id/edit', (args, route) => <ProgramEdit id={args['id'] ?? ''} route={route} />],
+  ['/explore', (_, route) => <ExploreView route={route} />],
   ['/alerts', (_, route) => <AlertsView route={route} />],
   ['/channels', () => <ChannelsView />],
   ['/channels/new', () => <ChannelEdit id={0} />],
@@ -60,6 +63,7 @@ function view(route: Route): ComponentChildren {
 
 function sectionOf(path: string): Section {
   if (path.startsWith('/program')) return 'programs';
+  if (path.startsWith('/explore')) return 'explore';
   if (path.startsWith('/alerts')) return 'alerts';
   if (path.startsWith('/channels')) return 'channels';
   if (path.startsWith('/system')) return 'system';

@@ -7,6 +7,7 @@ import './css/base.css';
 import './css/parts.css';
 import './css/views.css';
 import './css/forms.css';
+import './css/explore.css';
 import './css/programs.css'; // here too, though its views load later
 import { start } from './store';
 

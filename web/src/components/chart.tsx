@@ -12,7 +12,7 @@ interface Props {
   until: number;
 }
 
-function color(name: string): string {
+export function color(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
@@ -38,7 +38,7 @@ function drawFailures(plot: uPlot, graph: Graph): void {
   ctx.restore();
 }
 
-function axisTime(_: uPlot, splits: number[], __: number, ___: number, step: number): string[] {
+export function axisTime(_: uPlot, splits: number[], __: number, ___: number, step: number): string[] {
   const days = step >= 86_400;
   const pad = (n: number) => String(n).padStart(2, '0');
   return splits.map((s, i) => {
@@ -115,11 +115,9 @@ function Readout({ graph, at }: { graph: Graph; at: number | null }) {
   );
 }
 
-export default function Chart(props: Props) {
-  const box = useRef<HTMLDivElement>(null);
-  const [at, setAt] = useState<number | null>(null);
+/** A number that changes with the theme: a canvas must be drawn again then. */
+export function useThemeTurn(): number {
   const [theme, setTheme] = useState(0);
-
   useEffect(() => {
     const dark = matchMedia('(prefers-color-scheme: dark)');
     const again = () => setTheme((n) => n + 1);
@@ -131,6 +129,13 @@ export default function Chart(props: Props) {
       dark.removeEventListener('change', again);
     };
   }, []);
+  return theme;
+}
+
+export default function Chart(props: Props) {
+  const box = useRef<HTMLDivElement>(null);
+  const [at, setAt] = useState<number | null>(null);
+  const theme = useThemeTurn();
 
   useEffect(() => {
     const element = box.current;
