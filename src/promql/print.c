@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "promql/functions.h"
 #include "promql/parse_priv.h"
@@ -100,13 +101,23 @@ static void print_label(struct buf *out, struct str name)
         lex_quote(out, name);
 }
 
+/* inf and nan stand for numbers where labels are listed. */
+static bool is_number_word(struct str name)
+{
+    return name.n == 3 &&
+           (strncasecmp(name.p, "inf", 3) == 0 || strncasecmp(name.p, "nan", 3) == 0);
+}
+
 static void print_labels(struct buf *out, const struct str *names, uint32_t n)
 {
     buf_puts(out, " (");
     for (uint32_t i = 0; i < n; i++) {
         if (i > 0)
             buf_puts(out, ", ");
-        print_label(out, names[i]);
+        if (is_number_word(names[i]))
+            lex_quote(out, names[i]);
+        else
+            print_label(out, names[i]);
     }
     buf_putc(out, ')');
 }
