@@ -164,6 +164,8 @@ function useKeys(onHelp: () => void): void {
   useEffect(() => {
     let waiting = 0;
     const onKey = (event: KeyboardEvent) => {
+      // Out of a shadow root (the query's editor) the event comes as the root's host.
+      if (event.target instanceof HTMLElement && event.target.shadowRoot) return;
       const field = event.target instanceof HTMLElement && event.target.matches('input, textarea, select');
       if (field && event.key === 'Escape') return leaveSearch(event.target as HTMLElement);
       if (field || event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return undefined;
