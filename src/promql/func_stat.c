@@ -138,6 +138,21 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static void sort_values(double *v, uint32_t n)
+{
+    if (n > 32) {
+        qsort(v, n, sizeof(*v), by_value);
+        return;
+    }
+    for (uint32_t i = 1; i < n; i++) {
+        double x = v[i];
+        uint32_t k = i;
+        for (; k > 0 && by_value(&x, &v[k - 1]) < 0; k--)
+            v[k] = v[k - 1];
+        v[k] = x;
+    }
+}
+
 static double quantile_sorted(double q, const double *v, uint32_t n)
 {
     if (n == 0 || isnan(q))
@@ -154,7 +169,7 @@ static double quantile_sorted(double q, const double *v, uint32_t n)
 double quantile_of(double q, double *v, uint32_t n)
 {
     if (n > 1 && q >= 0 && q <= 1)
-        qsort(v, n, sizeof(*v), by_value);
+        sort_values(v, n);
     return quantile_sorted(q, v, n);
 }
 
@@ -181,10 +196,10 @@ static uint32_t place(const struct sorted *s, double v)
 static void sorted_move(struct sorted *s, const struct range_call *c, const struct window *w)
 {
     uint32_t gone = w->lo - s->lo, come = w->hi - s->hi;
-    if (gone >= s->n || (gone + come) * 4 > s->n) { /* little stays: sort anew */
+    if (gone >= s->n || (gone + come) * 2 > s->n) { /* little stays: sort anew */
         s->n = w->hi - w->lo;
         memcpy(s->v, c->v + w->lo, s->n * sizeof(*s->v));
-        qsort(s->v, s->n, sizeof(*s->v), by_value);
+        sort_values(s->v, s->n);
     } else {
         for (uint32_t k = s->lo; k < w->lo; k++) {
             uint32_t at = place(s, c->v[k]);
@@ -224,24 +239,50 @@ int func_quantile_over_time(struct range_call *c, struct err *err)
     return 0;
 }
 
+/* The distances of values in order from their median, in order, too: they grow to both sides of it. */
+static void distances(const struct sorted *s, double median, double *out)
+{
+    uint32_t n = 0, right = place(s, median);
+    int64_t left = (int64_t)right - 1;
+    while (n < s->n && isnan(s->v[n])) /* NaN first */
+        out[n++] = NAN;
+    for (const uint32_t first = n; n < s->n; n++) {
+        double below = left >= first ? median - s->v[left] : INFINITY;
+        double above = right < s->n ? s->v[right] - median : INFINITY;
+        bool take_left = right == s->n || (left >= first && below <= above);
+        out[n] = take_left ? below : above;
+        left -= take_left;
+        right += !take_left;
+    }
+}
+
+static double mad(const struct sorted *s, double *scratch)
+{
+    double median = quantile_sorted(0.5, s->v, s->n);
+    if (!isfinite(median)) {
+        for (uint32_t k = 0; k < s->n; k++)
+            scratch[k] = fabs(s->v[k] - median);
+        return quantile_of(0.5, scratch, s->n);
+    }
+    distances(s, median, scratch);
+    return quantile_sorted(0.5, scratch, s->n);
+}
+
 /* The median of the distances from the median. */
 int func_mad_over_time(struct range_call *c, struct err *err)
 {
     (void)err;
     struct sorted s = {.v = func__scratch(c->n, sizeof(double))};
-    double *distance = func__scratch(c->n, sizeof(double));
+    double *scratch = func__scratch(c->n, sizeof(double));
     struct window w = {0};
     for (uint32_t i = 0; i < c->steps; i++) {
         c->out[i] = ABSENT;
         if (!window_step(&w, c, i))
             continue;
         sorted_move(&s, c, &w);
-        double median = quantile_sorted(0.5, s.v, s.n);
-        for (uint32_t k = 0; k < s.n; k++)
-            distance[k] = fabs(s.v[k] - median);
-        c->out[i] = quantile_of(0.5, distance, s.n);
+        c->out[i] = mad(&s, scratch);
     }
-    free(distance);
+    free(scratch);
     free(s.v);
     return 0;
 }

@@ -226,6 +226,8 @@ static double next_value(struct rng *r, enum shape shape, double before)
     case TIED:
         return (double)rng_below(r, 3);
     case WITH_NAN:
+        if (rng_below(r, 40) == 0)
+            return rng_below(r, 2) == 0 ? INFINITY : -INFINITY;
         return rng_below(r, 4) == 0 ? NAN : (double)rng_below(r, 100) / 3;
     default:
         return ((double)rng_below(r, 1000000) - 500000) / 3;
