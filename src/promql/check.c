@@ -171,33 +171,23 @@ static bool check_call(struct parser *p, const struct promql_node *n)
 }
 
 /* anchored and smoothed mean something to few functions. */
-static bool is_one_of(const char *name, const char *const *names)
-{
-    for (; *names; names++) {
-        if (streq(*names, name))
-            return true;
-    }
-    return false;
-}
-
 static bool check_extended(struct parser *p, const struct promql_node *n)
 {
-    static const char *const anchored[] = {"changes", "delta", "increase", "rate", "resets", NULL};
-    static const char *const smoothed[] = {"delta", "increase", "rate", NULL};
+    const struct promql_function *fn = n->call.fn;
     for (uint32_t i = 0; i < n->call.n_args; i++) {
         const struct promql_node *arg = n->call.args[i];
         if (arg->kind != NODE_RANGE)
             continue;
-        if (arg->selector.anchored && !is_one_of(n->call.fn->name, anchored))
+        if (arg->selector.anchored && !fn->anchored_ok)
             return parse_fail(p, n->start,
                               "anchored modifier can only be used with: changes, delta, increase, "
                               "rate, resets - not with %s",
-                              n->call.fn->name);
-        if (arg->selector.smoothed && !is_one_of(n->call.fn->name, smoothed))
+                              fn->name);
+        if (arg->selector.smoothed && !fn->smoothed_ok)
             return parse_fail(p, n->start,
                               "smoothed modifier can only be used with: delta, increase, rate - "
                               "not with %s",
-                              n->call.fn->name);
+                              fn->name);
     }
     return true;
 }

@@ -389,10 +389,10 @@ int promql_parse_selector(struct arena *a, struct str text, bool empty_ok,
     struct promql_node *node = parse_atom(&p);
     if (node && (p.token.kind != TOKEN_END || node->kind != NODE_SELECTOR))
         node = parse_unexpected(&p, NULL, NULL);
-    if (node && !empty_ok && !any_not_empty(node))
-        node = parse_fail(&p, 0, "match[] must contain at least one non-empty matcher");
     if (!node)
         return -1;
+    if (!empty_ok && !any_not_empty(node))
+        return err_set(err, ERR_MALFORMED, "match[] must contain at least one non-empty matcher");
     *matchers = node->selector.matchers;
     *n = node->selector.n_matchers;
     return 0;
