@@ -24,8 +24,15 @@ struct promql_options {
     bool experimental;
     bool delayed_name_removal; /* Prometheus' feature flag of that name */
     uint64_t cache_bytes;      /* of results of range queries; 0: none */
-    int64_t slow_ms;           /* queries that take longer are logged; 0: none */
-    int64_t (*now_ms)(void);   /* NULL: clock_wall_ms */
+    int64_t
+        recent_ms;   /* what is younger may still change: samples may come in so late. Not cached */
+    int64_t slow_ms; /* queries that take longer are logged; 0: none */
+    int64_t (*now_ms)(void); /* NULL: clock_wall_ms */
+    struct
+        promql_hooks { /* called in each thread of the engine's at its start and its end; NULL is fine */
+        void (*begin)(void);
+        void (*end)(void);
+    } hooks;
 };
 #define PROMQL_OPTIONS                                                          \
     ((struct promql_options){                                                   \
@@ -33,6 +40,7 @@ struct promql_options {
         .lookback_ms = 300000,                                                  \
         .default_interval_ms = 60000,                                           \
         .cache_bytes = UINT64_C(64) << 20,                                      \
+        .recent_ms = 600000,                                                    \
         .slow_ms = 10000})
 
 struct promql_engine;
