@@ -4,6 +4,7 @@ data, and the time to be ready again after kill -9.
   ingest   100,000 known series, 4 connections, as fast as the server takes it
   mixed    200,000 series × 65 scrapes: memory an active series, bytes on disk after merging
   deep     10,000 series × 6 h: bytes on disk after merging
+  real     what record_metrics.py recorded in --real DIR: bytes on disk after merging, beside VictoriaMetrics alone
   restart  a million series × 2 h (--restart-series, --restart-scrapes), kill -9, ready
 """
 import argparse
@@ -14,7 +15,7 @@ import time
 from benchlib import Table, load, machine, tree
 from metricslib import STEP, BelfryServer, peers
 
-PARTS = ["ingest", "mixed", "deep", "restart"]
+PARTS = ["ingest", "mixed", "deep", "real", "restart"]
 
 
 def began(scrapes):
@@ -59,6 +60,26 @@ def disk(table, a, name, series, scrapes, memory):
                   ", ".join(f"{n} {r * 1048.576 / series:.2f}" for n, r in rss.items() if n != "belfry"))
 
 
+def real(table, a):
+    """Prometheus takes no text with times; so VictoriaMetrics only."""
+    if not a.real:
+        print("  skipped: wants --real DIR, see record_metrics.py")
+        return
+    total = {}
+    for kind in peers() + [BelfryServer]:
+        with kind() as s:
+            if not s.text:
+                continue
+            samples, series = s.replay(a.real)
+            s.settle()
+            data, index = s.disk()
+            total[s.name] = data + index
+            print(f"  {s.name}: {samples:,} samples of {series:,} series: {data / samples:.2f} B/sample + "
+                  f"{index / series:.0f} B/series", flush=True)
+    table.add(f"disk, real: {total['belfry'] / 1e3:,.0f} kB", total["belfry"] / total.get("victoria-metrics", float("nan")),
+              "× VictoriaMetrics", 0.75, ", ".join(f"{n} {t / 1e3:,.0f} kB" for n, t in total.items() if n != "belfry"))
+
+
 def restart(table, a):
     with BelfryServer() as s:
         s.load("push", a.restart_series, a.restart_scrapes, began(a.restart_scrapes))
@@ -78,6 +99,7 @@ def main(argv):
     p = argparse.ArgumentParser(prog="bench tsdb", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     p.add_argument("--only", choices=PARTS, action="append")
     p.add_argument("--scrapes", type=int, default=100, help="of ingest: × 100,000 samples")
+    p.add_argument("--real", metavar="DIR")
     p.add_argument("--restart-series", type=int, default=1000000)
     p.add_argument("--restart-scrapes", type=int, default=480)
     a = p.parse_args(argv)
@@ -91,6 +113,8 @@ def main(argv):
             disk(table, a, "mixed", 200000, 65, True)
         elif part == "deep":
             disk(table, a, "deep", 10000, 1440, False)
+        elif part == "real":
+            real(table, a)
         else:
             restart(table, a)
     return table.misses

@@ -3,6 +3,7 @@ answer PromQL, and the generator that feeds them.
 
 A newer peer is measured beside Debian's when the environment names its executable: PROMETHEUS, VICTORIA_METRICS.
 """
+import gzip
 import http.client
 import json
 import os
@@ -17,10 +18,18 @@ from benchlib import Belfry, Proc, cpu_s, free_port, memory_mb, tool, tree
 STEP = 15000
 
 
+def stamped(line, source, stamp):
+    """An exposition's line with job and time."""
+    series, _, value = line.rstrip("\n").rpartition(" ")
+    if series.endswith("}"):
+        return f'{series[:-1]},job="{source}"}} {value} {stamp}\n'
+    return f'{series}{{job="{source}"}} {value} {stamp}\n'
+
+
 class Server:
     """A server with its address, its process tree and where it keeps its data."""
 
-    name = data = write = api = None
+    name = data = write = text = api = None
 
     def cpu(self):
         return cpu_s(tree(self.pid))
@@ -47,6 +56,25 @@ class Server:
                 "--connections", connections, "--per-request", per_request]
         return json.loads(subprocess.run([str(a) for a in argv], check=True, stdout=subprocess.PIPE).stdout)
 
+    def replay(self, folder):
+        """Feeds it what record_metrics.py wrote; returns (samples, series)."""
+        samples, series = 0, set()
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        for name in sorted(os.listdir(folder), key=lambda n: n.rpartition("-")[2]):
+            if not name.endswith(".gz"):
+                continue
+            source, _, stamp = name[:-3].rpartition("-")
+            with gzip.open(os.path.join(folder, name), "rt") as f:
+                lines = [stamped(line, source, stamp) for line in f if line[:1] not in "#\n"]
+            samples += len(lines)
+            series.update(line.rpartition(" ")[0].rpartition(" ")[0] for line in lines)
+            c.request("POST", self.text, "".join(lines))
+            r = c.getresponse()
+            body = r.read()
+            if r.status >= 300:
+                raise RuntimeError(f"{self.name}: {self.text}: {r.status} {body[:300]!r}")
+        return samples, len(series)
+
     def settle(self):
         """Everything written and merged: what the disk holds in the end."""
 
@@ -69,6 +97,7 @@ def du(path, want=lambda name: True):
 
 class BelfryServer(Server):
     name, write, api = "belfry", "/prometheus/api/v1/write", "/prometheus/api/v1"
+    text = "/prometheus/api/v1/import?format=prometheus"
 
     def __init__(self, **metrics):
         self.b = Belfry({}, extra={"metrics": metrics or {"enable": True}})
@@ -131,7 +160,7 @@ class Prometheus(Server):
 
 
 class VictoriaMetrics(Server):
-    write, api = "/api/v1/write", "/api/v1"
+    write, text, api = "/api/v1/write", "/api/v1/import/prometheus", "/api/v1"
 
     def __init__(self, exe="victoria-metrics"):
         self.exe, self.name = exe, "victoria-metrics" if exe == "victoria-metrics" else "victoria-metrics (new)"
