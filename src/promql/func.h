@@ -78,20 +78,34 @@ FUNC_VALUES(X)
 FUNC_RANGES(X)
 #undef X
 
-/* The window of a step: samples lo ≤ k < hi, with t in (start, end]. Begins as {0}; steps come in order. */
+/* The window of a step: samples lo ≤ k < hi, with t in (start, end]. Steps come in order. */
 struct window {
     uint32_t lo, hi;
     int64_t start, end;
 };
+static inline struct window window_first(const struct range_call *c)
+{
+    must(c->n == 0 || (c->t != NULL && c->v != NULL));
+    must(c->steps == 0 || c->out != NULL);
+    must(c->step_ms >= 0 && c->range_ms >= 0);
+    return (struct window){0};
+}
+/* The first sample k or later that is after `time`. */
+static inline uint32_t window_seek(const struct range_call *c, uint32_t k, int64_t time)
+{
+    while (c->n - k >= 8 && c->t[k + 7] <= time) /* long steps pass many samples */
+        k += 8;
+    while (k < c->n && c->t[k] <= time)
+        k++;
+    return k;
+}
 /* Is there a sample? */
 static inline bool window_step(struct window *w, const struct range_call *c, uint32_t step)
 {
     w->end = c->first_ms + (int64_t)step * c->step_ms;
     w->start = w->end - c->range_ms;
-    while (w->hi < c->n && c->t[w->hi] <= w->end)
-        w->hi++;
-    while (w->lo < w->hi && c->t[w->lo] <= w->start)
-        w->lo++;
+    w->hi = window_seek(c, w->hi, w->end);
+    w->lo = window_seek(c, w->lo, w->start);
     return w->lo < w->hi;
 }
 /* malloc that does not fail: n elements of the call's scratch. */

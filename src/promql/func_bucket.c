@@ -101,6 +101,7 @@ double histogram_quantile_prepared(double q, const struct bucket *b, uint32_t n)
         else
             low = mid + 1;
     }
+    must(low < n);
     if (low == n - 1)
         return b[n - 2].le;
     if (low == 0 && b[0].le <= 0)

@@ -86,6 +86,7 @@ static double difference(const struct range_call *c, const struct view *w, bool 
 void func__extended_rate(struct range_call *c, bool counter, bool per_second)
 {
     double seconds = per_second ? func__seconds(c->range_ms) : 1;
+    must(c->lookback_ms >= 0);
     struct view w = {0};
     for (uint32_t i = 0; i < c->steps; i++) {
         c->out[i] = view_step(&w, c, i) ? difference(c, &w, counter, seconds) : ABSENT;
@@ -95,6 +96,7 @@ void func__extended_rate(struct range_call *c, bool counter, bool per_second)
 /* changes and resets, anchored: upto[k] is how many there are up to sample k. */
 void func__extended_count(struct range_call *c, const uint32_t *upto)
 {
+    must(c->lookback_ms >= 0);
     struct view w = {0};
     for (uint32_t i = 0; i < c->steps; i++) {
         uint32_t first, last;

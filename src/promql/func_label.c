@@ -78,6 +78,7 @@ static void with_label(struct arena *a, const struct labels *in, struct str name
         at[n++] = (struct label_pair){name, value};
     while (i < in->n)
         at[n++] = in->at[i++];
+    must(n <= in->n + 1);
     *out = (struct labels){at, n};
 }
 
@@ -137,6 +138,7 @@ static bool digit(char c)
 /* Takes the run of digits, or of anything else, that s begins with. */
 static struct str take_run(struct str *s)
 {
+    must(s->n > 0);
     size_t n = 1;
     while (n < s->n && digit(s->p[n]) == digit(s->p[0]))
         n++;

@@ -4,6 +4,7 @@
  * next sample is near enough, but never below the counter's zero. All in the order of operations that Prometheus uses, so that
  * results agree in the last bit. A step costs O(1) plus the resets within its window. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "promql/func.h"
 
@@ -26,11 +27,26 @@ struct resets {
     uint32_t lo; /* the first that is past the window's first sample */
 };
 
+static uint32_t count_resets(const double *v, uint32_t n)
+{
+    typedef double quad __attribute__((vector_size(32)));
+    typedef int64_t mask __attribute__((vector_size(32)));
+    mask found = {0};
+    uint32_t k = 1, sum = 0;
+    for (; k + 4 <= n; k += 4) {
+        quad before, now;
+        memcpy(&before, v + k - 1, sizeof(before));
+        memcpy(&now, v + k, sizeof(now));
+        found -= now < before; /* true is -1 */
+    }
+    for (; k < n; k++)
+        sum += v[k] < v[k - 1];
+    return sum + (uint32_t)(found[0] + found[1] + found[2] + found[3]);
+}
+
 static void find_resets(const struct range_call *c, struct resets *r)
 {
-    uint32_t n = 0;
-    for (uint32_t k = 1; k < c->n; k++)
-        n += c->v[k] < c->v[k - 1];
+    uint32_t n = count_resets(c->v, c->n);
     *r = (struct resets){0};
     if (n == 0)
         return;
@@ -86,7 +102,7 @@ static void extrapolate(struct range_call *c, bool counter, double seconds)
     if (counter)
         find_resets(c, &resets);
     struct reach reach = {.n = 0};
-    struct window w = {0};
+    struct window w = window_first(c);
     for (uint32_t i = 0; i < c->steps; i++) {
         window_step(&w, c, i);
         if (w.hi - w.lo < 2) {
@@ -146,7 +162,7 @@ int func_delta(struct range_call *c, struct err *err)
 int func_irate(struct range_call *c, struct err *err)
 {
     (void)err;
-    struct window w = {0};
+    struct window w = window_first(c);
     for (uint32_t i = 0; i < c->steps; i++) {
         c->out[i] = ABSENT;
         window_step(&w, c, i);
@@ -163,7 +179,7 @@ int func_irate(struct range_call *c, struct err *err)
 int func_idelta(struct range_call *c, struct err *err)
 {
     (void)err;
-    struct window w = {0};
+    struct window w = window_first(c);
     for (uint32_t i = 0; i < c->steps; i++) {
         window_step(&w, c, i);
         c->out[i] = w.hi - w.lo < 2 ? ABSENT : c->v[w.hi - 1] - c->v[w.hi - 2];

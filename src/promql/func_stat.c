@@ -22,7 +22,7 @@ static double variance_of(const double *v, uint32_t n)
 int func_stdvar_over_time(struct range_call *c, struct err *err)
 {
     (void)err;
-    struct window w = {0};
+    struct window w = window_first(c);
     for (uint32_t i = 0; i < c->steps; i++)
         c->out[i] = window_step(&w, c, i) ? variance_of(c->v + w.lo, w.hi - w.lo) : ABSENT;
     return 0;
@@ -31,7 +31,7 @@ int func_stdvar_over_time(struct range_call *c, struct err *err)
 int func_stddev_over_time(struct range_call *c, struct err *err)
 {
     (void)err;
-    struct window w = {0};
+    struct window w = window_first(c);
     for (uint32_t i = 0; i < c->steps; i++)
         c->out[i] = window_step(&w, c, i) ? sqrt(variance_of(c->v + w.lo, w.hi - w.lo)) : ABSENT;
     return 0;
@@ -68,7 +68,7 @@ static struct line regress(const int64_t *t, const double *v, uint32_t n, int64_
 int func_deriv(struct range_call *c, struct err *err)
 {
     (void)err;
-    struct window w = {0};
+    struct window w = window_first(c);
     for (uint32_t i = 0; i < c->steps; i++) {
         window_step(&w, c, i);
         uint32_t n = w.hi - w.lo;
@@ -80,7 +80,8 @@ int func_deriv(struct range_call *c, struct err *err)
 int func_predict_linear(struct range_call *c, struct err *err)
 {
     (void)err;
-    struct window w = {0};
+    must(c->param[0] != NULL);
+    struct window w = window_first(c);
     for (uint32_t i = 0; i < c->steps; i++) {
         c->out[i] = ABSENT;
         window_step(&w, c, i);
@@ -110,7 +111,8 @@ static double smooth(const double *v, uint32_t n, double factor, double trend_fa
 
 int func_double_exponential_smoothing(struct range_call *c, struct err *err)
 {
-    struct window w = {0};
+    must(c->param[0] != NULL && c->param[1] != NULL);
+    struct window w = window_first(c);
     for (uint32_t i = 0; i < c->steps; i++) {
         c->out[i] = ABSENT;
         if (!window_step(&w, c, i))
@@ -162,6 +164,7 @@ static double quantile_sorted(double q, const double *v, uint32_t n)
     if (q > 1)
         return INFINITY;
     double rank = q * ((double)n - 1), lower = floor(rank), weight = rank - lower;
+    must(lower < n);
     uint32_t at = (uint32_t)lower, above = at + 1 < n ? at + 1 : n - 1;
     return v[at] * (1 - weight) + v[above] * weight;
 }
@@ -221,8 +224,9 @@ static void sorted_move(struct sorted *s, const struct range_call *c, const stru
 int func_quantile_over_time(struct range_call *c, struct err *err)
 {
     (void)err;
+    must(c->param[0] != NULL);
     struct sorted s = {.v = func__scratch(c->n, sizeof(double))};
-    struct window w = {0};
+    struct window w = window_first(c);
     for (uint32_t i = 0; i < c->steps; i++) {
         c->out[i] = ABSENT;
         if (!window_step(&w, c, i))
@@ -242,6 +246,7 @@ int func_quantile_over_time(struct range_call *c, struct err *err)
 /* The distances of values in order from their median, in order, too: they grow to both sides of it. */
 static void distances(const struct sorted *s, double median, double *out)
 {
+    must(s->n > 0 && isfinite(median));
     uint32_t n = 0, right = place(s, median);
     int64_t left = (int64_t)right - 1;
     while (n < s->n && isnan(s->v[n])) /* NaN first */
@@ -274,7 +279,7 @@ int func_mad_over_time(struct range_call *c, struct err *err)
     (void)err;
     struct sorted s = {.v = func__scratch(c->n, sizeof(double))};
     double *scratch = func__scratch(c->n, sizeof(double));
-    struct window w = {0};
+    struct window w = window_first(c);
     for (uint32_t i = 0; i < c->steps; i++) {
         c->out[i] = ABSENT;
         if (!window_step(&w, c, i))

@@ -21,6 +21,7 @@ static double sum_of(const double *v, uint32_t n)
 /* The plain mean, and once its sum would overflow, the incremental one. */
 static double mean_of(const double *v, uint32_t n)
 {
+    must(n > 0);
     double sum = v[0], c = 0, mean = 0, count = 1;
     bool incremental = false;
     for (uint32_t k = 1; k < n; k++) {
@@ -86,6 +87,32 @@ static void sums_done(struct sums *s)
     free(s->low);
 }
 
+static void add_up(struct sums *s, const struct range_call *c)
+{
+    double sum = 0;
+    for (uint32_t k = 0; k < c->n; k++) {
+        s->high[k] = sum;
+        sum += c->v[k];
+    }
+    s->high[c->n] = sum;
+}
+
+static void add_up_wide(struct sums *s, const struct range_call *c)
+{
+    double high = 0, low = 0;
+    s->low = func__scratch(c->n, sizeof(double));
+    for (uint32_t k = 0; k < c->n; k++) {
+        s->high[k] = high;
+        s->low[k] = low;
+        double sum = high + c->v[k], part = sum - high;
+        low += (high - (sum - part)) + (c->v[k] - part);
+        high = sum + low;
+        low = low - (high - sum);
+    }
+    s->high[c->n] = high;
+    s->low[c->n] = low;
+}
+
 /* In what precision running sums would do: false, none. */
 static bool sums_plan(struct sums *s, const struct range_call *c, bool exact_only)
 {
@@ -96,26 +123,16 @@ static bool sums_plan(struct sums *s, const struct range_call *c, bool exact_onl
     if (!exact && (exact_only || !one_sign(c)))
         return false;
     s->high = func__scratch(c->n, sizeof(double));
-    if (!exact)
-        s->low = func__scratch(c->n, sizeof(double));
-    double high = 0, low = 0;
-    for (uint32_t k = 0; k < c->n; k++) {
-        s->high[k] = high;
-        if (!exact)
-            s->low[k] = low;
-        double sum = high + c->v[k], part = sum - high;
-        low += (high - (sum - part)) + (c->v[k] - part);
-        high = sum + low;
-        low = low - (high - sum);
-    }
-    s->high[c->n] = high;
-    if (!exact)
-        s->low[c->n] = low;
+    if (exact)
+        add_up(s, c);
+    else
+        add_up_wide(s, c);
     return true;
 }
 
 static double sums_between(const struct sums *s, uint32_t lo, uint32_t hi)
 {
+    must(s->high != NULL && lo < hi);
     double a = s->high[hi], b = -s->high[lo], sum = a + b;
     if (s->low == NULL)
         return sum;
@@ -128,7 +145,7 @@ int func_sum_over_time(struct range_call *c, struct err *err)
     (void)err;
     struct sums sums;
     bool running = sums_plan(&sums, c, false);
-    struct window w = {0};
+    struct window w = window_first(c);
     for (uint32_t i = 0; i < c->steps; i++) {
         if (!window_step(&w, c, i))
             c->out[i] = ABSENT;
@@ -146,7 +163,7 @@ int func_avg_over_time(struct range_call *c, struct err *err)
     (void)err;
     struct sums sums;
     bool running = sums_plan(&sums, c, true);
-    struct window w = {0};
+    struct window w = window_first(c);
     for (uint32_t i = 0; i < c->steps; i++) {
         if (!window_step(&w, c, i))
             c->out[i] = ABSENT;

@@ -10,7 +10,7 @@
     int func_##name(struct range_call *c, struct err *err)       \
     {                                                            \
         (void)err;                                               \
-        struct window w = {0};                                   \
+        struct window w = window_first(c);                       \
         for (uint32_t i = 0; i < c->steps; i++)                  \
             c->out[i] = window_step(&w, c, i) ? (expr) : ABSENT; \
         return 0;                                                \
@@ -47,7 +47,7 @@ static void offer(struct queue *q, const struct range_call *c, uint32_t k, doubl
 static void extreme(struct range_call *c, double sign, bool time)
 {
     struct queue q = {.at = func__scratch(c->n, sizeof(*q.at))};
-    struct window w = {0};
+    struct window w = window_first(c);
     for (uint32_t i = 0; i < c->steps; i++) {
         if (!window_step(&w, c, i)) {
             c->out[i] = ABSENT;
@@ -114,7 +114,7 @@ static void count_steps(struct range_call *c, bool (*event)(double before, doubl
     if (c->anchored || c->smoothed) {
         func__extended_count(c, upto);
     } else {
-        struct window w = {0};
+        struct window w = window_first(c);
         for (uint32_t i = 0; i < c->steps; i++)
             c->out[i] = window_step(&w, c, i) ? (double)(upto[w.hi - 1] - upto[w.lo]) : ABSENT;
     }
