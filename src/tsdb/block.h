@@ -19,7 +19,7 @@ struct block_meta {
     int64_t tier_ms;        /* 0: raw */
     uint32_t level;         /* 1: cut from the head; merging adds one */
     uint64_t series, samples, chunks, bytes;
-    bool has_deletions;
+    bool has_deletions; /* when it was opened; now: block_has_deletions */
 };
 
 /* --- writing: series in the order of labels_compare, one at a time --- */
@@ -42,12 +42,15 @@ struct block;
 struct block *block_open(const char *blocks_dir, const char *name,
                          struct err *err); /* one reference */
 struct block *block_ref(struct block *b);
-void block_unref(
-    struct block *
-        b); /* NULL is fine. The last one unmaps, and removes the directory if block_doom was called */
+/* NULL is fine. The last one unmaps, and removes the directory if block_doom was called. When one is left, what reading
+ * kept at hand is freed: whoever reads holds a reference of his own as long as he does. */
+void block_unref(struct block *b);
 void block_doom(struct block *b);
 const struct block_meta *block_meta(const struct block *b);
-/* Looks at every checksum: DAMAGED with the first fault, *bad the number of bad pages. */
+const char *block_path(const struct block *b);
+uint64_t
+block_damaged(const struct block *b); /* pages that were found damaged; each is logged once */
+/* Looks at every checksum, also of what was found sound before: DAMAGED when one is wrong, *bad the number of bad pages. */
 int block_verify(struct block *b, uint64_t *bad, struct err *err);
 
 /* The numbers of the matching series, ascending, which is the order of labels. vec-like, malloc'ed: free(*ids). */
@@ -58,8 +61,11 @@ uint32_t block_series_count(const struct block *b);
 struct labels block_labels(struct block *b, uint32_t id, struct arena *a);
 struct str block_label(struct block *b, uint32_t id, struct str name);
 uint64_t block_labels_hash(struct block *b, uint32_t id); /* labels_hash, stored */
-/* Is there a sample of this series within the span? By what the index knows: may be true of none. */
+/* Is there a sample of this series within the span? By what the index knows: may be true of none. Cheap for ids that
+ * rise, as everything here that names a series is: a thread goes on where it was. */
 bool block_has(struct block *b, uint32_t id, int64_t min_ms, int64_t max_ms);
+/* Appends. DAMAGED when a page was lost; what could be read was appended. A page is opened once for all its series when ids
+ * rise. */
 int block_read(struct block *b, uint32_t id, int64_t min_ms, int64_t max_ms,
                enum series_column column, struct samples *out, struct err *err);
 /* Names, or values of a name, in sorted order. */
@@ -71,5 +77,13 @@ int block_label_values(struct block *b, struct str name, bool (*fn)(void *arg, s
 /* Marks [min_ms, max_ms] of these series deleted, durably; readers that begin afterwards do not see them. */
 int block_delete(struct block *b, const uint32_t *ids, uint32_t n, int64_t min_ms, int64_t max_ms,
                  struct err *err);
+
+bool block_has_deletions(const struct block *b);
+
+/* Removes what writers, removals and deletions left behind when they were cut short: NAME.tmp. For the start, before blocks
+ * are opened. */
+int block_sweep(const char *blocks_dir, struct err *err);
+/* Makes DIR/NAME a copy of the block by hard links, durable. IO when the file systems differ. */
+int block_link(struct block *b, const char *dir, struct err *err);
 
 #endif

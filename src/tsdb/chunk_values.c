@@ -286,19 +286,21 @@ int values_open(struct values_reader *r, const struct ints_input *in, uint32_t n
     return skip_except(in->num, r->n_except, n);
 }
 
-/* The next group of x; the number of values. */
+/* The next group of x; the number of values. relative and x may be the same memory. */
 static uint32_t next_ints(struct values_reader *r, const int64_t *relative, int64_t *x)
 {
-    uint32_t at = r->ints.done, c = ints_next(&r->ints, x);
-    if (r->scaled) {
-        for (uint32_t i = 0; i < INTS_GROUP; i++)
-            x[i] = (int64_t)(r->first + (uint64_t)x[i] * r->factor);
-    }
+    int64_t base[INTS_GROUP];
+    uint32_t at = r->ints.done, left = r->ints.n - at;
+    must(!r->relative || relative);
     if (r->relative) {
-        must(relative);
-        for (uint32_t i = 0; i < c; i++)
-            x[i] = (int64_t)((uint64_t)x[i] + (uint64_t)relative[at + i]);
+        memset(base, 0, left < INTS_GROUP ? sizeof(base) : 0);
+        memcpy(base, relative + at, (left < INTS_GROUP ? left : INTS_GROUP) * sizeof(*base));
     }
+    uint32_t c = ints_next(&r->ints, x);
+    for (uint32_t i = 0; r->scaled && i < INTS_GROUP; i++)
+        x[i] = (int64_t)(r->first + (uint64_t)x[i] * r->factor);
+    for (uint32_t i = 0; r->relative && i < INTS_GROUP; i++)
+        x[i] = (int64_t)((uint64_t)x[i] + (uint64_t)base[i]);
     return c;
 }
 
