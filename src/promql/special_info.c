@@ -31,18 +31,37 @@ static bool name_matcher(const struct matcher *m)
     return str_eqz(matcher_name(m), LABEL_METRIC_NAME);
 }
 
+/* What names info series must have where the selector only says which they must not have. */
+static bool info_name(struct str name)
+{
+    return name.n > 5 && str_ends(name, STR("_info"));
+}
+
+/* Does the selector say which names, or only which not, or nothing? */
+static void name_matchers(const struct info *in, bool *any, bool *positive)
+{
+    *any = *positive = false;
+    for (size_t i = 0; i < in->n_matchers; i++) {
+        enum matcher_op op = matcher_op(in->matchers[i]);
+        if (!name_matcher(in->matchers[i]))
+            continue;
+        *any = true;
+        *positive |= op == MATCH_EQ || op == MATCH_RE;
+    }
+}
+
 /* Is a series of this name one that the selector looks for? Such are not enriched themselves. */
 static bool is_info(const struct info *in, struct str name)
 {
-    bool any = false;
+    bool any, positive;
+    name_matchers(in, &any, &positive);
     for (size_t i = 0; i < in->n_matchers; i++) {
-        if (!name_matcher(in->matchers[i]))
-            continue;
-        any = true;
-        if (!matcher_test(in->matchers[i], name))
+        if (name_matcher(in->matchers[i]) && !matcher_test(in->matchers[i], name))
             return false;
     }
-    return any || (in->matchers == NULL && str_eqz(name, INFO_METRIC));
+    if (positive)
+        return true;
+    return any ? info_name(name) : in->matchers == NULL && str_eqz(name, INFO_METRIC);
 }
 
 /* Where the first selector below n looks at each step. */
@@ -90,14 +109,14 @@ static struct promql_node *info_selector(struct info *in, const struct promql_no
     n->end = call->end;
     const struct matcher **m =
         arena_array_of(in->q->arena, const struct matcher *, in->n_matchers + 1);
-    size_t count = 0;
-    bool named = false;
-    for (size_t i = 0; i < in->n_matchers; i++) {
-        m[count++] = in->matchers[i];
-        named |= name_matcher(in->matchers[i]);
-    }
-    if (!named) {
-        *own = matcher_new(MATCH_EQ, STR(LABEL_METRIC_NAME), STR(INFO_METRIC), NULL);
+    bool any, positive;
+    name_matchers(in, &any, &positive);
+    if (in->n_matchers > 0)
+        memcpy(m, in->matchers, in->n_matchers * sizeof(*m));
+    size_t count = in->n_matchers;
+    if (!positive) {
+        *own = any ? matcher_new(MATCH_RE, STR(LABEL_METRIC_NAME), STR(".+_info"), NULL)
+                   : matcher_new(MATCH_EQ, STR(LABEL_METRIC_NAME), STR(INFO_METRIC), NULL);
         must(*own != NULL);
         m[count++] = *own;
     }

@@ -74,10 +74,9 @@ int special_sort(struct query *q, const struct promql_node *n, struct span span,
         return -1;
     *out = (struct value){.type = PROMQL_VECTOR, .vector = in};
     if (q->req->range) {
-        note_warning(q, n,
-                     "%s is ineffective for range queries since results are always ordered by "
-                     "labels",
-                     n->call.fn->name);
+        note_warning(q, n, /* whichever of them it is: Prometheus' words */
+                     "sort is ineffective for range queries since results are always ordered by "
+                     "labels");
         return 0;
     }
     struct sorting s = {.f = frame_of(q, in)};
