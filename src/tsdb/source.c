@@ -1,0 +1,335 @@
+/* The store as a series_source (model/series.h): series of the head and of blocks, those with the same labels as one.
+ *
+ * A selection is in an epoch and holds references to its blocks; labels and samples are looked at only when they are asked for. Which
+ * series of different places are the same is decided by the hash of their labels. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tsdb/source.h"
+#include "tsdb/tsdb_priv.h"
+
+#define NONE UINT32_MAX
+
+/* A series of a block; `next` is that of a later one, or NONE. */
+struct part {
+    uint32_t block, id, next;
+};
+struct member {
+    uint32_t slot;  /* in the head; NONE: not there */
+    uint32_t first; /* part; NONE */
+};
+
+#define FOUND_MAGIC 0x464f554eu /* "FOUN" */
+
+struct found {
+    struct series_set set;
+    uint32_t magic;
+    struct tsdb *db;
+    struct epoch_reader reader;
+    struct block **blocks;
+    uint32_t n_blocks;
+    vec_of(struct member) members;
+    vec_of(struct part) parts;
+};
+
+static struct found *of(struct series_set *s)
+{
+    struct found *f = container_of(s, struct found, set);
+    check_magic(f, FOUND_MAGIC);
+    return f;
+}
+
+static struct member *member_of(struct found *f, uint32_t i)
+{
+    must(i < f->members.n);
+    return &f->members.at[i];
+}
+
+/* --- what was found --- */
+
+static struct labels found_labels(struct series_set *s, uint32_t i, struct arena *a)
+{
+    struct found *f = of(s);
+    const struct member *m = member_of(f, i);
+    if (m->slot != NONE)
+        return index_labels(&f->db->index, m->slot, a);
+    const struct part *p = &f->parts.at[m->first];
+    return block_labels(f->blocks[p->block], p->id, a);
+}
+
+static struct str found_label(struct series_set *s, uint32_t i, struct str name)
+{
+    struct found *f = of(s);
+    const struct member *m = member_of(f, i);
+    if (m->slot != NONE)
+        return index_label(&f->db->index, m->slot, name);
+    const struct part *p = &f->parts.at[m->first];
+    return block_label(f->blocks[p->block], p->id, name);
+}
+
+static int read_head(struct found *f, uint32_t slot, int64_t min_ms, int64_t max_ms,
+                     struct samples *out, struct err *err)
+{
+    struct tsdb *db = f->db;
+    return head_read(&db->head, index_series(&db->index, slot), slot, min_ms, max_ms, 0, out, err);
+}
+
+static int found_read(struct series_set *s, uint32_t i, int64_t min_ms, int64_t max_ms,
+                      enum series_column column, struct samples *out, struct err *err)
+{
+    struct found *f = of(s);
+    const struct member *m = member_of(f, i);
+    uint32_t from = out->n, mid = from;
+    int rc = 0;
+    for (uint32_t p = m->first; p != NONE; p = f->parts.at[p].next) {
+        const struct part *part = &f->parts.at[p];
+        if (block_read(f->blocks[part->block], part->id, min_ms, max_ms, COLUMN_RAW, out, err) < 0)
+            rc = -1;
+        samples_settle(out, from, mid);
+        mid = out->n;
+    }
+    if (m->slot == NONE)
+        return rc;
+    if (read_head(f, m->slot, min_ms, max_ms, out, err) < 0)
+        rc = -1;
+    samples_settle(out, from, mid);
+    return rc;
+}
+
+static int found_last(struct series_set *s, uint32_t i, int64_t min_ms, int64_t max_ms, int64_t *t,
+                      double *v, struct err *err)
+{
+    struct found *f = of(s);
+    const struct member *m = member_of(f, i);
+    struct tsdb *db = f->db;
+    int rc = 0;
+    if (m->slot != NONE && m->first == NONE)
+        return head_last(&db->head, index_series(&db->index, m->slot), m->slot, min_ms, max_ms, t,
+                         v, err);
+    struct samples all = {0};
+    rc = found_read(s, i, min_ms, max_ms, COLUMN_RAW, &all, err);
+    if (all.n > 0) {
+        *t = all.t[all.n - 1];
+        *v = all.v[all.n - 1];
+        rc = 1;
+    }
+    samples_done(&all);
+    return rc;
+}
+
+static void found_free(struct series_set *s)
+{
+    struct found *f = of(s);
+    epoch_leave(&f->db->epoch, &f->reader);
+    blocks_give(f->blocks, f->n_blocks);
+    vec_done(&f->members);
+    vec_done(&f->parts);
+    f->magic = 0;
+    free(f);
+}
+
+static const struct series_set_ops found_ops = {
+    .labels = found_labels,
+    .label = found_label,
+    .read = found_read,
+    .last = found_last,
+    .free = found_free,
+};
+
+/* --- finding --- */
+
+static bool is_cancelled(const struct series_select *q)
+{
+    return q->cancelled && atomic_load_explicit(q->cancelled, memory_order_relaxed);
+}
+
+static void add_member(struct found *f, uint32_t slot, uint32_t first)
+{
+    vec_push(&f->members, ((struct member){slot, first}));
+}
+
+/* Slots rise, so neighbours come together: a shard is locked once for them. */
+static bool add_slot(uint32_t slot, void *arg)
+{
+    struct tsdb__head_walk *w = arg;
+    pthread_mutex_t *shard = head_shard(&w->db->head, slot);
+    if (shard != w->held) {
+        if (w->held)
+            pthread_mutex_unlock(w->held);
+        pthread_mutex_lock(shard);
+        w->held = shard;
+    }
+    if (head_overlaps(index_series(&w->db->index, slot), w->q->min_ms, w->q->max_ms))
+        w->fn(w->arg, slot);
+    return true;
+}
+
+int tsdb__head_select(struct tsdb *db, const struct series_select *q,
+                      void (*fn)(void *arg, uint32_t slot), void *arg, struct err *err)
+{
+    roaring_bitmap_t *slots =
+        postings_select(&index_postings, &db->index, q->matchers, q->n_matchers, err);
+    if (!slots)
+        return -1;
+    struct tsdb__head_walk w = {db, q, NULL, fn, arg};
+    roaring_iterate(slots, add_slot, &w);
+    if (w.held)
+        pthread_mutex_unlock(w.held);
+    roaring_bitmap_free(slots);
+    return 0;
+}
+
+static void on_slot(void *arg, uint32_t slot)
+{
+    add_member(arg, slot, NONE);
+}
+
+/* Members by the hash of their labels: open addressing, as many places as are needed for all. */
+struct by_hash {
+    struct {
+        uint64_t hash;
+        uint32_t member; /* NONE: free */
+    } * at;
+    uint64_t mask;
+};
+
+static void by_hash_init(struct by_hash *h, size_t n)
+{
+    size_t places = 16;
+    while (places < n * 2)
+        places *= 2;
+    h->at = malloc(places * sizeof(*h->at));
+    must(h->at != NULL);
+    memset(h->at, 0xff, places * sizeof(*h->at));
+    h->mask = places - 1;
+}
+
+/* The member with this hash, or NONE after this number was put in. */
+static uint32_t by_hash_get(struct by_hash *h, uint64_t hash, uint32_t member)
+{
+    uint64_t i = hash & h->mask;
+    while (h->at[i].member != NONE && h->at[i].hash != hash)
+        i = (i + 1) & h->mask;
+    uint32_t there = h->at[i].member;
+    if (there == NONE) {
+        h->at[i].hash = hash;
+        h->at[i].member = member;
+    }
+    return there;
+}
+
+struct ids {
+    uint32_t *at, n;
+};
+
+/* Those of the block that may have samples in the span. */
+static int select_block(struct block *b, const struct series_select *q, struct ids *ids,
+                        struct err *err)
+{
+    if (block_select(b, q->matchers, q->n_matchers, &ids->at, &ids->n, err) < 0)
+        return -1;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < ids->n; i++) {
+        if (block_has(b, ids->at[i], q->min_ms, q->max_ms))
+            ids->at[kept++] = ids->at[i];
+    }
+    ids->n = kept;
+    return 0;
+}
+
+/* Blocks come newest first, so that a member's parts, each put in front, are oldest first. */
+static void add_block(struct found *f, struct by_hash *h, uint32_t block, const struct ids *ids)
+{
+    for (uint32_t i = 0; i < ids->n; i++) {
+        uint64_t hash = block_labels_hash(f->blocks[block], ids->at[i]);
+        uint32_t m = by_hash_get(h, hash, (uint32_t)f->members.n);
+        if (m == NONE) {
+            m = (uint32_t)f->members.n;
+            add_member(f, NONE, NONE);
+        }
+        vec_push(&f->parts, ((struct part){block, ids->at[i], f->members.at[m].first}));
+        f->members.at[m].first = (uint32_t)f->parts.n - 1;
+    }
+}
+
+static void join_blocks(struct found *f, const struct ids *ids)
+{
+    struct by_hash h;
+    size_t total = f->members.n;
+    for (uint32_t b = 0; b < f->n_blocks; b++)
+        total += ids[b].n;
+    by_hash_init(&h, total);
+    for (uint32_t i = 0; i < f->members.n; i++)
+        by_hash_get(&h, index_series(&f->db->index, f->members.at[i].slot)->hash, i);
+    for (uint32_t b = f->n_blocks; b-- > 0;)
+        add_block(f, &h, b, &ids[b]);
+    free(h.at);
+}
+
+static int find_in_blocks(struct found *f, const struct series_select *q, struct err *err)
+{
+    if (f->n_blocks == 0)
+        return 0;
+    struct ids *ids = calloc(f->n_blocks, sizeof(*ids));
+    must(ids != NULL);
+    int rc = 0;
+    for (uint32_t b = 0; rc == 0 && b < f->n_blocks; b++) {
+        rc = is_cancelled(q) ? err_set(err, ERR_CANCELLED, "cannot select series: cancelled")
+                             : select_block(f->blocks[b], q, &ids[b], err);
+    }
+    if (rc == 0)
+        join_blocks(f, ids);
+    for (uint32_t b = 0; b < f->n_blocks; b++)
+        free(ids[b].at);
+    free(ids);
+    return rc;
+}
+
+static int check_limit(const struct found *f, const struct series_select *q, struct err *err)
+{
+    if (q->limit == 0 || f->members.n <= q->limit)
+        return 0;
+    return err_set(err, ERR_TOO_LARGE, "cannot select series: got %zu; want %u at most",
+                   f->members.n, q->limit);
+}
+
+static struct series_set *source_select(void *self, const struct series_select *q, struct err *err)
+{
+    struct tsdb *db = self;
+    check_magic(db, TSDB_MAGIC);
+    struct found *f = calloc(1, sizeof(*f));
+    must(f != NULL);
+    f->set.ops = &found_ops;
+    f->magic = FOUND_MAGIC;
+    f->db = db;
+    /* in this order: what a cut moves meanwhile is seen in the head, in the block, or in both */
+    epoch_enter(&db->epoch, &f->reader);
+    int rc = tsdb__head_select(db, q, on_slot, f, err);
+    f->blocks = blocks_take(db->blocks, q->min_ms, q->max_ms, &f->n_blocks);
+    if (rc < 0 || find_in_blocks(f, q, err) < 0 || check_limit(f, q, err) < 0) {
+        found_free(&f->set);
+        return NULL;
+    }
+    f->set.n = (uint32_t)f->members.n;
+    return &f->set;
+}
+
+static uint64_t source_generation(void *self)
+{
+    struct tsdb *db = self;
+    check_magic(db, TSDB_MAGIC);
+    return db->generation;
+}
+
+static const struct series_source_ops source_ops = {
+    .select = source_select,
+    .label_names = tsdb__label_names,
+    .label_values = tsdb__label_values,
+    .generation = source_generation,
+};
+
+struct series_source tsdb_source(struct tsdb *db)
+{
+    check_magic(db, TSDB_MAGIC);
+    return (struct series_source){&source_ops, db};
+}
