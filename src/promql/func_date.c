@@ -6,6 +6,8 @@
 #include "promql/func.h"
 
 #define DAY 86400
+/* Go counts seconds without sign from 1 March of year -292277022400, which 1970 is so many days after; what does not fit wraps. */
+#define EPOCH_DAYS INT64_C(106751991073400)
 
 struct moment {
     struct civil date;
@@ -18,11 +20,9 @@ static struct moment moment_of(double x)
     int64_t s = INT64_MIN;
     if (x >= -0x1p63 && x < 0x1p63)
         s = (int64_t)x;
-    struct moment m = {.day = s / DAY, .second = s % DAY};
-    if (m.second < 0) {
-        m.second += DAY;
-        m.day--;
-    }
+    uint64_t since = (uint64_t)s + (uint64_t)EPOCH_DAYS * DAY;
+    struct moment m = {.day = (int64_t)(since / DAY) - EPOCH_DAYS,
+                       .second = (int64_t)(since % DAY)};
     m.date = civil_of(m.day);
     return m;
 }
