@@ -247,14 +247,12 @@ int func_quantile_over_time(struct range_call *c, struct err *err)
 static void distances(const struct sorted *s, double median, double *out)
 {
     must(s->n > 0 && isfinite(median));
-    uint32_t n = 0, right = place(s, median);
+    uint32_t right = place(s, median);
     int64_t left = (int64_t)right - 1;
-    while (n < s->n && isnan(s->v[n])) /* NaN first */
-        out[n++] = NAN;
-    for (const uint32_t first = n; n < s->n; n++) {
-        double below = left >= first ? median - s->v[left] : INFINITY;
+    for (uint32_t n = 0; n < s->n; n++) {
+        double below = left >= 0 ? median - s->v[left] : INFINITY;
         double above = right < s->n ? s->v[right] - median : INFINITY;
-        bool take_left = right == s->n || (left >= first && below <= above);
+        bool take_left = right == s->n || (left >= 0 && below <= above);
         out[n] = take_left ? below : above;
         left -= take_left;
         right += !take_left;
@@ -263,6 +261,8 @@ static void distances(const struct sorted *s, double median, double *out)
 
 static double mad(const struct sorted *s, double *scratch)
 {
+    if (isnan(s->v[0])) /* NaN first: one makes the median undefined */
+        return NAN;
     double median = quantile_sorted(0.5, s->v, s->n);
     if (!isfinite(median)) {
         for (uint32_t k = 0; k < s->n; k++)

@@ -154,6 +154,10 @@ static double n_mad(const struct naive *w)
 {
     double copy[SAMPLES];
     memcpy(copy, w->v, w->n * sizeof(*copy));
+    for (uint32_t k = 0; k < w->n; k++) {
+        if (isnan(copy[k]))
+            return NAN;
+    }
     double median = quantile_of(0.5, copy, w->n);
     for (uint32_t k = 0; k < w->n; k++)
         copy[k] = fabs(w->v[k] - median);
