@@ -37,14 +37,6 @@ struct fold {
 
 /* --- adding a column --- */
 
-static bool column_plain(const double *v, uint32_t n)
-{
-    bool nan = false;
-    for (uint32_t i = 0; i < n; i++)
-        nan |= v[i] != v[i];
-    return !nan;
-}
-
 /* sum + c, both exact: for finite values it is what the branches of kahan_add compute. */
 static void add_sum_plain(struct row *r, const double *restrict v, uint32_t n)
 {

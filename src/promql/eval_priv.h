@@ -120,6 +120,7 @@ void frame_compact(struct frame *f);
  * one step, or, strict, at all. */
 int frame_unique(struct frame *f, bool strict);
 bool column_empty(const double *v, uint32_t n);
+bool column_plain(const double *v, uint32_t n); /* no NaN, and so nothing absent */
 void column_fill(double *v, uint32_t n, double x);
 
 /* __name__, __type__, __unit__: what operations that change a metric's meaning take away */
@@ -362,5 +363,8 @@ void stats_result(struct query *q, struct promql_result *r);
 
 /* --- result.c --- */
 int result_make(struct query *q, struct promql_result *r);
+/* The answer of a range query over some of its steps, names gone that were to go. NULL: failed. */
+struct frame *result_frame(struct query *q, struct span span);
+int result_copy(struct query *q, struct frame *f, struct promql_result *r);
 
 #endif

@@ -17,6 +17,14 @@ bool column_empty(const double *v, uint32_t n)
     return true;
 }
 
+bool column_plain(const double *v, uint32_t n)
+{
+    bool nan = false;
+    for (uint32_t i = 0; i < n; i++)
+        nan |= v[i] != v[i];
+    return !nan;
+}
+
 void column_fill(double *v, uint32_t n, double x)
 {
     for (uint32_t i = 0; i < n; i++)

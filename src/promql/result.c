@@ -35,8 +35,9 @@ static void cut(struct query *q, struct promql_result *r)
     notes_add(q, true, "results truncated due to limit");
 }
 
-static int copy_frame(struct query *q, struct frame *f, struct promql_result *r)
+int result_copy(struct query *q, struct frame *f, struct promql_result *r)
 {
+    r->type = q->req->range ? PROMQL_MATRIX : PROMQL_VECTOR;
     r->n_series = f->s.n;
     r->series = arena_array_of(r->arena, struct promql_series, f->s.n + 1);
     for (uint32_t i = 0; i < f->s.n; i++) {
@@ -55,13 +56,27 @@ static int copy_frame(struct query *q, struct frame *f, struct promql_result *r)
     return 0;
 }
 
-static int make_vector(struct query *q, struct stream *s, struct promql_result *r)
+static struct frame *vector_frame(struct query *q, struct stream *s)
 {
     struct frame *f = frame_of(q, s);
-    if (f == NULL || clean_labels(q, f) != 0)
-        return -1;
-    r->type = q->req->range ? PROMQL_MATRIX : PROMQL_VECTOR;
-    return copy_frame(q, f, r);
+    return f == NULL || clean_labels(q, f) != 0 ? NULL : f;
+}
+
+static int make_vector(struct query *q, struct stream *s, struct promql_result *r)
+{
+    struct frame *f = vector_frame(q, s);
+    return f == NULL ? -1 : result_copy(q, f, r);
+}
+
+struct frame *result_frame(struct query *q, struct span span)
+{
+    struct value v;
+    if (eval_node(q, q->ast, span, &v) != 0)
+        return NULL;
+    must(v.type == PROMQL_VECTOR || v.type == PROMQL_SCALAR);
+    if (v.type == PROMQL_SCALAR)
+        v.vector = stream_of_column(q, v.scalar, span.steps);
+    return vector_frame(q, v.vector);
 }
 
 /* A range or subquery as it is: an instant query shows its samples. */

@@ -133,11 +133,10 @@ static void column_of_samples(const struct selector *sel, const struct samples *
 
 void samples_drop_stale(struct samples *s)
 {
-    uint32_t i = 0;
-    while (i < s->n && !is_stale(s->v[i]))
-        i++;
-    uint32_t kept = i;
-    for (; i < s->n; i++) {
+    if (column_plain(s->v, s->n))
+        return;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < s->n; i++) {
         if (is_stale(s->v[i]))
             continue;
         s->t[kept] = s->t[i];
