@@ -12,7 +12,8 @@ struct health {
     struct json json;
     bool ready, well;
     uint64_t watchers, connected, channels, waiting;
-    const char *store_trouble, *data_dir;
+    const char *store_trouble, *metrics_trouble, *data_dir;
+    bool metrics, metrics_open;
 };
 
 static bool count_watcher(void *arg, const struct core_watcher_info *w)
@@ -39,6 +40,10 @@ static void look_on_core(void *arg)
     const char *trouble = core_store_trouble(c);
     h->ready = core_ready(c);
     h->store_trouble = trouble ? arena_strdup(h->call->arena, trouble) : NULL;
+    trouble = core_metrics_trouble(c);
+    h->metrics = core_config(c)->metrics.enable;
+    h->metrics_open = core_tsdb(c) != NULL;
+    h->metrics_trouble = trouble ? arena_strdup(h->call->arena, trouble) : NULL;
     h->data_dir = arena_strdup(h->call->arena, core_config(c)->data_dir);
     core_watchers_each(c, count_watcher, h);
     core_channels_each(c, count_channel, h);
@@ -60,6 +65,17 @@ static void begin_check(struct health *h, const char *name, bool well)
     h->well = h->well && well;
 }
 
+static void put_metrics(struct health *h)
+{
+    if (!h->metrics)
+        return;
+    begin_check(h, "tsdb", !h->metrics_trouble);
+    json_kbool(&h->json, "open", h->metrics_open);
+    if (h->metrics_trouble)
+        json_kstr(&h->json, "error", h->metrics_trouble);
+    json_end(&h->json);
+}
+
 static void put_checks(struct health *h)
 {
     struct json *j = &h->json;
@@ -73,6 +89,7 @@ static void put_checks(struct health *h)
     if (h->store_trouble)
         json_kstr(j, "error", h->store_trouble);
     json_end(j);
+    put_metrics(h);
     begin_check(h, "watchers", true);
     json_kuint(j, "wanted", h->watchers);
     json_kuint(j, "connected", h->connected);

@@ -1,4 +1,5 @@
 /* /api/v1/targets: what is watched. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,8 @@
 #include "api/api_priv.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "core/history.h"
+#include "core/resources.h"
 #include "probe/prober.h"
 
 #define WATCHER_WAIT_NS (3 * NS_PER_S)
@@ -168,21 +171,51 @@ void targets_list(struct call *k)
 
 /* --- one --- */
 
+struct getting {
+    struct call *call;
+    struct json json;
+    struct history_target target; /* name NULL: there is none */
+};
+
 static void get_on_core(void *arg)
 {
-    struct call *k = arg;
+    struct getting *g = arg;
+    struct call *k = g->call;
     struct core_target v;
     if (!core_target_get(k->api->core, k->id, &v)) {
         not_found(k);
         return;
     }
-    struct json j = call_json(k);
-    target_json(&v, &j);
+    g->json = call_json(k);
+    target_json_open(&v, &g->json);
+    g->target = (struct history_target){arena_strdup(k->arena, v.target->group),
+                                        arena_strdup(k->arena, v.target->name)};
+}
+
+/* {"24h":0.9998,…}; null where nothing is known. Absent while the metrics are away. */
+static void put_uptime(struct call *k, const struct history_target *t, struct json *j)
+{
+    struct tsdb *db = core_tsdb(k->api->core);
+    struct history_uptime u;
+    struct err err = {0};
+    if (!db || history_uptime(tsdb_source(db), t, clock_wall_ms(), &u, &err) != 0)
+        return;
+    json_kobj(j, "uptime");
+    json_kf64(j, "24h", u.day);
+    json_kf64(j, "7d", u.week);
+    json_kf64(j, "30d", u.month);
+    json_kf64(j, "365d", u.year);
+    json_end(j);
 }
 
 void targets_get(struct call *k)
 {
-    on_core(k, get_on_core, k);
+    struct getting g = {.call = k};
+    on_core(k, get_on_core, &g);
+    if (!g.target.name)
+        return;
+    put_uptime(k, &g.target, &g.json);
+    json_end(&g.json);
 }
 
 static void put_on_core(void *arg)
@@ -235,7 +268,7 @@ static void put(struct call *k)
     bool enable = strcmp(k->req->method, "PATCH") == 0 && change_only_enables(&c);
     if (!change_commit(&c, enable ? enable_on_core : put_on_core))
         return;
-    on_core(k, get_on_core, k);
+    targets_get(k);
     if (k->resp->status >= 400)
         return; /* removed again meanwhile */
     k->resp->status = success;
@@ -454,11 +487,36 @@ static void put_series(struct json *j, const char *key, const double *at, uint64
     json_end(j);
 }
 
+static void name_on_core(void *arg)
+{
+    struct getting *g = arg;
+    struct core_target v;
+    if (core_target_get(g->call->api->core, g->call->id, &v))
+        g->target = (struct history_target){arena_strdup(g->call->arena, v.target->group),
+                                            arena_strdup(g->call->arena, v.target->name)};
+}
+
+/* Out of the metrics; without them every cell is empty. false: answered with an error. */
+static bool read_graph(struct call *k, int64_t since, int64_t until, uint32_t n, double *latency,
+                       double *success)
+{
+    struct getting g = {.call = k};
+    struct err err = {0};
+    struct tsdb *db = core_tsdb(k->api->core);
+    on_core(k, name_on_core, &g);
+    for (uint32_t i = 0; i < n; i++)
+        latency[i] = success[i] = NAN;
+    if (!db || !g.target.name ||
+        history_graph(tsdb_source(db), &g.target, since, until, n, latency, success, &err) == 0)
+        return true;
+    call_fail(k, &err);
+    return false;
+}
+
 void targets_graph(struct call *k)
 {
     int64_t since, until, now = clock_wall_ms();
     uint64_t points;
-    struct err err = {0};
     if (!exists(k) || call_time(k, "until", now, &until) != 0 ||
         call_time(k, "since", until - INT64_C(86400000), &since) != 0 ||
         call_number(k, "points", 300, 2000, &points) != 0)
@@ -470,13 +528,8 @@ void targets_graph(struct call *k)
     }
     double *latency = arena_array_of(k->arena, double, points),
            *success = arena_array_of(k->arena, double, points);
-    struct store_reader *r = reader_take(k->api, &err);
-    int rc = r ? store_graph(r, k->id, since, until, (uint32_t)points, latency, success, &err) : -1;
-    reader_give(k->api, r);
-    if (rc != 0) {
-        call_fail(k, &err);
+    if (!read_graph(k, since, until, (uint32_t)points, latency, success))
         return;
-    }
     struct json j = call_json(k);
     json_obj(&j);
     json_karr(&j, "t");

@@ -158,6 +158,16 @@ static void units_changed(void *arg)
 
 static const struct thread_hooks thread_hooks = {crash_thread, crash_thread_end};
 
+static void more_figures(void *arg, struct figures *f)
+{
+    struct core_role *r = arg;
+    check_magic(r, MAGIC);
+    if (!r->server || r->stopping)
+        return;
+    struct http_server_stats http = http_server_stats(r->server);
+    api_figures(r->api, &http, f);
+}
+
 static int serve(struct core_role *r, const char *run_dir, struct err *err)
 {
     const struct config *cfg = core_config(r->core);
@@ -176,6 +186,7 @@ static int serve(struct core_role *r, const char *run_dir, struct err *err)
     };
     r->server = r->api ? http_server_start(&http, err) : NULL;
     free(unix_path);
+    core_figures_more(r->core, more_figures, r);
     return r->server ? 0 : -1;
 }
 

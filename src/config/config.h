@@ -144,8 +144,8 @@ struct config_hooks {
                           struct problems *p, const char *path);
     /* Whether text is a selector of PromQL. NULL: nothing is checked; nor by the next two. */
     bool (*check_selector)(void *ctx, const char *text, struct err *err);
-    /* Reads a file of rules and adds what is wrong with it; `at` and field name it in the configuration. */
-    bool (*check_rule_file)(void *ctx, const char *path, const struct node *at, const char *field,
+    /* Reads a file of rules and adds what is wrong with it, with its places. */
+    bool (*check_rule_file)(void *ctx, const struct config_metrics *m, const char *path,
                             struct problems *p);
     /* The list as in prometheus.yml. */
     bool (*check_remote_write)(void *ctx, const struct node *list, struct problems *p,

@@ -117,6 +117,10 @@ const struct option config_metrics_options[] = {
      .help =
          {"Names of the channels that are told of alerts of rules; without it all that are enabled.",
           "规则告警要通知的渠道名称；缺省为全部已启用的渠道。"}},
+    {"alert_resend", OPT_DURATION, offsetof(struct config_metrics, alert_resend_ms), .def = "0",
+     .min = 0, .max = 366 * DAY_MS,
+     .help = {"An alert of a rule that still fires is told again after this; 0: never.",
+              "规则告警持续时，每隔此时间再次通知；0 为不重复。"}},
     {"limits", OPT_SECTION, offsetof(struct config_metrics, limits), .sub = limits_options,
      .help = {"How much may be written.", "写入的限制。"}},
     {"query", OPT_SECTION, offsetof(struct config_metrics, query), .sub = query_options,
@@ -173,8 +177,7 @@ static void check_alert_channels(struct loader *l)
 /* --- rule_files ----------------------------------------------------------------------------------
  */
 
-static void add_rule_file(struct loader *l, const char *path, const struct node *at,
-                          const char *field)
+static void add_rule_file(struct loader *l, const char *path)
 {
     char real[PATH_MAX];
     const char *file = realpath(path, real) ? real : path;
@@ -184,7 +187,7 @@ static void add_rule_file(struct loader *l, const char *path, const struct node 
     loader_used(l, file);
     vec_push(&l->rule_files, arena_strdup(l->arena, file));
     if (l->hooks->check_rule_file)
-        l->hooks->check_rule_file(l->hooks->ctx, file, at, field, l->problems);
+        l->hooks->check_rule_file(l->hooks->ctx, &l->cfg->metrics, file, l->problems);
 }
 
 /* As Prometheus: what matches nothing is no fault. */
@@ -204,7 +207,7 @@ static void find_rule_files(struct loader *l, const struct node *at, size_t inde
     else if (rc != 0)
         problem_add(l->problems, at, field, "cannot read \"%s\"", at->text.p);
     for (size_t i = 0; i < found.gl_pathc; i++)
-        add_rule_file(l, found.gl_pathv[i], at, field);
+        add_rule_file(l, found.gl_pathv[i]);
     globfree(&found);
 }
 

@@ -23,6 +23,7 @@ struct config_metrics {
     } retention;
     int64_t wal_sync_ms, out_of_order_ms, evaluation_interval_ms;
     struct pair_list external_labels;
+    int64_t alert_resend_ms; /* an alert of a rule that still fires is told again; 0: never */
     struct str_list
         alert_channels; /* whom alerts of rules are told; at NULL: all that are enabled */
     struct {

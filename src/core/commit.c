@@ -30,6 +30,7 @@ struct commit {
     vec_of(struct ring_mark) marks;
     vec_of(uint64_t) deliveries;
     vec_of(struct waiter *) waiters;
+    uint64_t series; /* what the writer of series was given until it was submitted */
     bool urgent;
 };
 
@@ -132,7 +133,7 @@ static void finish(struct commit *k)
 {
     vec_each (&k->marks, m)
         if (m->tap->ring && ring_id(m->tap->ring) == m->ring_id)
-            ring_free_upto(m->tap->ring, m->seq);
+            core__metrics_free_ring(k->core, m->tap, m->seq, k->series);
     release(k);
     vec_each (&k->waiters, it) {
         waiter_finish(*it, NULL, NULL, 0);
@@ -225,6 +226,7 @@ static void submit(struct core *c, struct commit *k)
 {
     must(!c->under_way && !c->closing);
     c->under_way = k;
+    k->series = core__metrics_seal(c);
     struct batch *b = k->batch;
     k->batch = NULL;
     timer_start(c->loop, &c->retry_timer, clock_mono_ns() + RETRY_NS, on_retry);
@@ -298,6 +300,7 @@ void core__commit_wait(struct core *c, struct waiter *w)
 void core__commit_forget_ring(struct core *c, const struct ring_tap *t)
 {
     struct commit *const all[] = {c->commit, c->under_way, c->held};
+    core__metrics_forget_ring(c, t);
     for (size_t k = 0; k < array_len(all); k++)
         for (size_t i = 0; all[k] && i < all[k]->marks.n;)
             if (all[k]->marks.at[i].tap == t)

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "core/core_priv.h"
+#include "core/metrics_priv.h"
 #include "core/process_priv.h"
 #include "io/fiber.h"
 
@@ -142,6 +143,10 @@ static void load_alert(void *arg, const struct alert *al)
     }
     if (al->target_id == 0 && strcmp(al->target_name, NETWORK_ALERT) == 0)
         c->own_network = al->id;
+    if (c->metrics && al->target_id == 0 && strcmp(al->target_name, METRICS_ALERT) == 0)
+        c->metrics->alert_id = al->id;
+    if (core__rule_alert_load(c, al))
+        return;
     core__program_alert_load(c, al);
 }
 
@@ -237,6 +242,7 @@ static void on_tick(struct timer *t)
     core__retire_unwanted(c);
     core__mend_watchers(c);
     core__programs_tick(c);
+    core__metrics_tick(c);
     if (++c->ticks % EVENT_SILENCE_TICKS == 0 && c->events)
         sse_publish(c->events, NULL, NULL, 0); /* keeps proxies from cutting silent streams */
     timer_start(c->loop, t, clock_mono_ns() + TICK_NS, on_tick);
@@ -320,6 +326,7 @@ struct core *core_new(const struct core_options *opt, struct err *err)
     c->assign_generation = c->next_request; /* not one that watchers know from an earlier life */
     c->dispatch = dispatch_new();
     core__commit_init(c);
+    core__metrics_new(c); /* before anything is taken from a ring */
     if (make_run_dirs(c, err) != 0 || open_store(c, err) != 0 || load_all(c, err) != 0 ||
         open_link(c, err) != 0 || open_notify(c, err) != 0) {
         core_free(c);
@@ -350,7 +357,7 @@ static void on_stopping(struct timer *t)
     core__drain_all(c);
     core__tap_drain(&c->programs->tap);
     core__commit_now(c);
-    bool idle = core__commits_idle(c) && c->sends.n == 0;
+    bool idle = core__commits_idle(c) && core__metrics_idle(c) && c->sends.n == 0;
     if (!idle && clock_mono_ns() < c->stop_deadline_ns) {
         timer_start(c->loop, t, clock_mono_ns() + 20 * NS_PER_MS, on_stopping);
         return;
@@ -384,6 +391,7 @@ void core_free(struct core *c)
     timer_stop(&c->tick_timer);
     timer_stop(&c->dispatch_timer);
     core__commit_done(c);
+    core__metrics_free(c);
     link_server_close(&c->link);
     core__watchers_free(c);
     http_client_free(c->notify.http);

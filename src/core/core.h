@@ -19,7 +19,10 @@
 #include "model/alert.h"
 #include "model/result.h"
 #include "model/target.h"
+#include "promql/promql.h"
+#include "rule/rule.h"
 #include "store/store.h"
+#include "tsdb/tsdb.h"
 
 struct core;
 
@@ -45,6 +48,14 @@ const struct config *core_config(struct core *c); /* borrowed until the next rel
 bool core_ready(const struct core *c);
 /* NULL while the store works; else what is wrong with it. */
 const char *core_store_trouble(const struct core *c);
+
+/* --- metrics: any thread. NULL until the store is open (it opens in the background) and when metrics are off; they live until
+ * core_free, when nobody may use them any more --- */
+struct tsdb *core_tsdb(struct core *c);
+struct promql_engine *core_promql(struct core *c);
+struct rule_manager *core_rules(struct core *c);
+/* What is wrong with the store now; NULL: nothing, or metrics are off. On the loop. */
+const char *core_metrics_trouble(struct core *c);
 
 /* --- reading: on the loop --- */
 struct core_target {

@@ -31,6 +31,7 @@ struct entry {
     uint64_t seen_reload; /* generation of the configuration that last named it */
     struct id_list told;  /* channels that heard of the open alert */
     struct watcher_slot *watcher;
+    bool series_told; /* the writer of series has its labels */
 };
 
 struct chan {
@@ -47,6 +48,8 @@ struct ring_tap {
     char *path; /* malloc'ed, the owner's */
     size_t size;
     void (*take)(struct ring_tap *t, const void *record, size_t n, struct arena *a);
+    /* A record that is stored, but may be missing elsewhere (the series): given out again after a crash. NULL: none. */
+    void (*again)(struct ring_tap *t, const void *record, size_t n, struct arena *a);
     void (*replaced)(struct ring_tap *t); /* a new file was begun: tells the producer, which finds
                                              out late by itself; NULL: it does within a second */
 
@@ -124,6 +127,7 @@ struct core {
 
     struct map_u64 *switched;       /* file-owned things that a person switched: switched.c */
     struct map_str *switched_units; /* programs, likewise */
+    struct metrics *metrics;        /* metrics_priv.h; NULL: off */
     struct programs *programs;      /* process_priv.h */
     struct map_u64 *checks;         /* request → pending_check */
     uint64_t next_request;
@@ -200,8 +204,25 @@ void core__recheck_waiting(struct core *c); /* suppressed alerts whose suppressi
 /* Whatever rings without being a target. *open: the id of its open alert, 0 none; kept up to date. */
 void core__judge_own(struct core *c, const struct judge_own *own, uint64_t *open, bool failing,
                      const char *message, struct arena *a);
+/* Every enabled one: Belfry's own troubles are told to all. */
+struct id_list core__all_channels(struct core *c, struct arena *a);
 void core__own_alert(struct core *c, uint64_t *open, const char *name, bool failing,
                      const char *message);
+
+/* --- metrics_feed.c: to the writer of series --- */
+/* A result that was judged. */
+void core__metrics_result(struct core *c, struct entry *e, const void *record, size_t n);
+void core__metrics_target_changed(struct core *c, struct entry *e);
+void core__metrics_target_gone(struct core *c, struct entry *e);
+/* Hands over what was gathered. */
+uint64_t core__metrics_seal(struct core *c);
+/* The ring's records up to seq are freed as soon as the writer has passed `number`. */
+void core__metrics_free_ring(struct core *c, struct ring_tap *t, uint64_t seq, uint64_t number);
+void core__metrics_free_rings(struct core *c); /* those whose time has come */
+void core__metrics_forget_ring(struct core *c, const struct ring_tap *t);
+bool core__metrics_idle(struct core *c);
+/* metrics_alert.c: an open alert of a rule, from an earlier life */
+bool core__rule_alert_load(struct core *c, const struct alert *al);
 
 /* --- deliver.c: the bell --- */
 void core__deliver_init(struct core *c); /* after loading */

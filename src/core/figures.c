@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "core/core_priv.h"
 #include "core/figures_priv.h"
+#include "core/metrics_priv.h"
 
 void figures_init(struct figures *f, struct arena *a)
 {
@@ -274,5 +275,6 @@ void core_figures(struct core *c, struct figures *f)
     add_work(c, f);
     add_store(c, f);
     add_watchers(c, f);
+    core__figures_metrics(c, f);
     core__figures_programs(c, f);
 }

@@ -3,6 +3,8 @@
 
 #include "notify/channel.h"
 #include "probe/prober.h"
+#include "promql/ast.h"
+#include "rule/rule.h"
 
 static const struct option *prober_options(const char *type)
 {
@@ -112,6 +114,27 @@ static bool check_channel(void *ctx, const struct config_channel *c, struct aren
     return p->list.n + p->dropped == before;
 }
 
+static bool check_selector(void *ctx, const char *text, struct err *err)
+{
+    struct arena *a cleanup(arena_freep) = arena_new();
+    const struct matcher *const *matchers;
+    size_t n;
+    (void)ctx;
+    return promql_parse_selector(a, str_of(text), false, &matchers, &n, err) == 0;
+}
+
+static bool check_rule_file(void *ctx, const struct config_metrics *m, const char *path,
+                            struct problems *p)
+{
+    (void)ctx;
+    struct rule_defaults d = {.interval_ms = m->evaluation_interval_ms,
+                              .experimental = m->query.experimental};
+    struct rule_set *set = rule_set_load(&path, 1, &d, p);
+    bool good = set != NULL;
+    rule_set_unref(&set);
+    return good;
+}
+
 const struct config_hooks *core_config_hooks(void)
 {
     static const struct config_hooks hooks = {
@@ -119,6 +142,8 @@ const struct config_hooks *core_config_hooks(void)
         .channel_options = channel_options,
         .check_target = check_target,
         .check_channel = check_channel,
+        .check_selector = check_selector,
+        .check_rule_file = check_rule_file,
     };
     return &hooks;
 }

@@ -41,6 +41,19 @@ static void take_result(struct ring_tap *t, const void *record, size_t n, struct
         return; /* removed or paused meanwhile */
     remember_last(e, record, n);
     core__judge(c, e, r);
+    core__metrics_result(c, e, record, n);
+}
+
+/* Judged and stored by an earlier life, which may have died before its series were written. */
+static void take_again(struct ring_tap *t, const void *record, size_t n, struct arena *a)
+{
+    struct core *c = t->core;
+    struct result *r = arena_new_of(a, struct result);
+    if (!c->metrics || result_decode(record, n, a, r, NULL) != 0)
+        return;
+    struct entry *e = r->target_id ? core__entry(c, r->target_id) : NULL;
+    if (e && e->target->enabled)
+        core__metrics_result(c, e, record, n);
 }
 
 void core__drain(struct watcher_slot *s)
@@ -79,6 +92,7 @@ void core__attach_ring(struct core *c, struct watcher_slot *s)
 {
     s->tap.core = c;
     s->tap.take = take_result;
+    s->tap.again = take_again;
     s->tap.size = (size_t)c->config->limits.watcher.ring_size;
     if (!s->tap.path)
         s->tap.path = slot_path(c, "rings", s);

@@ -193,8 +193,7 @@ void core__recheck_waiting(struct core *c)
     free(ids);
 }
 
-/* Belfry's own troubles are told to every enabled channel. */
-static struct id_list all_channels(struct core *c, struct arena *a)
+struct id_list core__all_channels(struct core *c, struct arena *a)
 {
     struct id_list ids = {arena_array_of(a, uint64_t, c->channel_order.n + 1), 0};
     vec_each (&c->channel_order, it)
@@ -240,7 +239,7 @@ void core__own_alert(struct core *c, uint64_t *open, const char *name, bool fail
                             .type = "belfry",
                             .group = "belfry",
                             .instance = host,
-                            .channels = all_channels(c, a)};
+                            .channels = core__all_channels(c, a)};
     core__judge_own(c, &own, open, failing, message, a);
     arena_free(a);
 }

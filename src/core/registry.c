@@ -89,6 +89,7 @@ struct entry *core__entry_put(struct core *c, const struct target *t, const stru
                     name_key(e->target->group, e->target->name, key, sizeof(key)));
     }
     entry_set(e, t, config, instance);
+    core__metrics_target_changed(c, e);
     map_str_put(c->target_names, key, name_key(t->group, t->name, key, sizeof(key)), e);
     if (is_new) {
         map_u64_put(c->targets, t->id, e);
@@ -111,6 +112,7 @@ static void entry_free(struct entry *e)
 void core__entry_del(struct core *c, struct entry *e)
 {
     char key[1024];
+    core__metrics_target_gone(c, e);
     map_u64_del(c->targets, e->target->id);
     map_str_del(c->target_names, key,
                 name_key(e->target->group, e->target->name, key, sizeof(key)));

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "core/core_priv.h"
+#include "core/metrics_priv.h"
 #include "core/process_priv.h"
 #include "core/hooks.h"
 
@@ -189,6 +190,7 @@ int core_reload(struct core *c, struct problems *p, struct err *err)
     config_unref(&old);
     core__programs_sync(c);
     core__plan_watchers(c);
+    core__metrics_reload(c);
     core__event_simple(c, "config", c->reload_generation);
     log_info("configuration reloaded", F_INT("targets", c->order.n),
              F_INT("took_ms", (clock_mono_ns() - begun) / NS_PER_MS));

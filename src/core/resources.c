@@ -79,6 +79,12 @@ static void put_spec(const struct target *t, struct json *j)
 
 void target_json(const struct core_target *t, struct json *j)
 {
+    target_json_open(t, j);
+    json_end(j);
+}
+
+void target_json_open(const struct core_target *t, struct json *j)
+{
     json_obj(j);
     put_spec(t->target, j);
     bool maintained = t->open && t->open->suppressed == SUPPRESSED_MAINTENANCE;
@@ -95,7 +101,6 @@ void target_json(const struct core_target *t, struct json *j)
         json_kuint(j, "alert_id", t->open->id);
         json_kstr(j, "suppressed", suppression_name(t->open->suppressed));
     }
-    json_end(j);
 }
 
 /* Whether the key is in the URL itself (robots) or it is only an address (a webhook of one's own). */

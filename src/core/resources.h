@@ -8,6 +8,8 @@
 #include "model/alert.h"
 
 void target_json(const struct core_target *t, struct json *j);
+/* As target_json, but the object stays open for further keys; the caller ends it. */
+void target_json_open(const struct core_target *t, struct json *j);
 void channel_json(const struct channel *ch, size_t waiting, struct json *j);
 /* Without "notified": the API adds the deliveries. */
 void alert_json(const struct alert *a, struct json *j);

@@ -48,10 +48,13 @@ static int take_some(struct ring_tap *t)
            (rc = ring_next(t->ring, &p, &n, &seq, &err)) > 0) {
         taken++;
         t->read_seq = seq;
-        if (seq <= t->cursor)
+        if (seq <= t->cursor) {
             c->stats.results_replayed++;
-        else
+            if (t->again)
+                t->again(t, p, n, a);
+        } else {
             t->take(t, p, n, a);
+        }
         arena_reset(a);
     }
     arena_free(a);

@@ -1,6 +1,6 @@
 /* Results for readers: one target's from newest to oldest out of the hot tables (along the chain of prev) and the
- * tables of days (along their primary key); all targets' newest; and from the first the graph and the bars. */
-#include <math.h>
+ * tables of days (along their primary key); all targets' newest; and from the first the bars. Graphs and uptime are the
+ * time-series store's (core/history.h). */
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -8,7 +8,7 @@
 
 #define LIMIT_MAX 1000
 
-/* Columns of every statement here; the graph reads the first three and never touches the texts. */
+/* Columns of every statement here; the import into the series reads the first three and never touches the texts. */
 #define THIN_COLUMNS "checked_at, success, latency_us, id"
 #define FULL_COLUMNS THIN_COLUMNS ", message, metrics, warnings, address"
 
@@ -242,56 +242,35 @@ int store_results(struct store_reader *r, const struct results_query *q,
     return scan_target(r, &sc, err);
 }
 
-/* --- store_graph --- */
+/* --- store_outcomes --- */
 
-struct graph {
-    int64_t since_ms, span_ms;
-    uint32_t n;
-    struct cell {
-        uint32_t good, all;
-        double sum_us;
-    } * cells;
+struct outcomes {
+    bool (*fn)(void *arg, int64_t checked_ms, bool success, int64_t latency_us);
+    void *arg;
 };
 
-static bool graph_row(void *arg, sqlite3_stmt *st)
+static bool outcome_row(void *arg, sqlite3_stmt *st)
 {
-    struct graph *g = arg;
-    uint64_t offset = (uint64_t)(sqlite3_column_int64(st, 0) - g->since_ms);
-    uint64_t i = offset * g->n / (uint64_t)g->span_ms;
-    must(i < g->n);
-    struct cell *c = &g->cells[i];
-    c->all++;
-    if (sqlite3_column_int(st, 1)) {
-        c->good++;
-        c->sum_us += (double)sqlite3_column_int64(st, 2);
-    }
-    return true;
+    struct outcomes *o = arg;
+    return o->fn(o->arg, sqlite3_column_int64(st, 0), sqlite3_column_int(st, 1) != 0,
+                 sqlite3_column_int64(st, 2));
 }
 
-int store_graph(struct store_reader *r, uint64_t target_id, int64_t since_ms, int64_t until_ms,
-                uint32_t n, double *latency_ms, double *success, struct err *err)
+int store_outcomes(struct store_reader *r, uint64_t target_id, int64_t since_ms, int64_t until_ms,
+                   bool (*fn)(void *arg, int64_t checked_ms, bool success, int64_t latency_us),
+                   void *arg, struct err *err)
 {
-    if (n == 0 || n > 100000 || until_ms <= since_ms)
-        return err_set(err, ERR_INVALID,
-                       "a graph needs a positive time span and 1 to 100000 points");
-    struct graph g = {since_ms, until_ms - since_ms, n, calloc(n, sizeof(*g.cells))};
-    must(g.cells != NULL);
+    must(fn != NULL && since_ms <= until_ms);
+    struct outcomes o = {fn, arg};
     struct scan sc = {
         .target_id = target_id,
         .since_ms = since_ms,
         .until_ms = until_ms,
         .thin = true,
-        .row = graph_row,
-        .arg = &g,
+        .row = outcome_row,
+        .arg = &o,
     };
-    int failed = scan_target(r, &sc, err);
-    for (uint32_t i = 0; i < n && !failed; i++) {
-        const struct cell *c = &g.cells[i];
-        latency_ms[i] = c->good ? c->sum_us / c->good / 1000.0 : NAN;
-        success[i] = c->all ? (double)c->good / c->all : NAN;
-    }
-    free(g.cells);
-    return failed;
+    return scan_target(r, &sc, err);
 }
 
 /* --- store_recent --- */

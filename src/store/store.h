@@ -124,10 +124,11 @@ struct results_query {
 int store_results(struct store_reader *r, const struct results_query *q,
                   void (*fn)(void *arg, const struct stored_result *row), void *arg,
                   struct err *err);
-/* n points over [since, until): mean latency of the successes (NaN when none) and fraction of success (NaN when no
- * result). */
-int store_graph(struct store_reader *r, uint64_t target_id, int64_t since_ms, int64_t until_ms,
-                uint32_t n, double *latency_ms, double *success, struct err *err);
+/* When, whether and how fast, of one target's results within [since, until), newest first; fn returns false to stop. For the
+ * import into the series of metrics, which have the graphs. */
+int store_outcomes(struct store_reader *r, uint64_t target_id, int64_t since_ms, int64_t until_ms,
+                   bool (*fn)(void *arg, int64_t checked_ms, bool success, int64_t latency_us),
+                   void *arg, struct err *err);
 /* The last n results of a target, oldest first: heartbeat bars. */
 int store_recent(struct store_reader *r, uint64_t target_id, uint32_t n,
                  void (*fn)(void *arg, const struct stored_result *row), void *arg,

@@ -214,7 +214,7 @@ void bed_turn(struct bed *b, int64_t ms)
 static bool is_idle(struct bed *b, void *arg)
 {
     (void)arg;
-    return core__commits_idle(b->core);
+    return core__commits_idle(b->core) && core__metrics_idle(b->core);
 }
 
 void bed_settle(struct bed *b)

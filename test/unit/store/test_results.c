@@ -302,48 +302,43 @@ static void wrong_clocks_are_survived(void **state)
     fixture_done(&f);
 }
 
-static void graph_agrees_with_rows(void **state)
+struct counted {
+    int64_t last_ms;
+    uint32_t n, good, most;
+    double sum_us;
+};
+
+static bool count_outcome(void *arg, int64_t checked_ms, bool success, int64_t latency_us)
+{
+    struct counted *c = arg;
+    assert_true(checked_ms < c->last_ms); /* newest first */
+    c->last_ms = checked_ms;
+    c->n++;
+    c->good += success;
+    c->sum_us += success ? (double)latency_us : 0;
+    return c->n < c->most;
+}
+
+static void outcomes_agree_with_rows(void **state)
 {
     struct fixture f;
-    double latency[11], success[11];
     fixture_init(&f);
     fixture_open(&f);
     int64_t start = fill(&f, 1, 33000, 300, 60000); /* 110 rounds a minute apart */
     struct store_reader *r = store_reader_open(f.store, NULL);
-    assert_int_equal(store_graph(r, 5, start, start + 110 * 60000, 11, latency, success, NULL), 0);
     for (int i = 0; i < 11; i++) { /* rounds 10i … 10i+9, of which the first failed */
-        assert_true(fabs(success[i] - 0.9) < 1e-9);
-        assert_true(fabs(latency[i] - (10 * i + 5) / 1000.0) < 1e-9);
+        struct counted c = {.last_ms = INT64_MAX, .most = 1000};
+        int64_t from = start + i * INT64_C(600000);
+        assert_int_equal(store_outcomes(r, 5, from, from + 600000, count_outcome, &c, NULL), 0);
+        assert_int_equal(c.n, 10);
+        assert_int_equal(c.good, 9);
+        assert_true(fabs(c.sum_us / 9 - (10 * i + 5)) < 1e-6);
     }
-    assert_int_equal(store_graph(r, 999, start, start + 1000, 1, latency, success, NULL), 0);
-    assert_true(isnan(latency[0]) && isnan(success[0]));
-    struct err err;
-    assert_int_equal(store_graph(r, 5, start, start, 11, latency, success, &err), -1);
-    assert_int_equal(err.code, ERR_INVALID);
-    store_reader_close(&r);
-    fixture_done(&f);
-}
-
-/* A day at 30 s of 300 targets; the bench does it with 2,000. */
-static void a_days_graph_is_whole(void **state)
-{
-    static double latency[288], success[288];
-    struct fixture f;
-    fixture_init(&f);
-    fixture_open(&f);
-    int64_t start = fill(&f, 1, 300 * 2880, 300, 30000);
-    struct store_reader *r = store_reader_open(f.store, NULL);
-    double best = 1e9, worst = 0;
-    for (uint64_t target = 1; target <= 20; target++) {
-        int64_t t = clock_mono_ns();
-        assert_int_equal(
-            store_graph(r, target * 13, start, start + DAY, 288, latency, success, NULL), 0);
-        double ms = (double)(clock_mono_ns() - t) / 1e6;
-        best = ms < best ? ms : best;
-        worst = ms > worst ? ms : worst;
-        assert_true(fabs(success[100] - 0.9) < 1e-9);
-    }
-    print_message("a day's graph, 2880 rows: %.2f to %.2f ms\n", best, worst);
+    struct counted few = {.last_ms = INT64_MAX, .most = 7}, none = few;
+    assert_int_equal(store_outcomes(r, 5, 0, INT64_MAX, count_outcome, &few, NULL), 0);
+    assert_int_equal(few.n, 7);
+    assert_int_equal(store_outcomes(r, 999, start, INT64_MAX, count_outcome, &none, NULL), 0);
+    assert_int_equal(none.n, 0);
     store_reader_close(&r);
     fixture_done(&f);
 }
@@ -358,8 +353,7 @@ int main(void)
         cmocka_unit_test(old_days_go),
         cmocka_unit_test(size_is_bounded),
         cmocka_unit_test(wrong_clocks_are_survived),
-        cmocka_unit_test(graph_agrees_with_rows),
-        cmocka_unit_test(a_days_graph_is_whole),
+        cmocka_unit_test(outcomes_agree_with_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

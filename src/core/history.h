@@ -1,0 +1,25 @@
+/* A target's past for the page, at any span: graphs and uptime out of the series probe_success and probe_duration_seconds.
+ * Long spans are answered from the store's downsampled steps. Any thread; pure but for the reading. */
+#ifndef CORE_HISTORY_H
+#define CORE_HISTORY_H
+
+#include "model/series.h"
+
+struct history_target {
+    const char *group, *name;
+};
+
+/* n cells over [since, until): mean latency of the successes in ms (NaN when there are none), and fraction of success (NaN when
+ * no result). Where steps are read, a cell's latency is the mean of all its results if one of them succeeded. */
+int history_graph(struct series_source source, const struct history_target *t, int64_t since_ms,
+                  int64_t until_ms, uint32_t n, double *latency_ms, double *success,
+                  struct err *err);
+
+/* Fraction of successful results of the last …; NaN when there are none. */
+struct history_uptime {
+    double day, week, month, year; /* 24 h, 7 d, 30 d, 365 d */
+};
+int history_uptime(struct series_source source, const struct history_target *t, int64_t now_ms,
+                   struct history_uptime *out, struct err *err);
+
+#endif
