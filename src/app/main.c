@@ -26,6 +26,8 @@ static const struct command commands[] = {
     {"process", "ls|status|start|stop|restart|log|history|…", "programs kept alive", cmd_process},
     {"alert", "ls|history", "what is firing, and what was", cmd_alert},
     {"maintenance", "ls|add|end|rm", "when what does not ring", cmd_maintenance},
+    {"rule", "check|test|backtest FILE…", "Prometheus rules: what is wrong, unit tests, the past",
+     cmd_rule},
     {"upgrade", "[-c FILE]", "run the program file on disk; supervised programs run on",
      cmd_upgrade_any},
     {"import", "waf|supervisor|systemd|monit|… PATH", "print a belfry.yaml for what you had",
