@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/prom_priv.h"
 #include "base/str.h"
 #include "io/addr.h"
 #include "page/page.h"
@@ -22,6 +23,8 @@ struct api *api_new(const struct api_options *opt, struct err *err)
     a->events = opt->events;
     a->run_dir = strdup(opt->run_dir);
     a->started_ms = opt->started_ms;
+    a->metrics = opt->metrics;
+    a->metrics_arg = opt->metrics_arg;
     pthread_mutex_init(&a->lock, NULL);
     return a;
 }
@@ -170,12 +173,21 @@ static bool same_method(const char *route, const char *asked)
     return strcmp(route, asked) == 0 || (strcmp(route, "GET") == 0 && strcmp(asked, "HEAD") == 0);
 }
 
+static const struct route *const tables[] = {prom_routes, api_routes};
+
+/* The last of a table: for what no other one has. */
+static bool takes_rest(const struct route *r)
+{
+    return r->handle == page_serve || r->handle == prom_unknown;
+}
+
 static const char *allowed_methods(struct call *k, const char *path)
 {
     struct buf list = BUF_INIT(200);
-    for (const struct route *r = api_routes; r->method; r++)
-        if (r->pattern[1] != '*' && fits(r->pattern, path, k))
-            buf_printf(&list, "%s%s", list.len ? ", " : "", r->method);
+    for (size_t t = 0; t < array_len(tables); t++)
+        for (const struct route *r = tables[t]; r->method; r++)
+            if (!takes_rest(r) && fits(r->pattern, path, k))
+                buf_printf(&list, "%s%s", list.len ? ", " : "", r->method);
     const char *text = arena_strndup(k->arena, list.data ? list.data : "", list.len);
     buf_done(&list);
     return text;
@@ -183,9 +195,10 @@ static const char *allowed_methods(struct call *k, const char *path)
 
 static const struct route *find_route(struct call *k, const char *method, const char *path)
 {
-    for (const struct route *r = api_routes; r->method; r++)
-        if (same_method(r->method, method) && fits(r->pattern, path, k))
-            return r;
+    for (size_t t = 0; t < array_len(tables); t++)
+        for (const struct route *r = tables[t]; r->method; r++)
+            if (same_method(r->method, method) && fits(r->pattern, path, k))
+                return r;
     return NULL;
 }
 
@@ -258,8 +271,8 @@ static void handle(struct call *k)
                  strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0 ||
                  strcmp(method, "DELETE") == 0;
     const struct route *r = known ? find_route(k, method, path) : NULL;
-    const char *allowed = !r || r->pattern[1] == '*' ? allowed_methods(k, path) : "";
-    if (*allowed && (!r || r->pattern[1] == '*')) {
+    const char *allowed = !r || takes_rest(r) ? allowed_methods(k, path) : "";
+    if (*allowed && (!r || takes_rest(r))) {
         http_resp_header(k->resp, "Allow", allowed);
         call_status(k, 405, "Method Not Allowed",
                     arena_printf(k->arena, "%s allows %s", path, allowed));

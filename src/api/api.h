@@ -10,12 +10,24 @@
 #include "io/http_server.h"
 
 struct api;
+struct tsdb;
+struct promql_engine;
+struct rule_manager;
+
+/* The metrics' parts as they are at this moment; NULL: not open yet, or switched off. They live as long as HTTP serves. */
+struct api_metrics {
+    struct tsdb *db;
+    struct promql_engine *engine;
+    struct rule_manager *rules;
+};
 
 struct api_options {
     struct core *core;
     struct sse_hub *events;
     const char *run_dir; /* warden.json, crash reports lie beside it */
     int64_t started_ms;
+    void (*metrics)(void *arg, struct api_metrics *out); /* any thread; NULL: there are none */
+    void *metrics_arg;
 };
 struct api *api_new(const struct api_options *opt, struct err *err);
 void api_free(struct api *a);

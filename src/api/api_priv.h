@@ -24,6 +24,8 @@ struct api {
     struct sse_hub *events;
     char *run_dir;
     int64_t started_ms;
+    void (*metrics)(void *arg, struct api_metrics *out);
+    void *metrics_arg;
     pthread_mutex_t lock; /* guards readers, n_readers */
     struct store_reader *readers[API_READERS];
     int n_readers;
