@@ -27,13 +27,13 @@ enum relabel_action {
 #undef X
 };
 
-struct relabel_config { /* one item of relabel_configs, bound by relabel_options() */
+struct relabel_config { /* one item of relabel_configs, bound by relabel_options */
     struct str_list source_labels;
     const char *separator, *target_label, *regex, *replacement;
     int64_t modulus;
     int action; /* enum relabel_action */
 };
-const struct option *relabel_options(void);
+extern const struct option relabel_options[]; /* ended by OPTION_END */
 
 struct relabel;
 /* NULL when a rule is wrong: what and where was added to p (list: the node that rules were bound from, or NULL; path names it:

@@ -15,7 +15,7 @@ static const char *const actions[] = {
 #undef X
         NULL};
 
-static const struct option options[] = {
+const struct option relabel_options[] = {
     {"source_labels", OPT_LIST, offsetof(struct relabel_config, source_labels),
      .help = {"Labels whose values, joined, are looked at.", "取其值并拼接后用于匹配的标签。"}},
     {"separator", OPT_STRING, offsetof(struct relabel_config, separator), .def = DEFAULT_SEPARATOR,
@@ -35,11 +35,6 @@ static const struct option options[] = {
      .choices = actions, .help = {"What to do.", "要执行的动作。"}},
     OPTION_END,
 };
-
-const struct option *relabel_options(void)
-{
-    return options;
-}
 
 #define BIT(a) (1u << RELABEL_##a)
 #define TARGETS                                                                       \

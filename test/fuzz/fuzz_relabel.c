@@ -31,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > 4096)
         return 0;
     const struct option table[] = {{"rules", OPT_SECTIONS, offsetof(struct rules, list),
-                                    .sub = relabel_options(),
+                                    .sub = relabel_options,
                                     .sub_size = sizeof(struct relabel_config)},
                                    OPTION_END};
     struct arena *a = arena_new();

@@ -176,8 +176,10 @@ void tsdb_tail_done(struct tsdb_tail *t, struct tsdb_place place)
 
 bool tsdb_ref_labels(struct tsdb *db, tsdb_ref ref, struct arena *a, struct labels *out)
 {
-    if (ref == 0 || ref > db->series.n)
-        return false;
-    *out = labels_dup(a, &db->series.at[ref - 1]->labels);
-    return true;
+    pthread_mutex_lock(&db->lock);
+    bool known = ref > 0 && ref <= db->series.n;
+    if (known)
+        *out = labels_dup(a, &db->series.at[ref - 1]->labels);
+    pthread_mutex_unlock(&db->lock);
+    return known;
 }

@@ -17,7 +17,7 @@ struct rules {
 };
 #define RULES                                                                           \
     {                                                                                   \
-        {"rules", OPT_SECTIONS, offsetof(struct rules, list), .sub = relabel_options(), \
+        {"rules", OPT_SECTIONS, offsetof(struct rules, list), .sub = relabel_options, \
          .sub_size = sizeof(struct relabel_config)},                                    \
             OPTION_END                                                                  \
     }
