@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "promql/func_math.h"
+
 bool op_compares(enum promql_op op)
 {
     return op >= OP_EQ && op <= OP_GE;
@@ -49,9 +51,9 @@ double op_apply(enum promql_op op, double a, double b)
     case OP_MOD:
         return fmod(a, b);
     case OP_POW:
-        return pow(a, b);
+        return math_pow(a, b);
     case OP_ATAN2:
-        return atan2(a, b);
+        return math_atan2(a, b);
     default:
         return op_holds(op, a, b) ? 1 : 0;
     }
