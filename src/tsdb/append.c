@@ -46,7 +46,7 @@ static enum tsdb_verdict judge_known(double had, double v)
     return f64_bits(had) == f64_bits(v) ? TSDB_SAME : TSDB_DUPLICATE;
 }
 
-/* A row before the newest sample of its series. */
+/* A row that is not newer than the newest sample of its series. */
 static enum tsdb_verdict judge_late(struct batch *b, struct series *s, const struct tsdb_row *row)
 {
     const struct tsdb_row *taken = find_taken(b, row->ref, row->t_ms);
@@ -73,8 +73,9 @@ static void take(struct batch *b, struct series *s, const struct tsdb_row *row, 
     b->a->before_ms[i] = s->newest_ms;
     b->a->before_bits[i] = s->last_bits;
     b->old |= row->t_ms < b->old_ms;
-    if (late)
+    if (row->t_ms < s->newest_ms)
         return;
+    s->hollow = false;
     series_set_newest(s, row->t_ms, f64_bits(row->v));
 }
 
@@ -89,7 +90,7 @@ static enum tsdb_verdict judge(struct batch *b, const struct tsdb_row *row)
         take(b, s, row, false);
         return TSDB_TAKEN;
     }
-    if (row->t_ms == s->newest_ms)
+    if (row->t_ms == s->newest_ms && !s->hollow)
         return judge_known(f64_from_bits(s->last_bits), row->v);
     enum tsdb_verdict v = judge_late(b, s, row);
     if (v == TSDB_TAKEN)
@@ -103,6 +104,7 @@ static void take_back(struct batch *b)
         uint32_t i = --b->taken;
         struct series *s = index_series(&b->db->index, ref_slot(b->a->taken[i].ref));
         series_set_newest(s, b->a->before_ms[i], b->a->before_bits[i]);
+        s->hollow = true;
     }
 }
 
@@ -266,6 +268,7 @@ static void replay_row(struct tsdb *db, struct packer *p, struct series *s,
     }
     head_push(p, s, row->t_ms, row->v);
     series_set_newest(s, row->t_ms, f64_bits(row->v));
+    s->hollow = false;
 }
 
 void tsdb__replay_rows(struct tsdb *db, const struct tsdb_row *rows, size_t n)
@@ -305,6 +308,7 @@ void tsdb__delete_rows(struct tsdb *db, const tsdb_ref *refs, size_t n, int64_t 
             continue;
         pthread_mutex_lock(head_shard(&db->head, slot));
         head_replace(p, s, &after);
+        s->hollow = true;
         pthread_mutex_unlock(head_shard(&db->head, slot));
     }
     samples_done(&before);

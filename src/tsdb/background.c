@@ -4,9 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -47,7 +45,7 @@ static bool pause_ms(struct background *b, int64_t ms, bool may_wake)
 static void lower_priority(void)
 {
 #ifdef __linux__
-    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 10);
+    setpriority(PRIO_PROCESS, 0, 10); /* of this thread alone; elsewhere it would be the process */
 #endif
 }
 

@@ -51,7 +51,8 @@ struct series {
     uint8_t mark; /* cuts so far, when it was made */
     uint8_t n_pairs;
     uint8_t n_tail;
-    uint8_t spare[3];
+    bool hollow; /* the sample at newest_ms may be missing (deleted): look for it. append_lock */
+    uint8_t spare[2];
     uint32_t t[TAIL_MAX];
     double v[TAIL_MAX];
 };

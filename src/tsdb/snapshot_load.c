@@ -135,6 +135,7 @@ static void read_series(struct snapshot_read *r, struct cur *c)
     if (s && !c->failed) {
         s->newest_ms = newest;
         s->last_bits = bits;
+        s->hollow = true;
         r->series++;
     }
 }

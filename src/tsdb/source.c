@@ -2,10 +2,11 @@
  *
  * A selection is in an epoch and holds references to its blocks; labels and samples are looked at only when they are asked for. Which
  * series of different places are the same is decided by the hash of their labels. */
+#include "tsdb/source.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "tsdb/source.h"
 #include "tsdb/tsdb_priv.h"
 
 #define NONE UINT32_MAX

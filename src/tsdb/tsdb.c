@@ -1,4 +1,6 @@
 /* The facade (tsdb.h): opening and closing, series and their short cuts. */
+#include "tsdb/tsdb.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* The model and the store of the tests (tsdb_helper.h): sorted arrays, and the verdicts that tsdb.h promises. */
 #include "tsdb_helper.h"
 
 #include <setjmp.h>
@@ -198,7 +199,7 @@ static int64_t random_time(struct model *m, struct rng *r, uint32_t i)
 
 void append_random(struct tsdb *db, struct model *m, struct rng *r, uint32_t rows)
 {
-    struct tsdb_row row[512];
+    struct tsdb_row row[512] = {0};
     uint8_t want[512], got[512];
     struct err err = {0};
     must(rows <= 512);
