@@ -37,18 +37,14 @@ static int put(struct reader *r, double v, bool present)
     return 0;
 }
 
-/* A number from p on, without sign when it must not have one; its length, 0: none. */
+/* A decimal number, inf or NaN from p on, with or without sign; its length, 0: none. An x ends it: "0x10" is a row. */
 static size_t number_at(const char *p, const char *end, double *v)
 {
     char text[64], *to;
     size_t n = 0;
-    bool hex = end - p > 1 && p[0] == '0' && (p[1] == 'x' || p[1] == 'X') && end - p > 2 &&
-               isxdigit((unsigned char)p[2]);
-    for (const char *c = p; c < end && n + 1 < sizeof(text); c++) {
-        bool sign = (*c == '+' || *c == '-') && c > p && (c[-1] == 'e' || c[-1] == 'E') && !hex;
-        bool first_sign = (*c == '+' || *c == '-') && c == p;
-        if ((*c == 'x' && !(hex && c == p + 1)) ||
-            (!sign && !first_sign && !isalnum((unsigned char)*c) && *c != '.'))
+    for (const char *c = p; c < end && *c != 'x' && n + 1 < sizeof(text); c++) {
+        bool sign = *c == '+' || *c == '-';
+        if (sign && c > p && c[-1] != 'e' && c[-1] != 'E')
             break;
         text[n++] = *c;
     }
