@@ -20,7 +20,8 @@
 #define FILE_LOOK_NS (2 * NS_PER_S)
 #define HTTP_THREADS \
     4 /* of four quick calls at once one turn of the loop takes the questions; what waits has workers */
-#define MAGIC 0xbe1f0c0eu
+#define BODY_MAX (32u << 20) /* of remote write */
+#define MAGIC    0xbe1f0c0eu
 
 struct core_role {
     uint32_t magic;
@@ -168,10 +169,21 @@ static void more_figures(void *arg, struct figures *f)
     api_figures(r->api, &http, f);
 }
 
+static void metrics_parts(void *arg, struct api_metrics *out)
+{
+    struct core_role *r = arg;
+    *out = (struct api_metrics){core_tsdb(r->core), core_promql(r->core), core_rules(r->core)};
+}
+
 static int serve(struct core_role *r, const char *run_dir, struct err *err)
 {
     const struct config *cfg = core_config(r->core);
-    struct api_options api = {r->core, r->events, run_dir, clock_wall_ms()};
+    struct api_options api = {.core = r->core,
+                              .events = r->events,
+                              .run_dir = run_dir,
+                              .started_ms = clock_wall_ms(),
+                              .metrics = metrics_parts,
+                              .metrics_arg = r};
     char *unix_path = path_join(run_dir, "belfry.sock");
     r->api = api_new(&api, err);
     struct http_server_config http = {
@@ -179,6 +191,7 @@ static int serve(struct core_role *r, const char *run_dir, struct err *err)
         .port = cfg->server.listen_port,
         .unix_path = unix_path,
         .threads = HTTP_THREADS,
+        .max_body = BODY_MAX,
         .handle = api_handle,
         .waits = api_waits,
         .ctx = r->api,

@@ -6,6 +6,7 @@
 #include "cli/client.h"
 #include "config/config.h"
 #include "core/hooks.h"
+#include "remote/sender.h"
 
 static const char help[] =
     "usage: belfry config check|show|doc [-c FILE]\n\n"
@@ -48,7 +49,7 @@ static int show(const struct client_args *args, struct problems *p)
 static int doc(struct arena *a)
 {
     struct buf out = BUF_INIT(4 << 20);
-    config_doc(core_prober_doc(a), core_channel_doc(a), false, &out);
+    config_doc(core_prober_doc(a), core_channel_doc(a), remote_write_options(), false, &out);
     fwrite(out.data, 1, out.len, stdout);
     buf_done(&out);
     return EXIT_GOOD;

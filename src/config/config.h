@@ -173,14 +173,15 @@ void config_drop_targets(struct config *c);
 int config_show(const struct config_input *in, const struct config_hooks *hooks, struct problems *p,
                 struct buf *out);
 
-/* docs/configuration.md (zh: configuration.zh-CN.md) from the tables. The parts are ended by title NULL. */
+/* docs/configuration.md (zh: configuration.zh-CN.md) from the tables. The parts are ended by title NULL; remote is the table of
+ * one item of remote_write. */
 struct config_doc_part {
     const char *title; /* "http" */
     struct text2 text; /* a sentence or two */
     const struct option *options;
 };
 void config_doc(const struct config_doc_part *probers, const struct config_doc_part *channels,
-                bool zh, struct buf *out);
+                const struct option *remote, bool zh, struct buf *out);
 
 /* The tables of single targets and channels as the API takes them are the API's own; these are the
  * file's. */

@@ -159,7 +159,7 @@ static void process_part(const struct page *p)
 }
 
 void config_doc(const struct config_doc_part *probers, const struct config_doc_part *channels,
-                bool zh, struct buf *out)
+                const struct option *remote, bool zh, struct buf *out)
 {
     must(out != NULL);
     const struct page p = {out, zh};
@@ -191,6 +191,10 @@ void config_doc(const struct config_doc_part *probers, const struct config_doc_p
         config_channel_options(), "");
     parts(&p, channels, "");
     process_part(&p);
+    section(&p, say(&p, "## Remote write", "## 远程写入"),
+            say(&p, "Each item of `remote_write`, as in prometheus.yml.",
+                "`remote_write` 的每一项，同 prometheus.yml。"),
+            remote, "");
     while (out->len > 1 && out->data[out->len - 2] == '\n')
         out->data[--out->len] = '\0';
 }

@@ -4,6 +4,7 @@
 #include "notify/channel.h"
 #include "probe/prober.h"
 #include "promql/ast.h"
+#include "remote/sender.h"
 #include "rule/rule.h"
 
 static const struct option *prober_options(const char *type)
@@ -135,6 +136,13 @@ static bool check_rule_file(void *ctx, const struct config_metrics *m, const cha
     return good;
 }
 
+static bool check_remote_write(void *ctx, const struct node *list, struct problems *p,
+                               const char *path)
+{
+    (void)ctx;
+    return remote_write_check(list, p, path);
+}
+
 const struct config_hooks *core_config_hooks(void)
 {
     static const struct config_hooks hooks = {
@@ -144,6 +152,7 @@ const struct config_hooks *core_config_hooks(void)
         .check_channel = check_channel,
         .check_selector = check_selector,
         .check_rule_file = check_rule_file,
+        .check_remote_write = check_remote_write,
     };
     return &hooks;
 }

@@ -60,6 +60,23 @@ static void start_rules(struct core *c, struct rule_set *set)
     atomic_store(&m->rules, rule_manager_new(&o, set));
 }
 
+/* --- remote write --- */
+
+static void sync_remote(struct core *c)
+{
+    struct metrics *m = c->metrics;
+    struct err err = {0};
+    if (!c->config->remote_write && !m->remote)
+        return;
+    char *dir = path_join(c->config->data_dir, "remote");
+    if (!m->remote)
+        m->remote = remote_writers_new(&(struct remote_options){.db = m->db, .dir = dir}, &err);
+    if (!m->remote || remote_writers_reload(m->remote, c->config->remote_write,
+                                            &c->config->metrics.external_labels, &err) != 0)
+        log_error("nothing is sent by remote write as configured now", F_ERR(&err));
+    free(dir);
+}
+
 /* --- life --- */
 
 static void opened(struct core *c)
@@ -72,6 +89,7 @@ static void opened(struct core *c)
     struct rule_set *set = core__rule_set(c->config);
     start_rules(c, set);
     rule_set_unref(&set);
+    sync_remote(c);
     tsdb_get_stats(m->db, &st);
     log_info("the metrics store is open", F_INT("series", st.series), F_INT("blocks", st.blocks),
              F_INT("replay_ms", st.replay_ms));
@@ -121,6 +139,7 @@ void core__metrics_free(struct core *c)
     rule_manager_free(&rules); /* its last notices are dropped: c->closing */
     if (m->rule_sink.ops)
         tsdb_sink_free(&m->rule_sink);
+    remote_writers_free(m->remote);
     promql_engine_free(m->engine);
     metrics_writer_free(m->writer);
     core__rule_alerts_free(m->alerts);
@@ -152,6 +171,7 @@ void core__metrics_reload(struct core *c)
     if (set || c->config->rule_files.n == 0)
         rule_manager_reload(m->rules, set);
     rule_set_unref(&set);
+    sync_remote(c);
 }
 
 /* --- each second --- */

@@ -53,7 +53,6 @@ static bool settled(struct core *c, uint64_t number)
            metrics_writer_trouble(m->writer, NULL);
 }
 
-
 void core__metrics_free_ring(struct core *c, struct ring_tap *t, uint64_t seq, uint64_t number)
 {
     must(t->ring);

@@ -146,6 +146,52 @@ static void add_rules(struct rule_manager *r, struct figures *f)
     ADD(rows);
 }
 
+/* --- remote write --- */
+
+struct senders {
+    struct arena *arena;
+    vec_of(struct remote_stats) all;
+    vec_of(struct label *) labels;
+};
+
+static void copy_sender(void *arg, const struct remote_stats *s)
+{
+    struct senders *y = arg;
+    struct label *labels = arena_array_of(y->arena, struct label, 2);
+    labels[0] = (struct label){"remote_name", arena_strdup(y->arena, s->name)};
+    labels[1] = (struct label){"url", arena_strdup(y->arena, s->url)};
+    vec_push(&y->all, *s);
+    vec_push(&y->labels, labels);
+}
+
+#define REMOTE_FIGURES(X)                                                                          \
+    X("samples_total", "counter", "Samples delivered.", (double)s->sent)                           \
+    X("failed_total", "counter", "Samples that the receiver refused for good.", (double)s->failed) \
+    X("dropped_total", "counter", "Samples dropped by relabelling or age.", (double)s->dropped)    \
+    X("retried_total", "counter", "Samples that were sent again.", (double)s->retried)             \
+    X("requests_total", "counter", "Requests.", (double)s->requests)                               \
+    X("bytes_total", "counter", "Bytes sent.", (double)s->bytes)                                   \
+    X("pending_samples", "gauge", "Samples read and not delivered yet.", (double)s->pending)       \
+    X("newest_sent_timestamp_seconds", "gauge", "Time of the newest sample delivered.",            \
+      (double)s->newest_sent_ms / 1000)                                                            \
+    X("shards", "gauge", "Requests at once.", s->shards)                                           \
+    X("failing", "gauge", "1 while attempts fail.", s->failing)
+
+static void add_remote(struct remote_writers *w, struct figures *f)
+{
+    struct senders y = {.arena = f->arena};
+    remote_writers_each(w, copy_sender, &y);
+#define X(name, type, help, value)                                                                 \
+    for (size_t i = 0; i < y.all.n; i++) {                                                         \
+        const struct remote_stats *s = &y.all.at[i];                                               \
+        figure_add_labelled(f, "belfry_remote_write_" name, type, help, y.labels.at[i], 2, value); \
+    }
+    REMOTE_FIGURES(X)
+#undef X
+    vec_done(&y.all);
+    vec_done(&y.labels);
+}
+
 void core__figures_metrics(struct core *c, struct figures *f)
 {
     struct metrics *m = c->metrics;
@@ -157,4 +203,6 @@ void core__figures_metrics(struct core *c, struct figures *f)
         add_promql(c, m->engine, f);
     if (m->rules)
         add_rules(m->rules, f);
+    if (m->remote)
+        add_remote(m->remote, f);
 }

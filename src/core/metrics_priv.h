@@ -17,6 +17,7 @@
 #include "core/core_priv.h"
 #include "core/metrics_writer.h"
 #include "promql/promql.h"
+#include "remote/sender.h"
 #include "rule/rule.h"
 
 #define METRICS_ALERT "Belfry: metrics store"
@@ -38,6 +39,7 @@ struct metrics {
     _Atomic(struct promql_engine *) engine;
     _Atomic(struct rule_manager *) rules;
     struct sample_sink rule_sink;
+    struct remote_writers *remote; /* NULL: nothing was ever to be sent */
     vec_of(struct arena *)
         setups; /* matchers of keep rules, the newest last: the store may still look at older ones */
     vec_of(struct ring_wait) waits;
