@@ -170,28 +170,6 @@ static bool check_call(struct parser *p, const struct promql_node *n)
     return true;
 }
 
-/* anchored and smoothed mean something to few functions. */
-static bool check_extended(struct parser *p, const struct promql_node *n)
-{
-    const struct promql_function *fn = n->call.fn;
-    for (uint32_t i = 0; i < n->call.n_args; i++) {
-        const struct promql_node *arg = n->call.args[i];
-        if (arg->kind != NODE_RANGE)
-            continue;
-        if (arg->selector.anchored && !fn->anchored_ok)
-            return parse_fail(p, n->start,
-                              "anchored modifier can only be used with: changes, delta, increase, "
-                              "rate, resets - not with %s",
-                              fn->name);
-        if (arg->selector.smoothed && !fn->smoothed_ok)
-            return parse_fail(p, n->start,
-                              "smoothed modifier can only be used with: delta, increase, rate - "
-                              "not with %s",
-                              fn->name);
-    }
-    return true;
-}
-
 /* --- selectors and the rest --- */
 
 static bool check_selector(struct parser *p, const struct promql_node *n)
@@ -230,7 +208,7 @@ static bool check(struct parser *p, struct promql_node *n)
     case NODE_BINARY:
         return check_binary(p, n);
     case NODE_CALL:
-        return check_call(p, n) && check_extended(p, n);
+        return check_call(p, n);
     case NODE_PAREN:
         return check(p, own(n->paren));
     case NODE_UNARY:
