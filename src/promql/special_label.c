@@ -10,6 +10,11 @@ static int strings(struct query *q, const struct promql_node *n, uint32_t from, 
     return 0;
 }
 
+static void free_replace(void *arg)
+{
+    label_replace_free(arg);
+}
+
 static int replace(struct query *q, struct frame *f, const struct str *arg)
 {
     struct err err;
@@ -17,6 +22,7 @@ static int replace(struct query *q, struct frame *f, const struct str *arg)
     struct label_replace *r = label_replace_new(arg[1], arg[2], arg[3], arg[4], &err);
     if (r == NULL)
         return query_fail_err(q, &err);
+    arena_on_free(q->arena, free_replace, r); /* label sets borrow the name from it */
     for (uint32_t i = 0; i < f->s.n; i++) {
         struct labels l;
         if (!label_replace_apply(r, &f->labels[i], q->arena, &l))
@@ -25,7 +31,6 @@ static int replace(struct query *q, struct frame *f, const struct str *arg)
         if (str_eqz(arg[1], LABEL_METRIC_NAME))
             f->drops[i] = false;
     }
-    label_replace_free(r);
     return 0;
 }
 
