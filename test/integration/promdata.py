@@ -178,6 +178,9 @@ class Server:
                 "X-Prometheus-Remote-Write-Version": "0.1.0"})
             assert status // 100 == 2, f"{self.name}: remote write: {status} {text[:300]}"
 
+    def version(self):
+        return json.loads(self.ask("GET", "/api/v1/status/buildinfo")[1])["data"]["version"]
+
     def query(self, path, **params):
         """(data, None) or (None, the error)."""
         status, text = self.ask("POST", path, urllib.parse.urlencode(params),
