@@ -54,7 +54,8 @@ static enum remote_item malformed(const struct remote_reader *r, struct str at, 
 /* TimeSeries' fields. */
 enum { SERIES_LABEL = 1, SERIES_SAMPLE, SERIES_EXEMPLAR, SERIES_HISTOGRAM };
 
-static bool read_sample(struct str s, int64_t *t_ms, double *v)
+/* Any order of fields, any of them missing. */
+static bool read_odd_sample(struct str s, int64_t *t_ms, double *v)
 {
     struct pb_field f;
     *t_ms = 0;
@@ -70,15 +71,43 @@ static bool read_sample(struct str s, int64_t *t_ms, double *v)
     return true;
 }
 
+/* The form that every sender writes: value, then a time of several bytes, and nothing else. */
+static bool read_sample(struct str s, int64_t *t_ms, double *v)
+{
+    enum { TAG_VALUE = 1 << 3 | PB_FIXED64, TAG_TIME = 2 << 3 | PB_VARINT, AT_TIME = 10 };
+    uint64_t t = 0;
+    size_t i = AT_TIME;
+    if (s.n <= AT_TIME || s.n > AT_TIME + 9 || s.p[0] != TAG_VALUE || s.p[AT_TIME - 1] != TAG_TIME)
+        return read_odd_sample(s, t_ms, v);
+    for (; i < s.n && (unsigned char)s.p[i] >= 0x80; i++)
+        t |= (uint64_t)(s.p[i] & 0x7f) << 7 * (i - AT_TIME);
+    if (i + 1 != s.n)
+        return read_odd_sample(s, t_ms, v);
+    *t_ms = (int64_t)(t | (uint64_t)s.p[i] << 7 * (i - AT_TIME));
+    memcpy(v, s.p + 1, sizeof(*v)); /* little endian, as all machines that we build for */
+    return true;
+}
+
+/* Behind the labels of ordinary length that a series begins with: nearly always all of them, and most of the message. */
+static const char *skip_labels(const char *p, const char *end)
+{
+    while (end - p >= 2 && *p == (SERIES_LABEL << 3 | PB_BYTES) && (unsigned char)p[1] < 0x80 &&
+           p[1] <= end - p - 2)
+        p += 2 + p[1];
+    must(p <= end);
+    return p;
+}
+
 static bool read_series(struct remote_reader *r, struct str *s, struct remote_entry *e)
 {
     struct str whole = *s;
     struct pb_field f;
-    const char *labels_end = s->p;
+    const char *labels_end = skip_labels(s->p, s->p + s->n);
     int64_t t;
     double v;
     bool together = true;
     e->n_samples = 0;
+    *s = (struct str){labels_end, (size_t)(s->p + s->n - labels_end)};
     while (s->n > 0) {
         const char *before = s->p;
         if (!pb_next(s, &f))

@@ -49,6 +49,7 @@ static void expect(struct series_memory *m, struct labels external, enum exposit
                                  .format = f};
     assert_int_equal(federate_write(&q, &out, NULL), 0);
     assert_string_equal(out.data, want);
+    buf_done(&out);
     buf_init(&out, 3); /* no room */
     struct err err = {0};
     if (want[0]) {
