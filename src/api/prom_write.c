@@ -1,10 +1,9 @@
 /* Samples in and out over HTTP: remote write, imports and exports as text or lines of JSON, federation. */
 #include "api/prom_priv.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/vec.h"
 #include "remote/receive.h"
 #include "wire/exposition_write.h"
 #include "wire/federate.h"
@@ -104,41 +103,43 @@ void prom_import(struct call *k)
 
 /* --- out --- */
 
-struct export
-{
+struct dump {
     struct call *call;
     struct series_set *set;
-    struct str *names; /* metric of each series */
-    uint32_t *order;   /* families together */
+    struct labels *labels; /* of each series */
+    uint32_t *order;       /* families together, series within them by labels */
     int64_t start, end;
     enum ingest_format format;
     struct buf *out;
-    struct labels_builder builder;
 };
 
 static int compare_order(const void *a, const void *b, void *arg)
 {
-    const struct export *x = arg;
-    struct str l = x->names[*(const uint32_t *)a], r = x->names[*(const uint32_t *)b];
-    size_t n = l.n < r.n ? l.n : r.n;
-    int c = n ? memcmp(l.p, r.p, n) : 0;
-    return c ? c : (l.n > r.n) - (l.n < r.n);
+    const struct dump *x = arg;
+    const struct labels *l = &x->labels[*(const uint32_t *)a],
+                        *r = &x->labels[*(const uint32_t *)b];
+    struct str left = labels_metric(l), right = labels_metric(r);
+    size_t n = left.n < right.n ? left.n : right.n;
+    int c = n ? memcmp(left.p, right.p, n) : 0;
+    if (c == 0)
+        c = (left.n > right.n) - (left.n < right.n);
+    return c ? c : labels_compare(l, r);
 }
 
-static void order_series(struct export *x)
+static void order_series(struct dump *x)
 {
     uint32_t n = x->set->n;
-    x->names = arena_array_of(x->call->arena, struct str, n + 1);
+    x->labels = arena_array_of(x->call->arena, struct labels, n + 1);
     x->order = arena_array_of(x->call->arena, uint32_t, n + 1);
     for (uint32_t i = 0; i < n; i++) {
-        struct str name = x->set->ops->label(x->set, i, STR(LABEL_METRIC_NAME));
-        x->names[i] = (struct str){arena_strndup(x->call->arena, name.p, name.n), name.n};
+        struct labels l = x->set->ops->labels(x->set, i, x->call->arena);
+        x->labels[i] = labels_dup(x->call->arena, &l);
         x->order[i] = i;
     }
     qsort_r(x->order, n, sizeof(*x->order), compare_order, x);
 }
 
-static void put_samples(struct export *x, const struct labels *l, const struct samples *s)
+static void put_samples(struct dump *x, const struct labels *l, const struct samples *s)
 {
     struct exposition_writer w = {x->out, x->format == INGEST_OPENMETRICS ? EXPOSITION_OPENMETRICS
                                                                           : EXPOSITION_TEXT};
@@ -152,22 +153,18 @@ static void put_samples(struct export *x, const struct labels *l, const struct s
     }
 }
 
-static int export_series(struct export *x, struct err *err)
+static int export_series(struct dump *x, struct err *err)
 {
     struct samples s = {0};
-    struct arena *a = arena_new();
     int rc = 0;
     for (uint32_t i = 0; i < x->set->n && rc == 0 && !x->out->failed; i++) {
         uint32_t at = x->order[i];
         s.n = 0;
-        arena_reset(a);
-        struct labels l = x->set->ops->labels(x->set, at, a);
         rc = x->set->ops->read(x->set, at, x->start, x->end, COLUMN_RAW, &s, err);
         if (rc == 0 && s.n > 0)
-            put_samples(x, &l, &s);
+            put_samples(x, &x->labels[at], &s);
     }
     samples_done(&s);
-    arena_free(a);
     return rc;
 }
 
@@ -179,7 +176,7 @@ static const char *export_type(enum ingest_format f)
                                                            : EXPOSITION_TEXT);
 }
 
-static void run_export(struct export *x)
+static void run_export(struct dump *x)
 {
     struct err err = {0};
     struct call *k = x->call;
@@ -206,7 +203,7 @@ void prom_export(struct call *k)
     struct prom_selectors s;
     struct api_metrics m;
     struct err err = {0};
-    struct export x = {.call = k, .out = &k->resp->body};
+    struct dump x = {.call = k, .out = &k->resp->body};
     prom_params(k, &p);
     if (prom_period(&p, &x.start, &x.end) < 0 || prom_selectors(&p, "match[]", &s) < 0 ||
         format_wanted(&p, "application/json", &x.format) < 0)
