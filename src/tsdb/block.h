@@ -14,10 +14,16 @@
 #include "model/series.h"
 
 struct block_meta {
-    char name[64];          /* "01-1732190400000-1732197600000-…": sorts by time */
+    char name
+        [64]; /* "1732190400000-18a9…-1732197600000-0-2": first, stamp, end, tier, level. "": the writer makes it */
     int64_t min_ms, max_ms; /* samples lie in [min_ms, max_ms) */
     int64_t tier_ms;        /* 0: raw */
     uint32_t level;         /* 1: cut from the head; merging adds one */
+    /* When its samples were first written, ns; 0: now. Of equal times of raw blocks the block with the older stamp wins, of
+     * tiers the newer. A merged block has its oldest's. */
+    uint64_t stamp;
+    uint64_t
+        late; /* stamp of the newest samples that came after others of their time; tiers: of those that were known; 0 */
     uint64_t series, samples, chunks, bytes;
     bool has_deletions; /* when it was opened; now: block_has_deletions */
 };
@@ -79,6 +85,7 @@ int block_delete(struct block *b, const uint32_t *ids, uint32_t n, int64_t min_m
                  struct err *err);
 
 bool block_has_deletions(const struct block *b);
+uint32_t block_deletions(const struct block *b); /* entries of series and spans */
 
 /* Removes what writers, removals and deletions left behind when they were cut short: NAME.tmp. For the start, before blocks
  * are opened. */

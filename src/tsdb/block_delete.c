@@ -77,11 +77,16 @@ void block__tombstones_close(struct block *b)
     }
 }
 
-bool block_has_deletions(const struct block *b)
+uint32_t block_deletions(const struct block *b)
 {
     check_magic(b, BLOCK_MAGIC);
     struct tombstones *t = atomic_load(&((struct block *)b)->tombstones);
-    return t && t->n > 0;
+    return t ? t->n : 0;
+}
+
+bool block_has_deletions(const struct block *b)
+{
+    return block_deletions(b) > 0;
 }
 
 static int save(const struct block *b, const struct tombstones *t, struct err *err)

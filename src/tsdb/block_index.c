@@ -3,7 +3,7 @@
  *   pages of all sections, then the directories of the sections, then the table of contents
  *   directory  a page: u64 offset, u32 length, u32 CRC-32C, u32 key
  *   contents   a section of enum block_section: u64 offset of its directory, u32 pages, u32 CRC-32C of the directory;
- *              i64 min_ms, max_ms, tier_ms, u32 level, u64 series, samples, chunks, i64 slab_ms, u64 bytes of the chunks,
+ *              i64 min_ms, max_ms, tier_ms, u32 level, u64 stamp, late, series, samples, chunks, i64 slab_ms, u64 bytes of the chunks,
  *              u8 spans; u32 INDEX_MAGIC, u32 CRC-32C of the contents so far
  *
  *   SYMBOLS  64 strings in order: u8 (how many, less 1) << 1 | wide; where each ends (u16, wide: u32); their bytes. key: number of the first
@@ -146,6 +146,8 @@ static int read_contents(struct block *b, struct index_toc *toc, struct err *err
     m->max_ms = (int64_t)cur_u64(&c);
     m->tier_ms = (int64_t)cur_u64(&c);
     m->level = cur_u32(&c);
+    m->stamp = cur_u64(&c);
+    m->late = cur_u64(&c);
     m->series = cur_u64(&c);
     m->samples = cur_u64(&c);
     m->chunks = cur_u64(&c);

@@ -504,6 +504,8 @@ static void write_toc(const struct index_toc *toc, struct out_file *f)
     buf_put_u64(&out, (uint64_t)m->max_ms);
     buf_put_u64(&out, (uint64_t)m->tier_ms);
     buf_put_u32(&out, m->level);
+    buf_put_u64(&out, m->stamp);
+    buf_put_u64(&out, m->late);
     buf_put_u64(&out, m->series);
     buf_put_u64(&out, m->samples);
     buf_put_u64(&out, m->chunks);

@@ -143,7 +143,7 @@ struct index_toc { /* at the end of the index */
     uint64_t chunk_bytes;
     bool spans; /* some series do not last the whole block */
 };
-#define INDEX_TOC_BYTES (BLOCK_SECTIONS * 16 + 3 * 8 + 4 + 3 * 8 + 8 + 8 + 1 + 8)
+#define INDEX_TOC_BYTES (BLOCK_SECTIONS * 16 + 3 * 8 + 4 + 5 * 8 + 8 + 8 + 1 + 8)
 
 /* Makes an index; series come in order. */
 struct index_builder;

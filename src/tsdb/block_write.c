@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -52,6 +53,19 @@ static void free_writer(struct block_writer *w)
     free(w);
 }
 
+static void make_name(struct block_meta *m)
+{
+    if (m->stamp == 0) {
+        struct timespec now;
+        must(clock_gettime(CLOCK_REALTIME, &now) == 0);
+        m->stamp = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    }
+    if (!*m->name)
+        snprintf(m->name, sizeof(m->name), "%013lld-%016llx-%013lld-%lld-%u", (long long)m->min_ms,
+                 (unsigned long long)m->stamp, (long long)m->max_ms, (long long)m->tier_ms,
+                 m->level);
+}
+
 static int make_dir(struct block_writer *w, const char *blocks_dir, struct err *err)
 {
     if ((size_t)snprintf(w->dir, sizeof(w->dir), "%s", blocks_dir) >= sizeof(w->dir))
@@ -68,10 +82,11 @@ static int make_dir(struct block_writer *w, const char *blocks_dir, struct err *
 struct block_writer *block_writer_new(const char *blocks_dir, const struct block_meta *meta,
                                       struct err *err)
 {
-    must(meta->min_ms < meta->max_ms && meta->tier_ms >= 0 && *meta->name);
+    must(meta->min_ms < meta->max_ms && meta->tier_ms >= 0);
     struct block_writer *w = calloc(1, sizeof(*w));
     must(w);
     w->toc.meta = *meta;
+    make_name(&w->toc.meta);
     w->toc.slab_ms = slab_of(meta);
     w->toc.meta.series = w->toc.meta.samples = w->toc.meta.chunks = w->toc.meta.bytes = 0;
     w->index = index_builder_new();
