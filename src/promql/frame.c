@@ -219,6 +219,8 @@ struct labels labels_without_meta(const struct labels *l, struct arena *a)
         else if (i == first)
             first = i + 1;
     }
+    if (l->n == 0)
+        return *l;
     if (n == l->n - first) /* usual: names lie in front */
         return (struct labels){l->at + first, n};
     struct label_pair *at = arena_array_of(a, struct label_pair, n);
