@@ -26,6 +26,7 @@ static const struct command commands[] = {
     {"process", "ls|status|start|stop|restart|log|history|…", "programs kept alive", cmd_process},
     {"alert", "ls|history", "what is firing, and what was", cmd_alert},
     {"maintenance", "ls|add|end|rm", "when what does not ring", cmd_maintenance},
+    {"query", "EXPR [--time T | --start T --end T --step D]", "ask in PromQL", cmd_query},
     {"rule", "check|test|backtest FILE…", "Prometheus rules: what is wrong, unit tests, the past",
      cmd_rule},
     {"upgrade", "[-c FILE]", "run the program file on disk; supervised programs run on",

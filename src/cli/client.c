@@ -215,6 +215,8 @@ static int problem_of(const struct http_response *resp, struct arena *a, struct 
     for (const struct node *e = errors ? errors->first : NULL; e; e = e->next)
         print_error(e, a);
     const char *text = n ? field_text(n, "detail", a) : "";
+    if (n && !*text) /* of the Prometheus API */
+        text = field_text(n, "error", a);
     if (n && !*text)
         text = field_text(n, "title", a);
     enum err_code code = resp->status == 404   ? ERR_NOT_FOUND
