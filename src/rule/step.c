@@ -393,7 +393,8 @@ static bool is_due(const struct live *l, const struct rule_input *in)
 {
     if (l->alert.state == RULE_PENDING || in->resend_ms == 0)
         return false;
-    return l->alert.resolved_ms > l->sent_ms || l->sent_ms + in->resend_ms < in->at_ms;
+    return l->sent_ms == 0 || l->alert.resolved_ms > l->sent_ms ||
+           l->sent_ms + in->resend_ms < in->at_ms;
 }
 
 static void notify(struct rule_state *s, const struct rule_input *in, struct rule_output *out)
