@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/rng.h"
+#include "tsdb/merge.h"
 #include "tsdb/source.h"
 
 /* --- deletion --- */
@@ -65,20 +66,89 @@ static int delete_blocks(struct tsdb *db, const struct series_select *q, struct 
     return rc;
 }
 
-/* keep_lock: no cut takes samples out of the head into a block that the deletion has passed already. */
+/* No merge reads a block before and replaces it after the deletion; no cut takes samples out of the head into a block that the
+ * deletion has passed already. */
 int tsdb_delete(struct tsdb *db, const struct matcher *const *matchers, size_t n, int64_t min_ms,
                 int64_t max_ms, struct err *err)
 {
     check_magic(db, TSDB_MAGIC);
     struct series_select q = {
         .matchers = matchers, .n_matchers = n, .min_ms = min_ms, .max_ms = max_ms};
+    tsdb__stop_merges(db);
     pthread_mutex_lock(&db->keep_lock);
-    pthread_mutex_lock(&db->merge_lock); /* nor a merge */
     int rc = delete_head(db, &q, err) < 0 || delete_blocks(db, &q, err) < 0 ? -1 : 0;
-    pthread_mutex_unlock(&db->merge_lock);
     pthread_mutex_unlock(&db->keep_lock);
+    pthread_mutex_unlock(&db->merge_lock);
     db->generation++;
     return rc;
+}
+
+int tsdb_clean_tombstones(struct tsdb *db, struct err *err)
+{
+    check_magic(db, TSDB_MAGIC);
+    struct merge_stats st = {0};
+    int did;
+    tsdb__stop_merges(db);
+    pthread_mutex_unlock(&db->merge_lock);
+    do {
+        pthread_mutex_lock(&db->merge_lock);
+        struct merge_policy p = tsdb__merge_policy(db);
+        did = merge_clean(db->blocks, db->blocks_dir, &p, &db->merge_stop, &st, err);
+        pthread_mutex_unlock(&db->merge_lock);
+    } while (did > 0);
+    db->count.merges += st.rewrites;
+    return did;
+}
+
+/* --- backfill --- */
+
+struct tsdb_backfill {
+    struct tsdb *db;
+    struct block_writer *writer;
+};
+
+struct tsdb_backfill *tsdb_backfill_begin(struct tsdb *db, int64_t min_ms, int64_t max_ms,
+                                          struct err *err)
+{
+    check_magic(db, TSDB_MAGIC);
+    struct block_meta meta = {.min_ms = min_ms, .max_ms = max_ms, .level = 1};
+    struct block_writer *w = block_writer_new(db->blocks_dir, &meta, err);
+    if (!w)
+        return NULL;
+    struct tsdb_backfill *b = calloc(1, sizeof(*b));
+    must(b != NULL);
+    *b = (struct tsdb_backfill){db, w};
+    return b;
+}
+
+int tsdb_backfill_series(struct tsdb_backfill *b, const struct labels *l, const struct samples *s,
+                         struct err *err)
+{
+    return block_writer_series(b->writer, l, err) < 0 ||
+                   block_writer_samples(b->writer, COLUMN_RAW, s, err) < 0
+               ? -1
+               : 0;
+}
+
+int tsdb_backfill_finish(struct tsdb_backfill *b, struct err *err)
+{
+    struct tsdb *db = b->db;
+    struct block_meta meta = {0};
+    int rc = block_writer_finish(b->writer, &meta, err);
+    const char *name = meta.name;
+    if (rc == 0 && *name)
+        rc = blocks_replace(db->blocks, &name, 1, NULL, 0, err);
+    db->generation++;
+    free(b);
+    return rc;
+}
+
+void tsdb_backfill_abort(struct tsdb_backfill *b)
+{
+    if (!b)
+        return;
+    block_writer_abort(b->writer);
+    free(b);
 }
 
 /* --- backup --- */

@@ -200,10 +200,7 @@ static int append_some(struct batch *b, const struct tsdb_row *rows, size_t n, u
 
 static struct batch begin_batch(struct tsdb *db)
 {
-    int64_t now = tsdb__now(db);
-    pthread_mutex_lock(&db->keep_opt_lock);
-    int64_t keep = db->opt.keep_ms;
-    pthread_mutex_unlock(&db->keep_opt_lock);
+    int64_t now = tsdb__now(db), keep = db->keep_ms;
     return (struct batch){.db = db,
                           .a = db->appender,
                           .old_ms = now - CACHE_HORIZON_MS,

@@ -19,7 +19,6 @@ struct background {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     bool stopping, woken;
-    atomic_bool stop; /* for merges */
     pthread_t syncer, keeper, merger;
 };
 
@@ -95,7 +94,7 @@ static void *merge_loop(void *arg)
     lower_priority();
     while (pause_ms(b, failing ? RETRY_MS : did > 0 ? 10 : MERGE_EVERY_MS, false)) {
         struct err err;
-        did = tsdb__merge(b->db, false, &b->stop, &err);
+        did = tsdb__merge(b->db, false, &err);
         if (did < 0 && !failing)
             log_error("metrics store: blocks cannot be merged; it is tried again", F_ERR(&err));
         failing = did < 0;
@@ -127,7 +126,7 @@ void background_stop(struct tsdb *db)
         return;
     pthread_mutex_lock(&b->lock);
     b->stopping = true;
-    b->stop = true;
+    db->merge_stop = true;
     pthread_cond_broadcast(&b->wake);
     pthread_mutex_unlock(&b->lock);
     pthread_join(b->syncer, NULL);
@@ -136,6 +135,7 @@ void background_stop(struct tsdb *db)
     pthread_cond_destroy(&b->wake);
     pthread_mutex_destroy(&b->lock);
     db->background = NULL;
+    db->merge_stop = false;
     free(b);
 }
 

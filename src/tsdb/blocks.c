@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,31 +32,9 @@ static void sort_open(struct blocks *b)
         qsort(b->open.at, b->open.n, sizeof(*b->open.at), by_time);
 }
 
-static void remove_tree(const char *dir)
-{
-    DIR *d = opendir(dir);
-    if (!d)
-        return;
-    for (struct dirent *e; (e = readdir(d)) != NULL;) {
-        if (e->d_name[0] == '.')
-            continue;
-        char *path = path_join(dir, e->d_name);
-        fs_unlink(path, NULL);
-        free(path);
-    }
-    closedir(d);
-    remove(dir);
-}
-
 static void open_one(struct blocks *b, const char *name)
 {
     struct err err;
-    if (str_ends(str_of(name), STR(".tmp"))) {
-        char *path = path_join(b->dir, name);
-        remove_tree(path);
-        free(path);
-        return;
-    }
     struct block *block = block_open(b->dir, name, &err);
     if (block) {
         vec_push(&b->open, block);
@@ -70,7 +47,7 @@ static void open_one(struct blocks *b, const char *name)
 
 struct blocks *blocks_open(const char *dir, struct err *err)
 {
-    if (fs_mkdirs(dir, 0750, err) < 0)
+    if (fs_mkdirs(dir, 0750, err) < 0 || block_sweep(dir, err) < 0)
         return NULL;
     DIR *d = opendir(dir);
     if (!d) {

@@ -45,20 +45,49 @@ int tsdb__keep(struct tsdb *db, bool force, struct err *err)
     return rc;
 }
 
-int tsdb__merge(struct tsdb *db, bool force, atomic_bool *stop, struct err *err)
+struct merge_policy tsdb__merge_policy(struct tsdb *db)
 {
-    return 0;
+    struct merge_policy p = {.block_ms = db->opt.block_ms, .keep = {.now_ms = tsdb__now(db)}};
+    p.keep.keep_ms = db->keep_ms;
+    p.keep.keep_bytes = db->opt.keep_bytes;
+    p.keep.rules = db->opt.rules;
+    p.keep.n_rules = db->opt.n_rules;
+    for (size_t i = 0; i < array_len(db->opt.tiers); i++) {
+        p.keep.tiers[i].step_ms = db->opt.tiers[i].step_ms;
+        p.keep.tiers[i].keep_ms = db->opt.tiers[i].keep_ms;
+    }
+    return p;
+}
+
+void tsdb__stop_merges(struct tsdb *db)
+{
+    db->merge_stop = true;
+    pthread_mutex_lock(&db->merge_lock);
+    db->merge_stop = false;
+}
+
+int tsdb__merge(struct tsdb *db, bool force, struct err *err)
+{
+    struct merge_stats st = {0};
+    pthread_mutex_lock(&db->merge_lock);
+    struct merge_policy p = tsdb__merge_policy(db);
+    int rc = merge_step(db->blocks, db->blocks_dir, &p, &db->merge_stop, force, &st, err);
+    pthread_mutex_unlock(&db->merge_lock);
+    db->count.merges += st.merges + st.tiers + st.rewrites + st.drops;
+    if (rc < 0 && err->code == ERR_CANCELLED)
+        return 0;
+    db->count.merge_failures += rc < 0;
+    return rc;
 }
 
 int tsdb_tick(struct tsdb *db, bool force, struct err *err)
 {
     check_magic(db, TSDB_MAGIC);
-    atomic_bool stop = false;
     int did;
     if (tsdb_sync(db, err) < 0 || tsdb__keep(db, force, err) < 0)
         return -1;
     do
-        did = tsdb__merge(db, force, &stop, err);
+        did = tsdb__merge(db, force, err);
     while (did > 0);
     return did;
 }

@@ -31,6 +31,8 @@ struct found {
     uint32_t n_blocks;
     vec_of(struct member) members;
     vec_of(struct part) parts;
+    int64_t cutoff;   /* what is older has expired, of all series … */
+    int64_t *cutoffs; /* … or of each, when there are rules; NULL */
 };
 
 static struct found *of(struct series_set *s)
@@ -75,6 +77,13 @@ static int read_head(struct found *f, uint32_t slot, int64_t min_ms, int64_t max
     return head_read(&db->head, index_series(&db->index, slot), slot, min_ms, max_ms, 0, out, err);
 }
 
+/* What has expired is hidden, whether it is still on the disk or not. */
+static int64_t since(const struct found *f, uint32_t i, int64_t min_ms)
+{
+    int64_t cutoff = f->cutoffs ? f->cutoffs[i] : f->cutoff;
+    return min_ms < cutoff ? cutoff : min_ms;
+}
+
 static int found_read(struct series_set *s, uint32_t i, int64_t min_ms, int64_t max_ms,
                       enum series_column column, struct samples *out, struct err *err)
 {
@@ -82,6 +91,7 @@ static int found_read(struct series_set *s, uint32_t i, int64_t min_ms, int64_t 
     const struct member *m = member_of(f, i);
     uint32_t from = out->n, mid = from;
     int rc = 0;
+    min_ms = since(f, i, min_ms);
     for (uint32_t p = m->first; p != NONE; p = f->parts.at[p].next) {
         const struct part *part = &f->parts.at[p];
         if (block_read(f->blocks[part->block], part->id, min_ms, max_ms, COLUMN_RAW, out, err) < 0)
@@ -104,6 +114,7 @@ static int found_last(struct series_set *s, uint32_t i, int64_t min_ms, int64_t 
     const struct member *m = member_of(f, i);
     struct tsdb *db = f->db;
     int rc = 0;
+    min_ms = since(f, i, min_ms);
     if (m->slot != NONE && m->first == NONE)
         return head_last(&db->head, index_series(&db->index, m->slot), m->slot, min_ms, max_ms, t,
                          v, err);
@@ -125,6 +136,7 @@ static void found_free(struct series_set *s)
     blocks_give(f->blocks, f->n_blocks);
     vec_done(&f->members);
     vec_done(&f->parts);
+    free(f->cutoffs);
     f->magic = 0;
     free(f);
 }
@@ -294,6 +306,67 @@ static int check_limit(const struct found *f, const struct series_select *q, str
                    f->members.n, q->limit);
 }
 
+static int by_stamp(const void *a, const void *b)
+{
+    uint64_t x = block_meta(*(struct block *const *)a)->stamp;
+    uint64_t y = block_meta(*(struct block *const *)b)->stamp;
+    return (x > y) - (x < y);
+}
+
+/* Raw blocks in the order in which parts are read: by time, or where they overlap by age, since of equal times the older stays. */
+static void take_blocks(struct found *f, const struct series_select *q)
+{
+    uint32_t n, kept = 0;
+    int64_t end = INT64_MIN;
+    bool overlap = false;
+    f->blocks = blocks_take(f->db->blocks, q->min_ms, q->max_ms, &n);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct block_meta *m = block_meta(f->blocks[i]);
+        if (m->tier_ms > 0) {
+            block_unref(f->blocks[i]);
+            continue;
+        }
+        overlap |= m->min_ms < end;
+        end = m->max_ms > end ? m->max_ms : end;
+        f->blocks[kept++] = f->blocks[i];
+    }
+    f->n_blocks = kept;
+    if (overlap)
+        qsort(f->blocks, kept, sizeof(*f->blocks), by_stamp);
+}
+
+/* Nothing after this has expired, by any rule. */
+static int64_t newest_cutoff(const struct keep_policy *k)
+{
+    int64_t cutoff = keep_cutoff_all(k, 0);
+    for (size_t i = 0; i < k->n_rules; i++) {
+        int64_t rule = k->rules[i].keep_ms > 0 ? k->now_ms - k->rules[i].keep_ms : INT64_MIN;
+        cutoff = rule > cutoff ? rule : cutoff;
+    }
+    int64_t base = k->keep_ms > 0 ? k->now_ms - k->keep_ms : INT64_MIN;
+    return base > cutoff ? base : cutoff;
+}
+
+static void find_cutoffs(struct found *f, int64_t min_ms)
+{
+    struct tsdb *db = f->db;
+    pthread_rwlock_rdlock(&db->rules_lock);
+    struct merge_policy p = tsdb__merge_policy(db);
+    f->cutoff = keep_cutoff_all(&p.keep, 0);
+    if (p.keep.n_rules > 0 && min_ms < newest_cutoff(&p.keep)) {
+        struct arena *a = arena_new();
+        f->cutoffs = malloc((f->members.n + 1) * sizeof(*f->cutoffs));
+        must(f->cutoffs != NULL);
+        for (uint32_t i = 0; i < f->members.n; i++) {
+            struct labels l = found_labels(&f->set, i, a);
+            f->cutoffs[i] = keep_cutoff(&p.keep, &l, 0);
+            arena_reset(a);
+        }
+        arena_free(a);
+    }
+    pthread_rwlock_unlock(&db->rules_lock);
+}
+
 static struct series_set *source_select(void *self, const struct series_select *q, struct err *err)
 {
     struct tsdb *db = self;
@@ -306,12 +379,13 @@ static struct series_set *source_select(void *self, const struct series_select *
     /* in this order: what a cut moves meanwhile is seen in the head, in the block, or in both */
     epoch_enter(&db->epoch, &f->reader);
     int rc = tsdb__head_select(db, q, on_slot, f, err);
-    f->blocks = blocks_take(db->blocks, q->min_ms, q->max_ms, &f->n_blocks);
+    take_blocks(f, q);
     if (rc < 0 || find_in_blocks(f, q, err) < 0 || check_limit(f, q, err) < 0) {
         found_free(&f->set);
         return NULL;
     }
     f->set.n = (uint32_t)f->members.n;
+    find_cutoffs(f, q->min_ms);
     return &f->set;
 }
 

@@ -41,7 +41,7 @@ static void init_locks(struct tsdb *db)
     pthread_mutex_init(&db->keep_lock, NULL);
     pthread_mutex_init(&db->merge_lock, NULL);
     pthread_mutex_init(&db->append_lock, NULL);
-    pthread_mutex_init(&db->keep_opt_lock, NULL);
+    pthread_rwlock_init(&db->rules_lock, NULL);
     pthread_mutex_init(&db->tails_lock, NULL);
     for (uint32_t i = 0; i < SHARDS; i++)
         pthread_mutex_init(&db->head.shards[i], NULL);
@@ -52,7 +52,7 @@ static void done_locks(struct tsdb *db)
     pthread_mutex_destroy(&db->keep_lock);
     pthread_mutex_destroy(&db->merge_lock);
     pthread_mutex_destroy(&db->append_lock);
-    pthread_mutex_destroy(&db->keep_opt_lock);
+    pthread_rwlock_destroy(&db->rules_lock);
     pthread_mutex_destroy(&db->tails_lock);
     for (uint32_t i = 0; i < SHARDS; i++)
         pthread_mutex_destroy(&db->head.shards[i]);
@@ -82,6 +82,7 @@ static struct tsdb *new_db(const struct tsdb_options *opt)
     metadata_init(&db->metadata);
     epoch_init(&db->epoch);
     db->head.block_ms = opt->block_ms;
+    db->keep_ms = opt->keep_ms;
     packer_init(&db->packer, &db->head);
     db->appender = calloc(1, sizeof(*db->appender));
     must(db->appender != NULL);
@@ -320,10 +321,13 @@ void tsdb_set_keep(struct tsdb *db, int64_t keep_ms, uint64_t keep_bytes,
                    const struct tsdb_keep_rule *rules, size_t n_rules)
 {
     check_magic(db, TSDB_MAGIC);
-    pthread_mutex_lock(&db->keep_opt_lock);
-    db->opt.keep_ms = keep_ms;
+    tsdb__stop_merges(db); /* they hold the old rules */
+    pthread_rwlock_wrlock(&db->rules_lock);
+    db->keep_ms = keep_ms;
     db->opt.keep_bytes = keep_bytes;
     db->opt.rules = rules;
     db->opt.n_rules = n_rules;
-    pthread_mutex_unlock(&db->keep_opt_lock);
+    pthread_rwlock_unlock(&db->rules_lock);
+    pthread_mutex_unlock(&db->merge_lock);
+    db->generation++;
 }

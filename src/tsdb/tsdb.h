@@ -100,6 +100,17 @@ int tsdb_sync(struct tsdb *db, struct err *err); /* what was appended is on the 
 struct sample_sink tsdb_sink(struct tsdb *db, uint32_t source);
 void tsdb_sink_free(struct sample_sink *sink);
 
+/* Samples of the past, as a block of its own, past the head and its window: an import. Series come in the order of labels_compare, samples
+ * within [min_ms, max_ms) (spans of blocks, block_ms, merge best); of times that are there already the older ones stay. */
+struct tsdb_backfill;
+struct tsdb_backfill *tsdb_backfill_begin(struct tsdb *db, int64_t min_ms, int64_t max_ms,
+                                          struct err *err);
+int tsdb_backfill_series(struct tsdb_backfill *b, const struct labels *l, const struct samples *s,
+                         struct err *err);
+/* In answers and on the disk when it returned 0. Frees b in every case. */
+int tsdb_backfill_finish(struct tsdb_backfill *b, struct err *err);
+void tsdb_backfill_abort(struct tsdb_backfill *b); /* NULL is fine */
+
 void tsdb_set_metadata(struct tsdb *db, const struct metric_metadata *m);
 /* In order of the metric's name; one metric only when metric.n > 0. */
 void tsdb_each_metadata(struct tsdb *db, struct str metric,

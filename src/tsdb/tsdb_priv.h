@@ -1,12 +1,12 @@
 /* The store's inside: what its files share. Nobody outside of tsdb/ includes this.
  *
  * Locks, in the order in which they are taken; each but the first two is held for microseconds:
- *   keep_lock    one cut, snapshot or deletion at a time
  *   merge_lock   one merge or deletion at a time
+ *   keep_lock    one cut, snapshot or deletion at a time
  *   append_lock  appending: the order of the WAL, newest_ms and last_bits of series, appender
  *   index.lock   label pairs, postings, which series there are, the series log
  *   head.shards  samples of 64 neighbouring series
- *   leaves       head files, WAL, aliases, epochs, metadata, blocks, tails */
+ *   leaves       head files, WAL, aliases, epochs, metadata, blocks, tails, rules */
 #ifndef TSDB_TSDB_PRIV_H
 #define TSDB_TSDB_PRIV_H
 
@@ -22,6 +22,7 @@
 #include "tsdb/head.h"
 #include "tsdb/head_file.h"
 #include "tsdb/index.h"
+#include "tsdb/merge.h"
 #include "tsdb/metadata.h"
 #include "tsdb/series_log.h"
 #include "tsdb/tsdb.h"
@@ -75,6 +76,7 @@ struct tsdb {
     int lock_fd;
 
     pthread_mutex_t keep_lock, merge_lock;
+    atomic_bool merge_stop;
     struct packer packer; /* of who holds keep_lock */
     struct cut cut;
     int64_t snapshot_at; /* monotonic ms */
@@ -96,7 +98,9 @@ struct tsdb {
     struct blocks *blocks;
     _Atomic uint8_t cuts;
 
-    pthread_mutex_t keep_opt_lock; /* opt.keep_ms, keep_bytes, rules, n_rules */
+    pthread_rwlock_t
+        rules_lock; /* opt.keep_bytes, rules, n_rules; with merge_lock to change them */
+    _Atomic int64_t keep_ms;
     pthread_mutex_t tails_lock;
     struct tsdb_tail *tails;
 
@@ -135,6 +139,8 @@ uint64_t tsdb__tails_need(struct tsdb *db);
 
 /* house.c: 0, or -1; merge: 1 when it did something */
 int tsdb__keep(struct tsdb *db, bool force, struct err *err);
-int tsdb__merge(struct tsdb *db, bool force, atomic_bool *stop, struct err *err);
+int tsdb__merge(struct tsdb *db, bool force, struct err *err);
+struct merge_policy tsdb__merge_policy(struct tsdb *db); /* merge_lock or rules_lock is held */
+void tsdb__stop_merges(struct tsdb *db); /* takes merge_lock; whoever merges gives up before */
 
 #endif
