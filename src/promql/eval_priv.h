@@ -40,8 +40,8 @@ struct block { /* counted against the query's memory; freed at its end at the la
 /* What one thread of a query works with. */
 struct worker {
     struct query *q;
-    struct arena *arena;            /* label sets; lives as long as the query */
-    vec_of(struct samples) samples; /* by slot */
+    struct arena *arena;              /* label sets; lives as long as the query */
+    vec_of(struct samples *) samples; /* by slot */
     struct column_buffer {
         double *at;
         size_t cap;

@@ -175,9 +175,12 @@ double *worker_column(struct worker *w, uint32_t slot, size_t n)
 
 struct samples *worker_samples(struct worker *w, uint32_t slot)
 {
-    while (w->samples.n <= slot)
-        vec_push(&w->samples, ((struct samples){0}));
-    struct samples *s = &w->samples.at[slot];
-    s->n = 0;
-    return s;
+    while (w->samples.n <=
+           slot) { /* pointers: a stream below may ask while one above holds its own */
+        struct samples *s = calloc(1, sizeof(*s));
+        must(s != NULL);
+        vec_push(&w->samples, s);
+    }
+    w->samples.at[slot]->n = 0;
+    return w->samples.at[slot];
 }
