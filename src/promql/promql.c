@@ -160,8 +160,10 @@ static void query_open(struct query *q, struct promql_engine *e, const struct pr
 
 static void worker_done(struct worker *w)
 {
-    vec_each (&w->samples, it)
-        samples_done(it);
+    vec_each (&w->samples, it) {
+        samples_done(*it);
+        free(*it);
+    }
     vec_done(&w->samples);
     for (size_t i = 0; i < w->n_columns; i++)
         free(w->columns[i].at);
