@@ -38,7 +38,7 @@ void prom_clean_tombstones(struct call *k)
     struct err err = {0};
     if (!prom_store(k, &m))
         return;
-    if (tsdb_tick(m.db, true, &err) < 0) /* merges, and so drops what was deleted */
+    if (tsdb_clean_tombstones(m.db, &err) < 0)
         prom_fail_err(k, &err);
     else
         answer_nothing(k);

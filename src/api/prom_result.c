@@ -30,18 +30,51 @@ static void put_vector(struct buf *out, const struct promql_result *r)
     buf_putc(out, ']');
 }
 
+/* --- matrices: all series of a range query have the same times, so that each is written once --- */
+
+struct time_text {
+    uint8_t n;
+    char text[31]; /* "[1732190400.123,\"" */
+};
+
+static struct time_text time_text(int64_t ms)
+{
+    struct time_text t;
+    struct buf b = BUF_FIXED(t.text);
+    buf_putc(&b, '[');
+    promql_format_time(&b, ms);
+    buf_puts(&b, ",\"");
+    must(!b.failed);
+    t.n = (uint8_t)b.len;
+    return t;
+}
+
+static struct time_text *all_times(const struct promql_result *r)
+{
+    struct time_text *times = arena_array_of(r->arena, struct time_text, r->steps + 1);
+    for (uint32_t i = 0; i < r->steps; i++)
+        times[i] = time_text(r->start_ms + i * r->step_ms);
+    return times;
+}
+
 /* False, and nothing was written, when the series has no point. */
-static bool put_points(struct buf *out, const struct promql_result *r,
+static bool put_points(struct buf *out, const struct time_text *times,
                        const struct promql_series *s)
 {
     bool first = true;
     for (uint32_t i = 0; i < s->n && !out->failed; i++) {
         if (is_stale(s->v[i]))
             continue;
+        struct time_text own = {0};
+        if (s->t)
+            own = time_text(s->t[i]);
+        const struct time_text *at = s->t ? &own : &times[i];
         if (!first)
             buf_putc(out, ',');
         first = false;
-        put_point(out, s->t ? s->t[i] : r->start_ms + i * r->step_ms, s->v[i]);
+        buf_add(out, at->text, at->n);
+        promql_format_value(out, s->v[i]);
+        buf_add(out, "\"]", 2);
     }
     return !first;
 }
@@ -49,13 +82,15 @@ static bool put_points(struct buf *out, const struct promql_result *r,
 static void put_matrix(struct buf *out, const struct promql_result *r)
 {
     bool first = true;
+    const struct time_text *times = all_times(r);
     buf_putc(out, '[');
     for (size_t i = 0; i < r->n_series && !out->failed; i++) {
+        must(r->series[i].t || r->series[i].n <= r->steps);
         size_t before = out->len;
         buf_puts(out, first ? "{\"metric\":" : ",{\"metric\":");
         prom_put_labels(out, &r->series[i].labels);
         buf_puts(out, ",\"values\":[");
-        if (put_points(out, r, &r->series[i])) {
+        if (put_points(out, times, &r->series[i])) {
             buf_puts(out, "]}");
             first = false;
         } else if (!out->failed) {
