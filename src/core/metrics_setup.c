@@ -58,6 +58,7 @@ struct promql_options core__promql_options(const struct config *cfg)
     o.lookback_ms = m->query.lookback_ms;
     o.default_interval_ms = m->evaluation_interval_ms;
     o.experimental = m->query.experimental;
+    o.delayed_name_removal = m->query.experimental;
     o.cache_bytes = (uint64_t)m->query.cache;
     o.slow_ms = m->query.slow_ms;
     return o;
