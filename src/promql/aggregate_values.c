@@ -167,12 +167,27 @@ static void limit_k(struct frame *f, const struct groups *g, const double *k)
     free(taken);
 }
 
-/* Each series has a place in [0, 1) by its labels, the same everywhere. */
+static void put_counted(struct buf *b, struct str s)
+{
+    if (s.n < 255) {
+        buf_put_u8(b, (uint8_t)s.n);
+    } else {
+        buf_put_u8(b, 255);
+        buf_put_u8(b, (uint8_t)s.n);
+        buf_put_u16(b, (uint16_t)(s.n >> 8));
+    }
+    buf_add(b, s.p, s.n);
+}
+
+/* Each series has a place in [0, 1] by its labels: the same as in Prometheus, which hashes them as it holds them in memory. */
 static double ratio_place(const struct labels *l)
 {
     struct buf b = BUF_INIT(1 << 24);
-    labels_format(&b, l);
-    double place = (double)(hash_bytes(b.data, b.len, 0) >> 11) * 0x1p-53;
+    for (uint32_t i = 0; i < l->n; i++) {
+        put_counted(&b, l->at[i].name);
+        put_counted(&b, l->at[i].value);
+    }
+    double place = (double)promql_xxh64(b.len > 0 ? b.data : "", b.len) / (double)UINT64_MAX;
     buf_done(&b);
     return place;
 }

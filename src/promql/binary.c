@@ -5,6 +5,8 @@
 
 #include "promql/func_math.h"
 
+#include "promql/func_math.h"
+
 bool op_compares(enum promql_op op)
 {
     return op >= OP_EQ && op <= OP_GE;

@@ -177,9 +177,9 @@ static int refuse_duplicate(struct match *m, uint32_t a, uint32_t b)
 {
     struct buf group = BUF_INIT(1 << 16), x = BUF_INIT(1 << 16), y = BUF_INIT(1 << 16);
     struct labels l = labels_choose(&m->choice, &m->one->labels[a], m->q->arena);
-    labels_format(&group, &l);
-    labels_format(&x, &m->one->labels[b]);
-    labels_format(&y, &m->one->labels[a]);
+    labels_format_inside(&group, &l);
+    labels_format_inside(&x, &m->one->labels[b]);
+    labels_format_inside(&y, &m->one->labels[a]);
     query_fail(m->q, ERR_INVALID,
                "found duplicate series for the match group %s on the %s hand-side of the "
                "operation: [%s, %s];many-to-many matching not allowed: matching labels must be "

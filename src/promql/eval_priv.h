@@ -348,7 +348,11 @@ void label_map_free(struct label_map *m); /* NULL is fine */
 /* The number of this label set and flag, in order of first call. */
 uint32_t label_map_number(struct label_map *m, const struct labels *l, bool *added);
 
+uint64_t promql_xxh64(const void *p, size_t n); /* xxh64.c */
+
 /* --- format.c --- */
+void labels_format_inside(struct buf *out,
+                          const struct labels *l);  /* the name among the braces too */
 void value_format_plain(struct buf *out, double v); /* digits without an exponent */
 
 /* --- stats.c --- */

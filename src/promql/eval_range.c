@@ -179,16 +179,18 @@ static void note_name(struct range_stream *r, uint32_t i)
         return;
     struct str name = range_source_label(&r->source, i, STR(LABEL_METRIC_NAME));
     struct str type = range_source_label(&r->source, i, STR("__type__"));
-    const struct promql_node *at = r->call->call.args[r->call->call.fn->range_arg];
+    struct promql_node at = *r->call->call.args[r->call->call.fn->range_arg];
+    if (r->source.selection == NULL)
+        at.start = 0; /* of a subquery Prometheus does not know the place */
     if (name.n == 0)
         return;
     if (type.n > 0 && !str_eqz(type, "counter") && !str_eqz(type, "histogram"))
-        note_info(r->q, at,
+        note_info(r->q, &at,
                   "metric might not be a counter, __type__ label is not set to \"counter\" or "
                   "\"histogram\", got \"%.*s\": \"%.*s\"",
                   (int)type.n, type.p, (int)name.n, name.p);
     else if (type.n == 0 && !counter_name(name))
-        note_info(r->q, at,
+        note_info(r->q, &at,
                   "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: "
                   "\"%.*s\"",
                   (int)name.n, name.p);

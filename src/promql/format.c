@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "promql/eval_priv.h"
 
 /* |v| = 0.d1d2d3… × 10^point */
@@ -91,6 +92,23 @@ void promql_format_value(struct buf *out, double v)
         buf_add(out, d.at + 1, (size_t)d.n - 1);
     }
     buf_printf(out, "e%c%02d", exponent < 0 ? '-' : '+', abs(exponent));
+}
+
+void labels_format_inside(struct buf *out, const struct labels *l)
+{
+    buf_putc(out, '{');
+    for (uint32_t i = 0; i < l->n; i++) {
+        struct str name = l->at[i].name;
+        if (i > 0)
+            buf_puts(out, ", ");
+        if (label_name_classic(name))
+            buf_add(out, name.p, name.n);
+        else
+            json_escape(out, name.p, name.n);
+        buf_putc(out, '=');
+        json_escape(out, l->at[i].value.p, l->at[i].value.n);
+    }
+    buf_putc(out, '}');
 }
 
 void promql_format_time(struct buf *out, int64_t ms)

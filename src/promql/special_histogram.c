@@ -54,7 +54,7 @@ static void note_bad_le(struct histograms *h, const struct labels *l)
 {
     struct str le = labels_get(l, STR("le")), metric = labels_metric(l);
     struct buf b = BUF_INIT(4096);
-    if (metric.n > 0)
+    if (metric.n > 0 && h->q->delayed) /* as Prometheus, where the name is gone by now else */
         buf_printf(&b, " for metric name \"%.*s\"", (int)metric.n, metric.p);
     note_warning(h->q, h->at,
                  "bucket label \"le\" is missing or has a malformed value of \"%.*s\"%s", (int)le.n,
@@ -255,7 +255,7 @@ static void note_repairs(struct histograms *h)
     vec_each (&h->repairs, r) {
         struct buf b = BUF_INIT(8192);
         char time[RFC3339_SIZE];
-        if (r->metric.n > 0)
+        if (r->metric.n > 0 && h->q->delayed)
             buf_printf(&b, " for metric name \"%.*s\"", (int)r->metric.n, r->metric.p);
         buf_puts(&b, ", from buckets ");
         promql_format_value(&b, r->notes.min_le);

@@ -191,8 +191,8 @@ static int keep_newest(struct info *in, uint32_t a, uint32_t b)
             continue;
         if (*x == *y) {
             struct buf p = BUF_INIT(1 << 16), r = BUF_INIT(1 << 16);
-            labels_format(&p, &f->labels[a]);
-            labels_format(&r, &f->labels[b]);
+            labels_format_inside(&p, &f->labels[a]);
+            labels_format_inside(&r, &f->labels[b]);
             query_fail(in->q, ERR_INVALID,
                        "found duplicate series for info metric: existing %s @ %.0f, new %s @ %.0f",
                        p.data, *x * 1000, r.data, *y * 1000);

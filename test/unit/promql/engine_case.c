@@ -1,3 +1,4 @@
+/* Helper of the engine's tests: series from text, answers as text. */
 #include "engine_case.h"
 
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* Helper of the comparison with the slow evaluator, in tests and fuzzing: random series, random queries. */
 #include "random_promql.h"
 
 #include <math.h>

@@ -10,6 +10,7 @@
 #include "engine_case.h"
 
 #include "base/rng.h"
+#include "promql/eval_priv.h"
 
 static void operators(void **state)
 {
@@ -117,9 +118,19 @@ static void threads_do_not_show(void **state)
     series_memory_free(m);
 }
 
+/* Known values of XXH64: limit_ratio picks the series that Prometheus picks. */
+static void ratio_hash(void **state)
+{
+    assert_true(promql_xxh64("", 0) == UINT64_C(0xef46db3751d8e999));
+    assert_true(promql_xxh64("a", 1) == UINT64_C(0xd24ec4f1a98c6e5b));
+    assert_true(promql_xxh64("Nobody inspects the spammish repetition", 39) ==
+                UINT64_C(0xfbcea83c8a378bf1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(operators),
-                                       cmocka_unit_test(threads_do_not_show)};
+                                       cmocka_unit_test(threads_do_not_show),
+                                       cmocka_unit_test(ratio_hash)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

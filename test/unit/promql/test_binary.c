@@ -37,10 +37,10 @@ static void forms(void **state)
         {"3 % 2 ^ 2 == bool 3", "1\n"},
         {"req / on(m) dup",
          "ERROR INVALID: found duplicate series for the match group {m=\"get\"} on the right hand-side of the operation: "
-         "[dup{k=\"2\", m=\"get\"}, dup{k=\"1\", m=\"get\"}];many-to-many matching not allowed: matching labels must be unique on one side\n"},
+         "[{__name__=\"dup\", k=\"2\", m=\"get\"}, {__name__=\"dup\", k=\"1\", m=\"get\"}];many-to-many matching not allowed: matching labels must be unique on one side\n"},
         {"dup * on(m) group_right req",
          "ERROR INVALID: found duplicate series for the match group {m=\"get\"} on the left hand-side of the operation: "
-         "[dup{k=\"2\", m=\"get\"}, dup{k=\"1\", m=\"get\"}];many-to-many matching not allowed: matching labels must be unique on one side\n"},
+         "[{__name__=\"dup\", k=\"2\", m=\"get\"}, {__name__=\"dup\", k=\"1\", m=\"get\"}];many-to-many matching not allowed: matching labels must be unique on one side\n"},
         {"err / on(m) req",
          "ERROR INVALID: multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)\n"},
         {"err > on(m) req", /* those that the filter leaves out count too */

@@ -83,7 +83,7 @@ static void annotations(void **state)
        {"quantile(1.5, load)",
         "{} +Inf\nW PromQL warning: quantile value should be between 0 and 1, got 1.5 (1:10)\n"},
        {"histogram_quantile(0.5, bkt)",
-        "{} 1.5\nW PromQL warning: bucket label \"le\" is missing or has a malformed value of \"x\" for metric name \"bkt\" (1:25)\n"},
+        "{} 1.5\nW PromQL warning: bucket label \"le\" is missing or has a malformed value of \"x\" (1:25)\n"},
        {"load </ 3",
         "I PromQL info: incompatible sample types encountered for binary operator \"</\": float </ float (1:1)\n"});
     struct buf out = BUF_INIT(1 << 20);
