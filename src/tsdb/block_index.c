@@ -284,7 +284,8 @@ int block__index_open(struct block *b, struct err *err)
     for (int i = 0; i < BLOCK_SECTIONS; i++)
         open_section(b, &toc, (enum block_section)i);
     b->meta.bytes = b->index_size + b->chunks_size;
-    if (!b->section[SECTION_SERIES].directory || !b->section[SECTION_CHUNKS].directory ||
+    if (b->section[SECTION_SERIES].n != (b->meta.series + SERIES_A_PAGE - 1) / SERIES_A_PAGE ||
+        !b->section[SECTION_SERIES].directory || !b->section[SECTION_CHUNKS].directory ||
         !b->section[SECTION_SYMBOLS].directory || !open_names(b) || !open_shapes(b))
         return err_set(err, ERR_DAMAGED, "cannot open block %s: its index is damaged",
                        b->meta.name);

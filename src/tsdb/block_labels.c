@@ -14,9 +14,11 @@ static struct block_cursor *cursor_new(struct block *b)
     must(c);
     c->labels.next = UINT32_MAX;
     c->labels.last = calloc(b->n_names + 1, sizeof(*c->labels.last));
+    c->labels.text = calloc(b->n_names + 1, sizeof(*c->labels.text));
+    c->labels.text_of = calloc(b->n_names + 1, sizeof(*c->labels.text_of));
     c->slabs = calloc(b->n_slabs, sizeof(struct page *));
     c->zstd = ZSTD_createDCtx();
-    must(c->labels.last && c->slabs && c->zstd);
+    must(c->labels.last && c->labels.text && c->labels.text_of && c->slabs && c->zstd);
     return c;
 }
 
@@ -29,6 +31,8 @@ static void cursor_free(struct block *b, struct block_cursor *c)
     }
     free(c->slabs);
     free(c->labels.last);
+    free(c->labels.text);
+    free(c->labels.text_of);
     ZSTD_freeDCtx(c->zstd);
     free(c);
 }
@@ -137,6 +141,16 @@ bool block__seek(struct block *b, struct label_cursor *c, uint32_t id)
     return true;
 }
 
+/* The value of a name in the series that the cursor stands at. Most are those of the series before. */
+static struct str value_of(struct block *b, struct label_cursor *c, uint32_t name)
+{
+    if (c->text_of[name] != c->last[name]) {
+        c->text[name] = block__symbol(b, c->last[name] - 1);
+        c->text_of[name] = c->last[name];
+    }
+    return c->text[name];
+}
+
 struct labels block_labels(struct block *b, uint32_t id, struct arena *a)
 {
     struct block_cursor *c = block__take_cursor(b, id);
@@ -146,8 +160,7 @@ struct labels block_labels(struct block *b, uint32_t id, struct arena *a)
         uint32_t n = *names++;
         struct label_pair *at = arena_array_of(a, struct label_pair, n);
         for (uint32_t i = 0; i < n; i++)
-            at[i] = (struct label_pair){b->names[names[i]].text,
-                                        block__symbol(b, c->labels.last[names[i]] - 1)};
+            at[i] = (struct label_pair){b->names[names[i]].text, value_of(b, &c->labels, names[i])};
         out = (struct labels){at, n};
     }
     block__give_cursor(b, c);
@@ -167,7 +180,7 @@ struct str block_label(struct block *b, uint32_t id, struct str name)
         uint32_t n = *names++;
         for (uint32_t i = 0; i < n; i++) {
             if (names[i] == number)
-                out = block__symbol(b, c->labels.last[number] - 1);
+                out = value_of(b, &c->labels, number);
         }
     }
     block__give_cursor(b, c);

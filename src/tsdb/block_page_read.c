@@ -19,6 +19,7 @@ static void forget(struct page *p)
     vec_clear(&p->entries);
     p->number = UINT32_MAX;
     p->x_of = UINT32_MAX;
+    p->hint = 0;
 }
 
 void page_done(struct page *p)
@@ -253,20 +254,30 @@ static int read_entry(struct page *p, uint32_t k, int64_t min_ms, int64_t max_ms
     return 0;
 }
 
-int page_read(struct page *p, uint32_t id, enum series_column column, int64_t min_ms,
-              int64_t max_ms, struct samples *out, struct err *err)
+static uint32_t first_of(const struct page *p, uint32_t id)
 {
     uint32_t lo = 0, n = (uint32_t)p->entries.n;
+    if (p->hint < n && p->entries.at[p->hint].id == id && p->hint > 0 &&
+        p->entries.at[p->hint - 1].id < id)
+        return p->hint;
     while (n > 0) {
         uint32_t half = n / 2;
         bool less = p->entries.at[lo + half].id < id;
         lo += less ? half + 1 : 0;
         n = less ? n - half - 1 : half;
     }
+    return lo;
+}
+
+int page_read(struct page *p, uint32_t id, enum series_column column, int64_t min_ms,
+              int64_t max_ms, struct samples *out, struct err *err)
+{
     int rc = 0;
-    for (; lo < p->entries.n && p->entries.at[lo].id == id; lo++) {
-        if (p->entries.at[lo].column == column && read_entry(p, lo, min_ms, max_ms, out, err) != 0)
+    uint32_t k = first_of(p, id);
+    for (; k < p->entries.n && p->entries.at[k].id == id; k++) {
+        if (p->entries.at[k].column == column && read_entry(p, k, min_ms, max_ms, out, err) != 0)
             rc = -1;
     }
+    p->hint = k;
     return rc;
 }

@@ -77,6 +77,7 @@ struct page {
     vec_of(struct page_set) sets;
     int64_t *x; /* of entry x_of */
     uint32_t x_of;
+    uint32_t hint; /* the entry after the one read last */
 };
 void page_init(struct page *p);
 void page_done(struct page *p);
@@ -188,7 +189,9 @@ struct label_cursor {
     uint32_t next; /* the series that `in` stands at; UINT32_MAX: nowhere */
     struct cur in;
     uint32_t shape;
-    uint32_t *last; /* of each name: 1 + symbol of its value */
+    uint32_t *last;    /* of each name: 1 + symbol of its value */
+    struct str *text;  /* that value, if … */
+    uint32_t *text_of; /* … this is its 1 + symbol */
     uint8_t first_span, last_span;
 };
 

@@ -235,13 +235,14 @@ static void unpack_group(struct ints_reader *r, uint32_t c, uint64_t *out)
         return;
     }
     unsigned w = r->width[r->even ? 0 : r->done / INTS_GROUP];
-    size_t bytes = ((size_t)c * w + 7) / 8;
-    if ((size_t)(r->end - r->bits) >= 8 * (size_t)w + 8) {
-        ints__unpack(r->bits, w, r->smallest, out);
+    size_t bytes = ((size_t)c * w + 7) / 8, touched = (size_t)(c + 7) / 8 * w + 8;
+    if ((size_t)(r->end - r->bits) >= touched) {
+        ints__unpack(r->bits, w, r->smallest, out, c);
     } else {
-        uint8_t padded[8 * INTS_GROUP + 8] = {0};
+        uint8_t padded[8 * INTS_GROUP + 8];
         memcpy(padded, r->bits, bytes);
-        ints__unpack(padded, w, r->smallest, out);
+        memset(padded + bytes, 0, touched - bytes);
+        ints__unpack(padded, w, r->smallest, out, c);
     }
     r->bits += bytes;
 }
@@ -255,10 +256,10 @@ uint32_t ints_next(struct ints_reader *r, int64_t *out)
     unpack_group(r, c, x);
     uint64_t value = r->value, delta = r->delta;
     if (r->order == 1) {
-        for (uint32_t i = 0; i < INTS_GROUP; i++)
+        for (uint32_t i = 0; i < c; i++)
             x[i] = value += x[i];
     } else if (r->order == 2) {
-        for (uint32_t i = 0; i < INTS_GROUP; i++)
+        for (uint32_t i = 0; i < c; i++)
             x[i] = value += delta += x[i];
     }
     r->value = value;

@@ -52,13 +52,15 @@ struct ints_reader {
 };
 /* Reads the run's parameters and moves the cursors behind it. -1: damaged. n: 1 … CHUNK_SAMPLES_MAX. */
 int ints_open(struct ints_reader *r, const struct ints_input *in, uint32_t n);
-/* The next group into out[INTS_GROUP]; the number of values, 0 at the end. Beyond the number out is undefined. */
+/* The next group into out[INTS_GROUP]; the number of values, 0 at the end. Beyond the number what is in out
+ * means nothing. */
 uint32_t ints_next(struct ints_reader *r, int64_t *out);
 /* The constant step of a run of order 1 that is flat: then value k is first + k * step. */
 bool ints_regular(const struct ints_reader *r, int64_t *first, int64_t *step);
 
-/* p[0 … 8 * width) holds 64 numbers of `width` bits, each has `add` added. Reads up to 8 bytes further. */
-void ints__unpack(const uint8_t *p, unsigned width, uint64_t add, uint64_t *out);
+/* p holds n numbers (up to 64) of `width` bits, each has `add` added. In eights: reads as many bytes as those take and 8 further,
+ * and writes as many. */
+void ints__unpack(const uint8_t *p, unsigned width, uint64_t add, uint64_t *out, unsigned n);
 
 /* --- values --- */
 

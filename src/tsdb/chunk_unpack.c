@@ -13,10 +13,10 @@ static inline uint64_t load64(const uint8_t *p)
 
 /* Eight numbers are `w` whole bytes. */
 static inline __attribute__((always_inline)) void unpack(const uint8_t *p, unsigned w, uint64_t add,
-                                                         uint64_t *out)
+                                                         uint64_t *out, unsigned n)
 {
     const uint64_t mask = (UINT64_C(1) << w) - 1;
-    for (unsigned k = 0; k < INTS_GROUP; k += 8, p += w) {
+    for (unsigned k = 0; k < n; k += 8, p += w) {
         out[k + 0] = (load64(p) & mask) + add;
         out[k + 1] = ((load64(p + (w >> 3)) >> (w & 7)) & mask) + add;
         out[k + 2] = ((load64(p + (2 * w >> 3)) >> (2 * w & 7)) & mask) + add;
@@ -35,23 +35,24 @@ static inline __attribute__((always_inline)) void unpack(const uint8_t *p, unsig
     WIDTHS_8(X, 02) WIDTHS_8(X, 03) WIDTHS_8(X, 04) WIDTHS_8(X, 05) WIDTHS_8(X, 06) X(070)
 
 /* octal: 00 … 070 are 0 … 56 */
-#define UNPACK(w)                                                         \
-    static void unpack_##w(const uint8_t *p, uint64_t add, uint64_t *out) \
-    {                                                                     \
-        unpack(p, w, add, out);                                           \
+#define UNPACK(w)                                                                     \
+    static void unpack_##w(const uint8_t *p, uint64_t add, uint64_t *out, unsigned n) \
+    {                                                                                 \
+        unpack(p, w, add, out, n);                                                    \
     }
 WIDTHS(UNPACK)
 
 #define ENTRY(w) unpack_##w,
-static void (*const unpackers[])(const uint8_t *, uint64_t, uint64_t *) = {WIDTHS(ENTRY)};
+static void (*const unpackers[])(const uint8_t *, uint64_t, uint64_t *, unsigned) = {WIDTHS(ENTRY)};
 
-void ints__unpack(const uint8_t *p, unsigned width, uint64_t add, uint64_t *out)
+void ints__unpack(const uint8_t *p, unsigned width, uint64_t add, uint64_t *out, unsigned n)
 {
+    must(n <= INTS_GROUP);
     if (width < array_len(unpackers)) {
-        unpackers[width](p, add, out);
+        unpackers[width](p, add, out, n);
         return;
     }
     must(width == 64);
-    for (unsigned i = 0; i < INTS_GROUP; i++)
+    for (unsigned i = 0; i < n; i++)
         out[i] = load64(p + (size_t)8 * i) + add;
 }

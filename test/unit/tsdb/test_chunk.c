@@ -162,6 +162,28 @@ static void test_relative(void **state)
     buf_done(&out);
 }
 
+/* Decimals of every magnitude: how they are divided on decoding must give what dividing gives. */
+static void test_decimals(void **state)
+{
+    static int64_t t[4096];
+    static double v[4096];
+    struct rng r;
+    (void)state;
+    rng_seed(&r, 11);
+    made_times(&r, 0, 1000, 0, t, 4096);
+    for (int e = 1; e <= 15; e++) {
+        for (int bits = 10; bits <= 50; bits += 5) {
+            for (int i = 0; i < 4096; i++)
+                v[i] =
+                    (double)((int64_t)rng_below(&r, UINT64_C(2) << bits) - (INT64_C(1) << bits)) /
+                    pow(10, e);
+            for (int i = 0; i < 4096; i++)
+                v[i] = v[i] == 0 ? 0 : v[i]; /* no -0 */
+            round_trip(t, v, 4096);
+        }
+    }
+}
+
 static void test_damage(void **state)
 {
     int64_t t[200];
@@ -192,6 +214,7 @@ int main(void)
         cmocka_unit_test(test_kinds),    cmocka_unit_test(test_extremes),
         cmocka_unit_test(test_ranges),   cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_relative), cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_decimals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
