@@ -386,6 +386,7 @@ void core_free(struct core *c)
     check_magic(c, CORE_MAGIC);
     c->closing = c->stopping = true;
     core__cancel_sends(c);
+    core__metrics_stop_import(c);
     store_close(c->store); /* answers what was submitted */
     c->store = NULL;
     timer_stop(&c->tick_timer);

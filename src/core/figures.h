@@ -36,7 +36,8 @@ void core_figures_more(struct core *c, void (*fn)(void *arg, struct figures *f),
 void label_name_clean(struct buf *out, const char *s);
 /* Whether both become the same name: a series must not have a label twice. */
 bool label_name_same(const char *a, const char *b);
-/* target, group, type, instance, then the target's own that are none of what Belfry's metrics use. In a. */
+/* target, group, type, instance, then the target's own that are none of what Belfry's metrics use. In a, but
+ * texts may be the target's. */
 const struct label *core_target_labels(const struct core_target *t, struct arena *a, uint32_t *n);
 /* What a metric of a prober, or belfry_target_…, means; "" when nothing is known. */
 const char *probe_metric_help(const char *name);

@@ -77,6 +77,45 @@ static void sync_remote(struct core *c)
     free(dir);
 }
 
+/* --- what was before --- */
+
+static void start_import(struct core *c)
+{
+    struct metrics *m = c->metrics;
+    struct arena *a = arena_new();
+    struct import_target *targets = arena_array_of(a, struct import_target, c->order.n + 1);
+    for (size_t i = 0; i < c->order.n; i++) {
+        const struct entry *e = c->order.at[i];
+        const struct core_target view = {.target = e->target, .instance = e->instance};
+        const struct label *labels = core_target_labels(&view, a, &targets[i].n_labels);
+        struct label *copy = arena_array_of(a, struct label, targets[i].n_labels + 1);
+        for (uint32_t k = 0; k < targets[i].n_labels; k++) /* those of the target may go */
+            copy[k] =
+                (struct label){arena_strdup(a, labels[k].name), arena_strdup(a, labels[k].value)};
+        targets[i].id = e->target->id;
+        targets[i].labels = copy;
+    }
+    const struct metrics_import_options o = {
+        .store = c->store,
+        .db = m->db,
+        .dir = m->dir,
+        .keep_ms = c->config->results.keep_ms,
+        .arena = a,
+        .targets = targets,
+        .n_targets = c->order.n,
+        .hooks = c->store_hooks,
+    };
+    m->import = metrics_import_new(&o);
+}
+
+void core__metrics_stop_import(struct core *c)
+{
+    if (!c->metrics)
+        return;
+    metrics_import_free(c->metrics->import);
+    c->metrics->import = NULL;
+}
+
 /* --- life --- */
 
 static void opened(struct core *c)
@@ -90,6 +129,7 @@ static void opened(struct core *c)
     start_rules(c, set);
     rule_set_unref(&set);
     sync_remote(c);
+    start_import(c);
     tsdb_get_stats(m->db, &st);
     log_info("the metrics store is open", F_INT("series", st.series), F_INT("blocks", st.blocks),
              F_INT("replay_ms", st.replay_ms));
@@ -212,6 +252,8 @@ void core__metrics_tick(struct core *c)
         return;
     if (clock_mono_ns() >= m->figures_ns)
         put_figures(c);
+    if (m->import && metrics_import_ended(m->import))
+        core__metrics_stop_import(c);
     core__metrics_seal(c);
     core__metrics_free_rings(c);
     core__rule_alerts_tick(m->alerts);

@@ -3,6 +3,7 @@
  *   metrics.c         their life: opened in the background, health, reload, closed
  *   metrics_feed.c    results and figures on their way to the writer; rings wait for it
  *   metrics_writer.c  the writer's thread   metrics_series.c  which series a metric is
+ *   metrics_import.c  results of the time before there were series
  *   metrics_setup.c   from the configuration to their options
  *   metrics_alert.c   alerts of rules on the road of all alerts
  *   metrics_figures.c their own figures
@@ -15,6 +16,7 @@
 #include <stdatomic.h>
 
 #include "core/core_priv.h"
+#include "core/metrics_import.h"
 #include "core/metrics_writer.h"
 #include "promql/promql.h"
 #include "remote/sender.h"
@@ -50,6 +52,7 @@ struct metrics {
     struct err trouble;
     uint64_t alert_id; /* Belfry's own, about the store */
     struct rule_alerts *alerts;
+    struct metrics_import *import; /* of results of the time before; NULL: done */
 };
 
 /* metrics.c */
@@ -57,6 +60,7 @@ void core__metrics_new(struct core *c); /* leaves c->metrics NULL when they are 
 void core__metrics_free(struct core *c);
 void core__metrics_reload(struct core *c);
 void core__metrics_tick(struct core *c);
+void core__metrics_stop_import(struct core *c); /* before the database is closed */
 
 /* metrics_setup.c: strings and matchers live in a, which must outlive the store. */
 struct tsdb_options core__tsdb_options(const struct config *cfg, const char *dir, struct arena *a);

@@ -2,6 +2,7 @@
  * road of all alerts. */
 #include "core_unit.h"
 
+#include "base/fs.h"
 #include "core/metrics_priv.h"
 #include "core/metrics_series.h"
 #include "model/series.h"
@@ -214,6 +215,56 @@ static void own_figures_are_series(void **state)
     bed_done(&b);
 }
 
+static bool is_imported(struct bed *b, void *arg)
+{
+    (void)arg;
+    return core_tsdb(b->core) && !b->core->metrics->import;
+}
+
+/* What the database holds of the time before there were series, once, also when it is interrupted. */
+static void old_results_are_imported(void **state)
+{
+    struct bed b;
+    struct samples s = {0};
+    char path[200];
+    bed_init(&b);
+    bed_config(&b, "metrics: {enable: false}\n%s", ONE_TARGET);
+    bed_open(&b);
+    b.clock_ms = clock_wall_ms() - INT64_C(3) * 86400000;
+    for (int i = 0; i < 300; i++) {
+        b.clock_ms += 14 * 60000;
+        bed_result(&b, "a", i % 10 != 0);
+    }
+    bed_settle(&b);
+    bed_close(&b);
+
+    bed_config(&b, "%s", ONE_TARGET);
+    open_all(&b);
+    bed_turn(&b, 3);
+    bed_drop(&b);
+    for (int life = 0; life < 2; life++) {
+        open_all(&b);
+        assert_true(bed_until(&b, is_imported, NULL, 20000));
+        struct tsdb *db = core_tsdb(b.core);
+        assert_int_equal(read_all(db, "probe_success{target=\"a\",env=\"prod\"}", &s), 1);
+        assert_int_equal(s.n, 300);
+        for (uint32_t i = 0; i < s.n; i++) {
+            assert_int_equal(s.t[i], b.clock_ms - (299 - i) * (14 * 60000 + 1000));
+            assert_true(s.v[i] == (i % 10 != 0));
+        }
+        assert_int_equal(read_all(db, "probe_duration_seconds{target=\"a\"}", &s), 1);
+        assert_true(s.n == 300 && s.v[0] == 0.0015);
+        bed_close(&b);
+    }
+    snprintf(path, sizeof(path), "%s/data/tsdb/import", b.dir);
+    struct buf text = BUF_INIT(100);
+    assert_int_equal(fs_read(path, &text, NULL), 0);
+    assert_string_equal(text.data, "done\n");
+    buf_done(&text);
+    samples_done(&s);
+    bed_done(&b);
+}
+
 /* --- rules --- */
 
 static void write_rules(struct bed *b, const char *expr)
@@ -314,6 +365,7 @@ int main(void)
         cmocka_unit_test(each_sample_once),
         cmocka_unit_test(lost_metrics_are_marked),
         cmocka_unit_test(own_figures_are_series),
+        cmocka_unit_test(old_results_are_imported),
         cmocka_unit_test(rules_ring),
         cmocka_unit_test(faulty_rules_change_nothing),
         cmocka_unit_test(off_means_off),
