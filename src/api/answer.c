@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "base/str.h"
 
+#define DOCUMENT_MAX (4u << 20) /* the server lets more in, for remote write */
+
 static const char *title_of(int status)
 {
     static const struct {
@@ -125,6 +127,10 @@ struct node *call_body(struct call *k)
         return node_map(k->arena);
     if (!is_json(http_req_header(k->req, "Content-Type"))) {
         call_status(k, 415, "Unsupported Media Type", "want Content-Type: application/json");
+        return NULL;
+    }
+    if (k->req->body.n > DOCUMENT_MAX) {
+        call_fail_code(k, ERR_TOO_LARGE, "the document is larger than 4 MiB");
         return NULL;
     }
     struct node *n = node_from_json(k->arena, k->req->body.p, k->req->body.n, &err);
