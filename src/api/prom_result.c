@@ -62,13 +62,13 @@ static bool put_points(struct buf *out, const struct time_text *times,
                        const struct promql_series *s)
 {
     bool first = true;
+    struct time_text own;
     for (uint32_t i = 0; i < s->n && !out->failed; i++) {
         if (is_stale(s->v[i]))
             continue;
-        struct time_text own = {0};
+        const struct time_text *at = s->t ? &own : &times[i];
         if (s->t)
             own = time_text(s->t[i]);
-        const struct time_text *at = s->t ? &own : &times[i];
         if (!first)
             buf_putc(out, ',');
         first = false;

@@ -56,8 +56,19 @@ static bool special(struct buf *out, double v)
     return true;
 }
 
+/* Nearly all that is ever measured: what buf_add_f64 writes without an exponent. */
+static bool is_usual(double v)
+{
+    double size = fabs(v);
+    return size >= 1e-3 && size < 1e15;
+}
+
 void value_format_plain(struct buf *out, double v)
 {
+    if (is_usual(v)) {
+        buf_add_f64(out, v);
+        return;
+    }
     if (special(out, v))
         return;
     struct digits d = digits_of(v);
@@ -78,6 +89,10 @@ void value_format_plain(struct buf *out, double v)
 
 void promql_format_value(struct buf *out, double v)
 {
+    if (is_usual(v)) {
+        buf_add_f64(out, v);
+        return;
+    }
     if (special(out, v))
         return;
     if (fabs(v) >= 1e-6 && fabs(v) < 1e21) {
