@@ -38,7 +38,7 @@ struct expr_test {
 };
 struct rule_test {
     const char *name; /* "" */
-    int64_t interval_ms;
+    int64_t interval_ms, start_ms;
     struct test_series *series;
     struct alert_test *alerts;
     struct expr_test *exprs;

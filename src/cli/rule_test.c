@@ -107,7 +107,7 @@ static bool evaluate_all(struct tester *t, int64_t at_ms)
                 continue;
             t->failures++;
             buf_printf(t->out, "    rule %s at ", group->rules[i].name);
-            put_span(t->out, at_ms);
+            put_span(t->out, at_ms - t->test->start_ms);
             buf_printf(t->out, ": %s\n", err.msg);
         }
     }
@@ -276,7 +276,8 @@ static bool compare_samples(struct tester *t, const struct expr_test *test,
 static int expr_answer(struct tester *t, const struct expr_test *test, struct arena *a,
                        struct promql_series **series, size_t *n, struct err *err)
 {
-    return template_query(t, a, str_of(test->expr), test->at_ms, series, n, err);
+    return template_query(t, a, str_of(test->expr), t->test->start_ms + test->at_ms, series, n,
+                          err);
 }
 
 static void check_expr(struct tester *t, const struct expr_test *test)
@@ -316,8 +317,8 @@ static void play(struct tester *t)
 {
     int64_t interval = t->file->interval_ms, last = last_time(t->test);
     for (int64_t at_ms = 0; at_ms <= last; at_ms += interval) {
-        feed(t, at_ms);
-        if (!evaluate_all(t, at_ms))
+        feed(t, t->test->start_ms + at_ms);
+        if (!evaluate_all(t, t->test->start_ms + at_ms))
             return;
         for (size_t i = 0; i < t->test->n_alerts; i++) {
             const struct alert_test *test = &t->test->alerts[i];
@@ -325,7 +326,7 @@ static void play(struct tester *t)
                 check_alerts(t, test);
         }
     }
-    feed(t, last);
+    feed(t, t->test->start_ms + last);
     for (size_t i = 0; i < t->test->n_exprs; i++)
         check_expr(t, &t->test->exprs[i]);
 }

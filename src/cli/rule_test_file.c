@@ -100,8 +100,8 @@ static struct labels labels_of(struct file_reader *r, const struct node *map, co
 
 /* ---- parts of a test ---- */
 
-static void read_series(struct file_reader *r, const struct node *n, int64_t interval_ms,
-                        struct test_series *out)
+static void read_series(struct file_reader *r, const struct node *n, int64_t start_ms,
+                        int64_t interval_ms, struct test_series *out)
 {
     static const char *const known[] = {"series", "values"};
     check_keys(r, n, known, array_len(known), "input_series");
@@ -110,7 +110,7 @@ static void read_series(struct file_reader *r, const struct node *n, int64_t int
     struct err err;
     if (promql_parse_labels(r->arena, str_of(out->series), &out->labels, &err) != 0)
         problem_add(r->problems, n, "series", "%s", err.msg);
-    if (notation_values(str_of(values), 0, interval_ms, &out->samples, &err) != 0)
+    if (notation_values(str_of(values), start_ms, interval_ms, &out->samples, &err) != 0)
         problem_add(r->problems, node_get(n, "values"), "values", "%s", err.msg);
 }
 
@@ -182,6 +182,10 @@ static void read_test(struct file_reader *r, const struct node *n, int64_t inter
     out->interval_ms = duration_of(r, n, "interval", interval_ms);
     if (out->interval_ms <= 0)
         bad(r, node_get(n, "interval"), "interval", "want more than 0");
+    const char *start = text_of(r, n, "start_timestamp", NULL);
+    struct err err;
+    if (start != NULL && time_parse(str_of(start), &out->start_ms, &err) != 0)
+        problem_add_err(r->problems, &err, "start_timestamp");
     out->external = labels_of(r, node_get(n, "external_labels"), NULL);
     out->external_url = text_of(r, n, "external_url", "");
     const struct node *series = list_of(r, n, "input_series");
@@ -191,7 +195,7 @@ static void read_test(struct file_reader *r, const struct node *n, int64_t inter
     out->alerts = arena_array_of(r->arena, struct alert_test, alerts->count + 1);
     out->exprs = arena_array_of(r->arena, struct expr_test, exprs->count + 1);
     for (const struct node *c = series->first; c != NULL; c = c->next)
-        read_series(r, c, out->interval_ms, &out->series[out->n_series++]);
+        read_series(r, c, out->start_ms, out->interval_ms, &out->series[out->n_series++]);
     for (const struct node *c = alerts->first; c != NULL; c = c->next)
         read_alert_test(r, c, &out->alerts[out->n_alerts++]);
     for (const struct node *c = exprs->first; c != NULL; c = c->next)

@@ -87,11 +87,11 @@ static void swap_groups(struct rule_manager *m)
 {
     struct rule_gone gone = {0};
     rule__swap(m, &gone);
-    m->busy++; /* nobody starts before the markers of what went are written */
+    m->ending = true; /* nobody starts before the markers of what went are written */
     pthread_mutex_unlock(&m->lock);
     rule__end(m, &gone);
     pthread_mutex_lock(&m->lock);
-    m->busy--;
+    m->ending = false;
     pthread_cond_broadcast(&m->changed);
 }
 
@@ -101,8 +101,8 @@ static void *work(void *arg)
     check_magic(m, MANAGER_MAGIC);
     pthread_mutex_lock(&m->lock);
     while (!atomic_load(&m->stop)) {
-        if (m->reload_waits) {
-            if (m->busy == 0)
+        if (m->reload_waits || m->ending) {
+            if (m->busy == 0 && !m->ending)
                 swap_groups(m);
             else
                 nap(m, NAP_MS);

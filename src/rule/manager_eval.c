@@ -186,7 +186,7 @@ static void restore_rule(struct rule_manager *m, struct group_run *g, struct rul
 {
     struct err err;
     struct finder f = {.from_ms = at_ms - m->o.outage_ms, .to_ms = at_ms};
-    if (r->rule->kind != RULE_ALERT || r->rule->for_ms < m->o.grace_ms)
+    if (r->rule->kind != RULE_ALERT || r->rule->for_ms == 0)
         return;
     f.set = select_states(m, r->rule, f.from_ms, f.to_ms, &err);
     if (f.set == NULL) {

@@ -44,7 +44,7 @@ struct rule_manager {
     pthread_mutex_t lock, sink_lock;
     pthread_cond_t changed;
     struct rule_set *waiting; /* comes in when no group is busy */
-    bool reload_waits;
+    bool reload_waits, ending;
     vec_of(struct group_run *) groups;
     uint32_t busy;
     atomic_bool stop;

@@ -7,7 +7,7 @@
  *
  * Nothing here knows of probes, channels or the core: whoever starts the manager turns struct rule_alert into what it keeps.
  * Recording rules write a series each; alerting rules write ALERTS and ALERTS_FOR_STATE, from which their state comes back after a
- * restart, as Prometheus has it (outage tolerance 1 h, grace 10 min). */
+ * restart, as Prometheus has it (outage tolerance 1 h, grace 10 min), also for a shorter `for`. */
 #ifndef RULE_RULE_H
 #define RULE_RULE_H
 

@@ -493,7 +493,7 @@ static void restore_one(struct rule_alert *a, const struct rule *rule, const str
     int64_t left = rule->for_ms - (down_ms - since_ms);
     if (left <= 0)
         a->active_ms = since_ms; /* it was firing, and will again with the next step */
-    else if (left < r->grace_ms)
+    else if (left < r->grace_ms && rule->for_ms >= r->grace_ms)
         a->active_ms = r->at_ms + r->grace_ms - rule->for_ms;
     else
         a->active_ms =
@@ -502,7 +502,7 @@ static void restore_one(struct rule_alert *a, const struct rule *rule, const str
 
 void rule_state_restore(struct rule_state *s, const struct rule *rule, const struct rule_restore *r)
 {
-    if (s == NULL || rule->for_ms < r->grace_ms)
+    if (s == NULL || rule->for_ms == 0)
         return;
     struct labels_builder b = {0};
     for (uint32_t i = 0; i < s->n_alerts; i++) {

@@ -61,7 +61,8 @@ int rule_answer_copy(const struct promql_result *r, struct arena *a, struct prom
 void rule_state_end(struct rule_state *s, struct rule_output *out);
 
 /* After a restart: gives active alerts the time since which they were active by the last life's ALERTS_FOR_STATE. find answers
- * the newest sample of that series within the outage tolerance; false: none, or it is stale. */
+ * the newest sample of that series within the outage tolerance; false: none, or it is stale. As Prometheus, with one thing more: alerts
+ * whose `for` is shorter than the grace period go on exactly where they were (Prometheus lets them begin anew). */
 struct rule_restore {
     int64_t at_ms, grace_ms;
     bool (*find)(void *arg, const struct labels *series, int64_t *t_ms, double *v);

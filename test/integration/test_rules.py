@@ -64,6 +64,18 @@ tests:
         assert words in out, out
 
 
+def test_start_timestamp(tmp_path):
+    write(tmp_path, "r.yml", "groups: [{name: g, rules: [{record: t, expr: time()}]}]\n")
+    path = write(tmp_path, "t.yml", """
+rule_files: [r.yml]
+tests:
+  - start_timestamp: 2026-11-20T08:00:00Z
+    promql_expr_test: [{expr: t, eval_time: 5m, exp_samples: [{labels: t, value: 1795161900}]}]
+""")
+    status, out, err = run("rule", "test", path)
+    assert status == 0, out + err
+
+
 def test_check_tells_every_problem_with_its_place(tmp_path):
     path = write(tmp_path, "bad.yml", """groups:
 - name: g

@@ -220,15 +220,18 @@ static void test_restart(void **state)
 {
     static const struct {
         int64_t since_s, down_s; /* of the last life */
-        int64_t active_s;        /* after a start at 10,000 s with for 1,800 s and grace 600 s */
+        int64_t active_s;        /* after a start at 10,000 s with grace 600 s */
+        int64_t for_s;           /* 0: 1,800 */
     } cases[] = {
         {7000, 9000, 7000}, /* it was firing */
         {8000, 9000, 9000}, /* 800 s to go: the time that it was down does not count */
         {7500, 9000, 8800}, /* 300 s to go: the grace period instead */
         {9000, 9900, 9100},
+        {9000, 9200, 9800, 300}, /* shorter than the grace period: goes on exactly */
+        {9000, 9900, 9000, 300}, /* it was firing */
     };
     for (size_t i = 0; i < array_len(cases); i++) {
-        struct fixture f = fixture(1800000, 0);
+        struct fixture f = fixture(cases[i].for_s != 0 ? cases[i].for_s * 1000 : 1800000, 0);
         f.write_alerts = false;
         assert_int_equal(step(&f, 10000000, answer(1, 1)), 0);
         assert_int_equal(f.out.n_samples, 0);
@@ -241,7 +244,7 @@ static void test_restart(void **state)
         assert_int_equal(alerts[0]->active_ms, cases[i].active_s * 1000);
         arena_free(a);
         f.write_alerts = true;
-        expect(&f, 10010000, 1, i == 0 ? "a:firing" : "a:pending");
+        expect(&f, 10010000, 1, i == 0 || i == 5 ? "a:firing" : "a:pending");
         rule_state_free(&f.state);
     }
 }
