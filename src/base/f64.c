@@ -9,7 +9,10 @@
  *     v·10^k = 4m·5^k        half gap = 2·5^k, but below m = 2^52 only 5^k
  *
  * The interval is wider than 1, so it holds whole multiples of 10^0; then 10^1, 10^2 … are tried.
- * 4m·5^k < 2^55·2^72 fits in 128 bits. All other doubles go to printf. */
+ * 4m·5^k < 2^55·2^72 fits in 128 bits. All other doubles go to printf.
+ *
+ * Numbers with at most three decimals are found without a search: when i / 1000 is v, the decimal i·10^-3 reads back as v, and
+ * with at most 15 digits no other one does. */
 #include "base/buf.h"
 #include "base/must.h"
 
@@ -139,6 +142,20 @@ static void add_decimal(struct buf *b, struct decimal d)
     }
 }
 
+/* Has size at most three decimals? */
+static bool few_decimals(double size, struct decimal *out)
+{
+    double scaled = size * 1000;
+    if (scaled >= EXACT_MAX || scaled != (double)(uint64_t)scaled || scaled / 1000 != size)
+        return false;
+    *out = (struct decimal){(uint64_t)scaled, -3};
+    while (out->digits % 10 == 0) {
+        out->digits /= 10;
+        out->exp10++;
+    }
+    return true;
+}
+
 static void add_by_printf(struct buf *b, double v)
 {
     char text[32];
@@ -165,7 +182,10 @@ void buf_add_f64(struct buf *b, double v)
             return;
         if (v < 0)
             buf_putc(b, '-');
-        add_decimal(b, shortest(size));
+        struct decimal d;
+        if (!few_decimals(size, &d))
+            d = shortest(size);
+        add_decimal(b, d);
     } else {
         add_by_printf(b, v);
     }
