@@ -36,7 +36,7 @@ void queue_free(struct queue *q)
 static void load_place(struct queue *q)
 {
     struct err err = {0};
-    if (place_load(q->place_path, &q->place, &err) == 0)
+    if (place_load(q->place_path, &q->place, &q->since_ms, &err) == 0)
         return;
     q->place = (struct tsdb_place){0};
     if (err.code == ERR_NOT_FOUND)
@@ -52,7 +52,7 @@ static void save_place(struct queue *q, bool now)
     if (!now && clock_mono_ns() - q->saved_ns < SAVE_NS)
         return;
     q->saved_ns = clock_mono_ns();
-    if (place_save(q->place_path, q->place, &err) < 0)
+    if (place_save(q->place_path, q->place, q->since_ms, &err) < 0)
         log_warn("the place of a remote write cannot be kept; samples may be sent twice",
                  F_STR("queue", q->name), F_ERR(&err));
 }
@@ -238,6 +238,7 @@ void queue_run(void *arg)
     q->fiber = fiber_self();
     allocate(q);
     load_place(q);
+    save_place(q, true); /* a new queue is old from now on, however soon it ends */
     q->tail = tsdb_tail_open(w->opt.db, q->place, w->opt.keep_bytes);
     while (!q->ending) {
         struct tsdb_place place = q->place;

@@ -92,8 +92,9 @@ void queue_end(struct queue *q); /* soon; the manager is woken when it has ended
 void queue_free(struct queue *q);
 
 /* place.c */
-int place_load(const char *path, struct tsdb_place *out, struct err *err); /* NOT_FOUND, DAMAGED */
-int place_save(const char *path, struct tsdb_place place, struct err *err);
+/* NOT_FOUND, DAMAGED */
+int place_load(const char *path, struct tsdb_place *out, int64_t *since_ms, struct err *err);
+int place_save(const char *path, struct tsdb_place place, int64_t since_ms, struct err *err);
 
 /* send.c: rows [from, to) of q->order, in requests; on a fiber. */
 void send_rows(struct queue *q, size_t from, size_t to);
