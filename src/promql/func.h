@@ -81,6 +81,8 @@ FUNC_RANGES(X)
 /* The window of a step: samples lo ≤ k < hi, with t in (start, end]. Steps come in order. */
 struct window {
     uint32_t lo, hi;
+    uint32_t lo_stride,
+        hi_stride; /* how far they went last: regular samples let them go as far again */
     int64_t start, end;
 };
 static inline struct window window_first(const struct range_call *c)
@@ -91,12 +93,16 @@ static inline struct window window_first(const struct range_call *c)
     return (struct window){0};
 }
 /* The first sample k or later that is after `time`. */
-static inline uint32_t window_seek(const struct range_call *c, uint32_t k, int64_t time)
+static inline uint32_t window_seek(const struct range_call *c, uint32_t k, int64_t time,
+                                   uint32_t *stride)
 {
-    while (c->n - k >= 8 && c->t[k + 7] <= time) /* long steps pass many samples */
-        k += 8;
+    uint32_t guess = k + *stride;
+    if (guess < c->n && c->t[guess] > time && (*stride == 0 || c->t[guess - 1] <= time))
+        return guess;
+    uint32_t from = k;
     while (k < c->n && c->t[k] <= time)
         k++;
+    *stride = k - from;
     return k;
 }
 /* Is there a sample? */
@@ -104,8 +110,8 @@ static inline bool window_step(struct window *w, const struct range_call *c, uin
 {
     w->end = c->first_ms + (int64_t)step * c->step_ms;
     w->start = w->end - c->range_ms;
-    w->hi = window_seek(c, w->hi, w->end);
-    w->lo = window_seek(c, w->lo, w->start);
+    w->hi = window_seek(c, w->hi, w->end, &w->hi_stride);
+    w->lo = window_seek(c, w->lo, w->start, &w->lo_stride);
     return w->lo < w->hi;
 }
 /* malloc that does not fail: n elements of the call's scratch. */

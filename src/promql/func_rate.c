@@ -27,21 +27,24 @@ struct resets {
     uint32_t lo; /* the first that is past the window's first sample */
 };
 
+/* Two at a time and in two sums: pairs are what every processor of ours compares at once. */
 static uint32_t count_resets(const double *v, uint32_t n)
 {
-    typedef double quad __attribute__((vector_size(32)));
-    typedef int64_t mask __attribute__((vector_size(32)));
-    mask found = {0};
+    typedef double pair __attribute__((vector_size(16)));
+    typedef int64_t mask __attribute__((vector_size(16)));
+    mask found[2] = {{0}};
     uint32_t k = 1, sum = 0;
     for (; k + 4 <= n; k += 4) {
-        quad before, now;
-        memcpy(&before, v + k - 1, sizeof(before));
-        memcpy(&now, v + k, sizeof(now));
-        found -= now < before; /* true is -1 */
+        pair before[2], now[2];
+        memcpy(before, v + k - 1, sizeof(before));
+        memcpy(now, v + k, sizeof(now));
+        found[0] -= now[0] < before[0]; /* true is -1 */
+        found[1] -= now[1] < before[1];
     }
     for (; k < n; k++)
         sum += v[k] < v[k - 1];
-    return sum + (uint32_t)(found[0] + found[1] + found[2] + found[3]);
+    mask all = found[0] + found[1];
+    return sum + (uint32_t)(all[0] + all[1]);
 }
 
 static void find_resets(const struct range_call *c, struct resets *r)
@@ -120,7 +123,9 @@ static void extrapolate(struct range_call *c, bool counter, double seconds)
         double v = c->v[w.hi - 1] - c->v[w.lo], factor = reach.factor;
         if (resets.n > 0)
             v = correct(&resets, c, &w, v);
-        if (counter && v > 0 && c->v[w.lo] >= 0) {
+        /* most counters are far from zero: a product tells, without a quotient */
+        if (counter && v > 0 && c->v[w.lo] >= 0 &&
+            !(c->v[w.lo] * reach.sampled > v * reach.to_start * 1.000001)) {
             double to_zero = reach.sampled * (c->v[w.lo] / v);
             if (to_zero < reach.to_start)
                 factor = factor_of(&reach, to_zero, seconds);
