@@ -112,26 +112,45 @@ static void ask(struct block *b)
     arena_free(a);
 }
 
+/* A sound block, made once. */
+static struct {
+    char dir[32];
+    struct buf index;
+} sound;
+
+static void remove_sound(void)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "%s/b", sound.dir);
+    remove_block_dir(path);
+    rmdir(sound.dir);
+    buf_done(&sound.index);
+}
+
 static void as_index(const uint8_t *data, size_t size)
 {
-    char dir[] = "/tmp/fuzz-block-XXXXXX", path[64];
+    char path[64];
     struct buf index = BUF_INIT(1 << 24);
-    must(mkdtemp(dir));
-    write_block(dir);
-    snprintf(path, sizeof(path), "%s/b/index", dir);
-    must(fs_read(path, &index, NULL) == 0);
+    if (!*sound.dir) {
+        snprintf(sound.dir, sizeof(sound.dir), "/tmp/fuzz-block-XXXXXX");
+        must(mkdtemp(sound.dir));
+        atexit(remove_sound);
+        write_block(sound.dir);
+        buf_init(&sound.index, 1 << 24);
+        snprintf(path, sizeof(path), "%s/b/index", sound.dir);
+        must(fs_read(path, &sound.index, NULL) == 0);
+    }
+    buf_add(&index, sound.index.data, sound.index.len);
     for (; size >= 3; data += 3, size -= 3)
         index.data[(data[0] | (size_t)data[1] << 8) % index.len] = (char)data[2];
     mend((uint8_t *)index.data, index.len);
+    snprintf(path, sizeof(path), "%s/b/index", sound.dir);
     must(fs_write_atomic(path, index.data, index.len, 0600, false, NULL) == 0);
-    struct block *b = block_open(dir, "b", NULL);
+    struct block *b = block_open(sound.dir, "b", NULL);
     if (b)
         ask(b);
     block_unref(b);
     buf_done(&index);
-    snprintf(path, sizeof(path), "%s/b", dir);
-    remove_block_dir(path);
-    rmdir(dir);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
