@@ -48,6 +48,7 @@ struct worker {
     } * columns; /* by slot */
     size_t n_columns;
     uint64_t samples_read;
+    size_t arena_counted; /* of the arena's bytes, against the query's memory */
 };
 /* Buffers of a worker that a stream may use within column(), by a slot that it got from query_slot. */
 double *worker_column(struct worker *w, uint32_t slot, size_t n);
@@ -198,7 +199,8 @@ static inline bool query_failed(struct query *q)
 bool query_stopped(struct query *q, bool own);
 /* Zeroed. NULL: past the memory limit, the query failed. Any thread. */
 struct block *query_block(struct query *q, size_t bytes);
-void query_unblock(struct query *q, struct block *b); /* NULL is fine */
+void query_unblock(struct query *q, struct block *b);  /* NULL is fine */
+int query_count_memory(struct query *q, size_t bytes); /* for good: of arenas */
 int query_count_samples(struct query *q, uint64_t n);
 static inline uint32_t query_slot(struct query *q)
 {

@@ -60,6 +60,10 @@ static int open_subquery(struct query *q, const struct promql_node *n, struct sp
         return query_fail(q, ERR_TOO_LARGE,
                           "subquery has too many steps: got %" PRId64 "; want at most %d", steps,
                           SUBQUERY_STEPS_MAX);
+    /* each thread holds a series' steps, and the samples made of them */
+    size_t held = (size_t)steps * (2 * sizeof(double) + sizeof(int64_t)) * q->n_workers;
+    if (query_count_memory(q, held) != 0)
+        return -1;
     r->inner_span = (struct span){first, step, (uint32_t)steps};
     r->inner = steps == 0 ? stream_none(q, 1) : eval_vector(q, n->subquery.expr, r->inner_span);
     if (r->inner == NULL)

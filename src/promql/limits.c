@@ -49,19 +49,26 @@ bool query_stopped(struct query *q, bool own)
     return query_failed(q);
 }
 
-struct block *query_block(struct query *q, size_t bytes)
+int query_count_memory(struct query *q, size_t bytes)
 {
     uint64_t now = atomic_fetch_add(&q->memory, bytes) + bytes;
     if (now > q->limits.max_memory) {
         atomic_fetch_sub(&q->memory, bytes);
-        query_fail(q, ERR_TOO_LARGE,
-                   "query would take too much memory: got more than %llu bytes (limit max_memory)",
-                   (unsigned long long)q->limits.max_memory);
-        return NULL;
+        return query_fail(q, ERR_TOO_LARGE,
+                          "query would take too much memory: got more than %llu bytes (limit "
+                          "max_memory)",
+                          (unsigned long long)q->limits.max_memory);
     }
     unsigned long long peak = atomic_load(&q->memory_peak);
     while (peak < now && !atomic_compare_exchange_weak(&q->memory_peak, &peak, now)) {
     }
+    return 0;
+}
+
+struct block *query_block(struct query *q, size_t bytes)
+{
+    if (query_count_memory(q, bytes) != 0)
+        return NULL;
     struct block *b = calloc(1, sizeof(*b) + bytes);
     must(b != NULL);
     b->bytes = bytes;

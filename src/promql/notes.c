@@ -28,7 +28,7 @@ static void add_at(struct query *q, bool warning, const struct promql_node *at, 
     struct buf b = BUF_INIT(8192);
     buf_printf(&b, "PromQL %s: ", warning ? "warning" : "info");
     buf_vprintf(&b, fmt, ap);
-    if (at != NULL) {
+    if (at != NULL && at->start <= q->text.n) {
         int line, column;
         promql_position(q->text, at->start, &line, &column);
         buf_printf(&b, " (%d:%d)", line, column);

@@ -33,6 +33,16 @@ uint32_t tile_of(uint32_t steps)
     return tile < 64 ? 64 : tile > 4096 ? 4096 : tile;
 }
 
+/* What the tile added to the worker's samples and label sets. */
+static void count_use(struct worker *w)
+{
+    size_t bytes = arena_used(w->arena);
+    query_count_memory(w->q, bytes - w->arena_counted);
+    w->arena_counted = bytes;
+    query_count_samples(w->q, w->samples_read);
+    w->samples_read = 0;
+}
+
 static void run_tiles(struct job *j, struct worker *w, bool own)
 {
     while (!query_stopped(j->q, own)) {
@@ -41,9 +51,8 @@ static void run_tiles(struct job *j, struct worker *w, bool own)
             break;
         uint32_t to = j->n - from < j->tile ? j->n : from + j->tile;
         j->fn(j->arg, w, from, to);
+        count_use(w);
     }
-    query_count_samples(j->q, w->samples_read);
-    w->samples_read = 0;
 }
 
 /* A job that wants a further thread. */

@@ -100,7 +100,8 @@ struct promql_result {
  * name and value), TIMEOUT, CANCELLED, DAMAGED. */
 int promql_run(struct promql_engine *e, const struct promql_request *r, struct promql_result **out,
                struct err *err);
-/* The same of a query that was parsed before, in an arena that outlives the call: rules. No cache. */
+/* The same of a query that was parsed before, in an arena that outlives the call: rules. r->query is its text, for places in
+ * annotations; without it they have none. No cache. */
 int promql_run_parsed(struct promql_engine *e, const struct promql_request *r,
                       const struct promql_node *ast, struct promql_result **out, struct err *err);
 void promql_result_free(struct promql_result *r); /* NULL is fine */

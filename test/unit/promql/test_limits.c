@@ -70,9 +70,14 @@ static void named(void **state)
     case_run(e, series, &q, &out);
     assert_true(str_starts((struct str){out.data, out.len},
                            STR("ERROR TOO_LARGE: subquery has too many steps")));
+    low.max_memory = 100 << 20;
+    promql_engine_set_limits(e, &low);
+    q.query = "sum_over_time(vector(1)[1y:1s])";
+    case_run(e, series, &q, &out);
+    assert_non_null(strstr(out.data, "(limit max_memory)"));
     struct promql_stats s;
     promql_get_stats(e, &s);
-    assert_int_equal(s.limited, 5);
+    assert_int_equal(s.limited, 6);
     buf_done(&out);
     promql_engine_free(e);
 }
@@ -81,6 +86,25 @@ static struct promql_request request(const char *query)
 {
     return (struct promql_request){
         .source = series_memory_source(series), .query = str_of(query), .start_ms = 1000000};
+}
+
+/* A tree without its text: annotations have no place. */
+static void parsed(void **state)
+{
+    struct promql_options o = PROMQL_OPTIONS;
+    struct promql_engine *e = promql_engine_new(&o);
+    struct arena *a = arena_new();
+    struct promql_parse_options opt = {0};
+    const struct promql_node *n = promql_parse(a, STR("sum(rate(m[5m]))"), &opt, NULL);
+    struct promql_request q = request("");
+    struct promql_result *r;
+    assert_int_equal(promql_run_parsed(e, &q, n, &r, NULL), 0);
+    assert_int_equal(r->n_series, 1);
+    assert_int_equal(r->n_infos, 1);
+    assert_true(str_ends(str_of(r->infos[0]), STR("_bucket: \"m\"")));
+    promql_result_free(r);
+    arena_free(a);
+    promql_engine_free(e);
 }
 
 static bool yes(void *arg)
@@ -217,10 +241,8 @@ static void hooks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(named),
-        cmocka_unit_test(left),
-        cmocka_unit_test(gate),
-        cmocka_unit_test(hooks),
+        cmocka_unit_test(named), cmocka_unit_test(parsed), cmocka_unit_test(left),
+        cmocka_unit_test(gate),  cmocka_unit_test(hooks),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
