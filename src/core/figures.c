@@ -49,6 +49,7 @@ const char *probe_metric_help(const char *name)
         {"probe_ip_addr_hash", "Hash of the address used; changes with it."},
         {"probe_ssl_earliest_cert_expiry",
          "Earliest end of a certificate in the chain, Unix time."},
+        {"probe_ssl_last_chain_info", "The certificate that the server showed."},
         {"probe_icmp_duration_seconds", "Duration of a phase of the echo."},
         {"belfry_target_up", "0 while the target is down (its threshold was reached)."},
         {"belfry_target_degraded", "1 while the target works with warnings."},
@@ -118,7 +119,16 @@ const struct label *labels_joined(struct arena *a, const struct label *first, ui
 
 const struct label *core_target_labels(const struct core_target *v, struct arena *a, uint32_t *n)
 {
-    static const char *const reserved[] = {"phase", "server", "cipher", "version", NULL};
+    static const char *const reserved[] = {"phase",
+                                           "server",
+                                           "cipher",
+                                           "version",
+                                           "subject",
+                                           "issuer",
+                                           "subjectalternative",
+                                           "serialnumber",
+                                           "fingerprint_sha256",
+                                           NULL};
     const struct target *t = v->target;
     const struct label ours[] = {
         {"target", t->name}, {"group", t->group}, {"type", t->type}, {"instance", v->instance}};

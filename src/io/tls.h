@@ -18,11 +18,20 @@ struct tls_options {
     int min_version;         /* 0 default, 10 11 12 13 */
 };
 
+/* Who a certificate says it is, as text; all of it valid UTF-8. */
+struct tls_names {
+    const char *subject, *issuer; /* RFC 2253 */
+    const char *serial;           /* hexadecimal */
+    const char *alt_names;        /* DNS names and addresses, by commas */
+    const char *fingerprint;      /* SHA-256, hexadecimal */
+};
+
 /* What the certificates sent show by themselves, verified or not. */
 struct tls_chain {
     int len;                /* certificates; 0: none came. At most 16 are looked at */
     const char *certs_json; /* array of objects, leaf first, the first 8; NULL: none, or too long */
     int64_t earliest_expiry_ms; /* over the whole chain sent; 0 unknown */
+    struct tls_names leaf;      /* of the first; NULLs: none came */
 };
 
 struct tls_info {

@@ -4,6 +4,7 @@
 
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -20,34 +21,47 @@ int64_t tls__cert_not_after_ms(const X509 *x)
     return asn1_ms(X509_get0_notAfter(x));
 }
 
+/* Writes the text and hands it over to *keep, or frees it. */
+static void put_text(struct json *j, const char *key, char *text, const char **keep)
+{
+    must(text != NULL);
+    json_kstr(j, key, text);
+    if (keep != NULL)
+        *keep = text;
+    else
+        free(text);
+}
+
 /* Certificates are foreign bytes: what is printed is bounded and made valid UTF-8. */
-static void put_bio(struct json *j, const char *key, BIO *b, size_t max)
+static char *bio_text(BIO *b, size_t max)
 {
     char *p = NULL;
     long n = BIO_get_mem_data(b, &p);
     struct buf clean = BUF_INIT(4 * max);
     utf8_clean(&clean, p, (size_t)n > max ? max : (size_t)n);
-    json_kstr(j, key, clean.data != NULL ? clean.data : "");
+    char *text = clean.data != NULL ? strdup(clean.data) : strdup("");
     buf_done(&clean);
+    return text;
 }
 
-static void put_name(struct json *j, const char *key, const X509_NAME *name)
+static char *name_text(const X509_NAME *name)
 {
     BIO *b = BIO_new(BIO_s_mem());
     must(b != NULL);
     X509_NAME_print_ex(b, name, 0, XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB);
-    put_bio(j, key, b, 512);
+    char *text = bio_text(b, 512);
     BIO_free(b);
+    return text;
 }
 
-static void put_serial(struct json *j, const X509 *x)
+static char *serial_text(const X509 *x)
 {
     BIGNUM *n = ASN1_INTEGER_to_BN(X509_get0_serialNumber(x), NULL);
     char *hex = n != NULL ? BN_bn2hex(n) : NULL;
-    json_key(j, "serial");
-    json_strn(j, hex != NULL ? hex : "", hex != NULL ? strnlen(hex, 80) : 0);
+    char *text = strndup(hex != NULL ? hex : "", 80);
     OPENSSL_free(hex);
     BN_free(n);
+    return text;
 }
 
 static void print_address(BIO *b, const char *comma, const ASN1_OCTET_STRING *ip)
@@ -64,7 +78,7 @@ static void print_address(BIO *b, const char *comma, const ASN1_OCTET_STRING *ip
     }
 }
 
-static void put_alt_names(struct json *j, const X509 *x)
+static char *alt_names_text(const X509 *x)
 {
     GENERAL_NAMES *names = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
     BIO *b = BIO_new(BIO_s_mem());
@@ -79,12 +93,13 @@ static void put_alt_names(struct json *j, const X509 *x)
             print_address(b, comma, g->d.iPAddress);
         }
     }
-    put_bio(j, "alt_names", b, 4096);
+    char *text = bio_text(b, 4096);
     BIO_free(b);
     GENERAL_NAMES_free(names);
+    return text;
 }
 
-static void put_fingerprint(struct json *j, const X509 *x)
+static char *fingerprint_text(const X509 *x)
 {
     unsigned char md[EVP_MAX_MD_SIZE];
     unsigned n = 0;
@@ -93,19 +108,30 @@ static void put_fingerprint(struct json *j, const X509 *x)
         must(n == 32);
         hex_encode(&hex, md, n);
     }
-    json_kstr(j, "fingerprint_sha256", hex.data != NULL ? hex.data : "");
+    char *text = strdup(hex.data != NULL ? hex.data : "");
     buf_done(&hex);
+    return text;
 }
 
-void tls__cert_json(const X509 *x, struct json *j)
+void tls__cert_json(const X509 *x, struct json *j, struct tls_names *names)
 {
     json_obj(j);
-    put_name(j, "subject", X509_get_subject_name(x));
-    put_name(j, "issuer", X509_get_issuer_name(x));
-    put_serial(j, x);
-    put_alt_names(j, x);
-    put_fingerprint(j, x);
+    put_text(j, "subject", name_text(X509_get_subject_name(x)), names ? &names->subject : NULL);
+    put_text(j, "issuer", name_text(X509_get_issuer_name(x)), names ? &names->issuer : NULL);
+    put_text(j, "serial", serial_text(x), names ? &names->serial : NULL);
+    put_text(j, "alt_names", alt_names_text(x), names ? &names->alt_names : NULL);
+    put_text(j, "fingerprint_sha256", fingerprint_text(x), names ? &names->fingerprint : NULL);
     json_ktime(j, "not_before", asn1_ms(X509_get0_notBefore(x)));
     json_ktime(j, "not_after", tls__cert_not_after_ms(x));
     json_end(j);
+}
+
+void tls__names_free(struct tls_names *names)
+{
+    free((char *)names->subject);
+    free((char *)names->issuer);
+    free((char *)names->serial);
+    free((char *)names->alt_names);
+    free((char *)names->fingerprint);
+    *names = (struct tls_names){0};
 }

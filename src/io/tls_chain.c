@@ -26,6 +26,7 @@ struct entry {
     char *json;
     size_t json_len;
     int64_t earliest_expiry_ms;
+    struct tls_names leaf;
 };
 
 struct tls_chains {
@@ -73,6 +74,7 @@ static void forget(struct tls_chains *c, struct entry *e)
     must(map_str_del(c->by_key, (const char *)e->key, KEY_SIZE) == e);
     unlink_entry(e);
     free(e->json);
+    tls__names_free(&e->leaf);
     free(e);
 }
 
@@ -126,7 +128,7 @@ static void print(const STACK_OF(X509) * sent, int n, struct entry *e)
             e->earliest_expiry_ms = end_ms;
         }
         if (i < CERTS_SHOWN) {
-            tls__cert_json(x, &j);
+            tls__cert_json(x, &j, i == 0 ? &e->leaf : NULL);
         }
     }
     json_end(&j);
@@ -147,12 +149,24 @@ static void remember(struct tls_chains *c, struct entry *e)
     link_youngest(c, e);
 }
 
+static struct tls_names copy_names(const struct tls_names *n, struct arena *a)
+{
+    return (struct tls_names){
+        .subject = arena_strdup(a, n->subject),
+        .issuer = arena_strdup(a, n->issuer),
+        .serial = arena_strdup(a, n->serial),
+        .alt_names = arena_strdup(a, n->alt_names),
+        .fingerprint = arena_strdup(a, n->fingerprint),
+    };
+}
+
 static struct tls_chain give(const struct entry *e, int n, struct arena *a)
 {
     return (struct tls_chain){
         .len = n,
         .certs_json = e->json != NULL ? arena_strndup(a, e->json, e->json_len) : NULL,
         .earliest_expiry_ms = e->earliest_expiry_ms,
+        .leaf = copy_names(&e->leaf, a),
     };
 }
 
@@ -179,6 +193,7 @@ struct tls_chain tls__chains_look(struct tls_chains *c, const STACK_OF(X509) * s
     struct tls_chain shown = give(&fresh, n, a);
     if (!keyed || fresh.json == NULL || fresh.json_len > JSON_KEPT) {
         free(fresh.json);
+        tls__names_free(&fresh.leaf);
         return shown;
     }
     e = malloc(sizeof(*e));

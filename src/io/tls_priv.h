@@ -28,8 +28,10 @@ void tls__info(struct loop *l, const struct tls_seen *s, struct arena *a, struct
 
 /* --- tls_cert.c, tls_chain.c: what certificates show --- */
 
-/* One object: subject and issuer (RFC 2253), serial (hex), alt_names, fingerprint_sha256, dates. */
-void tls__cert_json(const X509 *x, struct json *j);
+/* One object: subject and issuer (RFC 2253), serial (hex), alt_names, fingerprint_sha256, dates. names: gets the same texts,
+ * malloc'ed; NULL: nobody wants them. */
+void tls__cert_json(const X509 *x, struct json *j, struct tls_names *names);
+void tls__names_free(struct tls_names *names);
 int64_t tls__cert_not_after_ms(const X509 *x); /* 0 when it cannot be read */
 
 /* Remembers up to max chains of at most 8 KiB of text each. */

@@ -63,6 +63,19 @@ static const char *chain_json(const struct tls_info *info, struct arena *a)
     return text;
 }
 
+/* Who the server says it is, in blackbox_exporter's labels. */
+static void add_chain_info(struct result *r, const struct tls_names *leaf)
+{
+    if (!leaf->subject)
+        return;
+    const struct label labels[] = {{"fingerprint_sha256", leaf->fingerprint},
+                                   {"subject", leaf->subject},
+                                   {"issuer", leaf->issuer},
+                                   {"subjectalternative", leaf->alt_names},
+                                   {"serialnumber", leaf->serial}};
+    result_metric_labels(r, "probe_ssl_last_chain_info", labels, array_len(labels), 1);
+}
+
 void result_add_tls(struct result *r, const struct tls_info *info, int64_t expiry_warning_ms)
 {
     must(r != NULL && info != NULL && info->chain.len >= 0);
@@ -75,6 +88,7 @@ void result_add_tls(struct result *r, const struct tls_info *info, int64_t expir
                   (double)info->chain.earliest_expiry_ms / 1000);
     result_metric(r, "probe_ssl_last_chain_expiry_timestamp_seconds",
                   info->verified ? (double)info->chain.earliest_expiry_ms / 1000 : NEVER_VERIFIED);
+    add_chain_info(r, &info->chain.leaf);
     if (!r->detail_json)
         r->detail_json = chain_json(info, r->arena);
     int64_t left_ms = info->chain.earliest_expiry_ms - r->checked_ms;

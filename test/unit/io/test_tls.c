@@ -92,6 +92,11 @@ static void test_info(void **state)
     for (size_t i = 0; i < array_len(leaf); i++) {
         assert_non_null(strstr(t.info.chain.certs_json, leaf[i]));
     }
+    assert_string_equal(t.info.chain.leaf.subject, "CN=localhost");
+    assert_string_equal(t.info.chain.leaf.issuer, "CN=Test CA,O=Belfry test");
+    assert_string_equal(t.info.chain.leaf.serial, "1234");
+    assert_string_equal(t.info.chain.leaf.alt_names, "localhost,*.belfry.test,127.0.0.1");
+    assert_int_equal(strlen(t.info.chain.leaf.fingerprint), 64);
     int64_t end = t.info.chain.earliest_expiry_ms;
     assert_true(end > now + 9 * day && end < now + 11 * day); /* the CA's is later */
     assert_string_equal(t.info.verify_error, "");
