@@ -10,7 +10,7 @@ build='gcc libc6-dev make meson ninja-build pkg-config ca-certificates
   libyaml-dev libjansson-dev libpcre2-dev libsodium-dev libzstd-dev libre2-dev libroaring-dev libsnappy-dev zlib1g-dev g++ tzdata'
 # dnsmasq-base is dnsmasq without the service that would take port 53 of this machine.
 test='libcmocka-dev python3 python3-pytest python3-yaml openssl nginx-light dnsmasq-base
-  chromium fonts-noto-cjk procps'
+  chromium fonts-noto-cjk procps prometheus victoria-metrics'
 lint='clang clang-format clang-tidy llvm libclang-rt-14-dev libcmocka-dev python3'
 bench='prometheus-blackbox-exporter prometheus victoria-metrics prometheus-node-exporter wrk runit s6 supervisor monit nginx-light dnsmasq-base python3 openssl procps'
 
@@ -81,7 +81,9 @@ if [ -n "$missing" ]; then
     for p in $missing; do
         case $p in
         nginx-light) quiet_services nginx ;;
-        prometheus-blackbox-exporter | supervisor | monit) quiet_services "$p" ;;
+        prometheus-blackbox-exporter | prometheus-node-exporter | prometheus | victoria-metrics | supervisor | monit)
+            quiet_services "$p"
+            ;;
         esac
     done
 fi
