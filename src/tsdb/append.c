@@ -207,7 +207,7 @@ static struct batch begin_batch(struct tsdb *db)
                           .limit_ms = keep > 0 ? now - keep : INT64_MIN};
 }
 
-#define SNAPSHOT_ROWS 12000000u /* replaying more takes too long */
+#define SNAPSHOT_ROWS 8000000u /* replaying more takes too long */
 
 static int after_append(struct tsdb *db, int rc, struct err *err)
 {

@@ -94,7 +94,8 @@ int wal_list(const char *dir, struct wal_segments *out, struct err *err)
             vec_push(out, number);
     }
     closedir(d);
-    qsort(out->at, out->n, sizeof(*out->at), compare_numbers);
+    if (out->n > 0)
+        qsort(out->at, out->n, sizeof(*out->at), compare_numbers);
     return 0;
 }
 
