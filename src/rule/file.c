@@ -160,6 +160,7 @@ bool rule__texts(struct rule_reader *r, const struct node *map, const char *path
     for (uint32_t i = 0; i < n_under; i++)
         if (!has_name(at, count, under[i].name))
             at[(*n)++] = under[i];
+    must(*n <= count + n_under);
     qsort(at, *n, sizeof(*at), by_name);
     *out = at;
     return ok;
@@ -291,6 +292,7 @@ struct rule_set *rule_set_parse(const struct rule_source *sources, size_t n,
             s->n_rules += groups[k].n_rules;
         }
     }
+    must(all.n <= UINT32_MAX);
     s->n_groups = (uint32_t)all.n;
     s->groups = all.n > 0 ? arena_memdup(a, all.at, all.n * sizeof(*all.at)) : NULL;
     vec_done(&all);
@@ -324,8 +326,8 @@ struct rule_set *rule_set_load(const char *const *paths, size_t n, const struct 
 
 struct rule_set *rule_set_ref(struct rule_set *s)
 {
-    if (s != NULL)
-        atomic_fetch_add(&s->refs, 1);
+    unsigned before = s != NULL ? atomic_fetch_add(&s->refs, 1) : 1;
+    must(before > 0);
     return s;
 }
 

@@ -58,6 +58,7 @@ static int64_t take_turn(struct rule_manager *m, struct group_run *g, int64_t no
         g->late++;
         m->stats.late++;
     }
+    must(at_ms <= now_ms && !g->busy);
     g->due_ms = at_ms + interval;
     g->busy = true;
     m->busy++;
@@ -78,6 +79,7 @@ static void run_group(struct rule_manager *m, struct group_run *g, int64_t at_ms
     pthread_mutex_lock(&m->lock);
     m->stats.evaluations++;
     m->stats.eval_ns += took;
+    must(g->busy && m->busy > 0);
     g->busy = false;
     m->busy--;
     pthread_cond_broadcast(&m->changed);
@@ -190,6 +192,7 @@ void rule_manager_free(struct rule_manager **pm)
     if (m == NULL)
         return;
     check_magic(m, MANAGER_MAGIC);
+    must(!pthread_equal(pthread_self(), m->workers[0])); /* not from a notice */
     pthread_mutex_lock(&m->lock);
     atomic_store(&m->stop, true);
     pthread_cond_broadcast(&m->changed);

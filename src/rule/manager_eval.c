@@ -73,6 +73,7 @@ static void settle(struct rule_run *r, struct group_run *g, struct rule_state *a
                    const struct err *err)
 {
     struct rule_state *old = NULL;
+    must(after == NULL || after != r->state);
     char *old_error = r->last_error;
     pthread_mutex_lock(&g->lock);
     r->last_error = err != NULL ? strdup(err->msg) : NULL;
@@ -213,6 +214,7 @@ static void restore_rule(struct rule_manager *m, struct group_run *g, struct rul
 void rule__evaluate(struct rule_manager *m, struct group_run *g, int64_t at_ms)
 {
     uint64_t failed = 0;
+    must(g->busy && at_ms < g->due_ms);
     for (uint32_t i = 0; i < g->group->n_rules && !atomic_load(&m->stop); i++)
         failed += !evaluate_rule(m, g, &g->rules[i], at_ms);
     if (g->restore_after > 0 && --g->restore_after == 0) {

@@ -48,6 +48,7 @@ void rule__group_free(struct group_run **pg)
     struct group_run *g = *pg;
     if (g == NULL)
         return;
+    must(!g->busy);
     for (uint32_t i = 0; i < g->group->n_rules; i++) {
         rule_state_free(&g->rules[i].state);
         free(g->rules[i].last_error);
@@ -86,6 +87,7 @@ static void inherit(struct group_run *new, struct group_run *old)
             break;
         }
     }
+    must(streq(new->group->name, old->group->name));
     new->restore_after = old->restore_after;
     new->last_ms = old->last_ms;
     new->took_ns = old->took_ns;

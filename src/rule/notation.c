@@ -19,6 +19,7 @@ struct reader {
 
 static int fail(struct reader *r, size_t at, const char *want)
 {
+    must(at <= r->text.n);
     size_t n = r->text.n - at < 30 ? r->text.n - at : 30;
     err_set(r->err, ERR_MALFORMED, "cannot read values at \"%.*s\"; want %s", (int)n,
             r->text.p + at, want);
@@ -29,6 +30,7 @@ static int fail(struct reader *r, size_t at, const char *want)
 
 static int put(struct reader *r, double v, bool present)
 {
+    must(r->step_ms >= 0);
     if (++r->steps > NOTATION_VALUES_MAX)
         return err_set(r->err, ERR_TOO_LARGE, "over %d values", NOTATION_VALUES_MAX);
     if (present)

@@ -52,6 +52,7 @@ size_t rule_state_alerts(const struct rule_state *s, bool active_only, struct ar
                          const struct rule_alert ***out)
 {
     size_t n = 0;
+    must(s == NULL || s->magic == STATE_MAGIC);
     *out = arena_array_of(a, const struct rule_alert *, s != NULL ? s->n_alerts + 1 : 1);
     for (uint32_t i = 0; s != NULL && i < s->n_alerts; i++)
         if (!active_only || is_active(&s->alerts[i]))
@@ -62,6 +63,7 @@ size_t rule_state_alerts(const struct rule_state *s, bool active_only, struct ar
 enum rule_alert_state rule_state_highest(const struct rule_state *s)
 {
     enum rule_alert_state highest = RULE_INACTIVE;
+    must(s == NULL || s->magic == STATE_MAGIC);
     for (uint32_t i = 0; s != NULL && i < s->n_alerts; i++)
         if (s->alerts[i].alert.state > highest)
             highest = s->alerts[i].alert.state;
@@ -159,6 +161,7 @@ void rule_state_end(struct rule_state *s, struct rule_output *out)
     *out = (struct rule_output){0};
     if (s == NULL)
         return;
+    check_magic(s, STATE_MAGIC);
     for (size_t i = 0; i < s->n_written; i++)
         s->written[i].v = f64_from_bits(STALE_NAN_BITS);
     out->samples = s->written;
@@ -302,6 +305,7 @@ static bool let_go(struct live *l, const struct rule *rule, int64_t at_ms)
     }
     if (a->state == RULE_INACTIVE)
         return at_ms - a->resolved_ms <= RULE_RESOLVED_KEEP_MS;
+    must(a->state == RULE_FIRING && a->resolved_ms == 0);
     a->state = RULE_INACTIVE;
     a->resolved_ms = at_ms;
     l->changed = true;
@@ -387,6 +391,7 @@ static void write_alerts(struct rule_state *s, const struct rule_input *in)
             state_series(s->arena, &b, a, "ALERTS_FOR_STATE", NULL), (double)since};
     }
     labels_builder_done(&b);
+    must(s->n_written <= 2 * (size_t)s->n_alerts);
 }
 
 static bool is_due(const struct live *l, const struct rule_input *in)
@@ -414,6 +419,7 @@ static void notify(struct rule_state *s, const struct rule_input *in, struct rul
                                                          .changed = l->changed};
     }
     out->notices = notices;
+    must(out->n_notices <= s->n_alerts);
 }
 
 static uint32_t count_active(const struct rule_state *s)
@@ -460,6 +466,8 @@ int rule_step(const struct rule_state *before, struct rule_state **after,
               const struct rule_input *in, struct promql_result *answer, struct rule_output *out,
               struct err *err)
 {
+    must(before == NULL || before->magic == STATE_MAGIC);
+    must(answer != NULL && in->group != NULL && in->rule != NULL);
     struct rule_state *s = state_new(answer);
     bool record = in->rule->kind == RULE_RECORD;
     struct err why = {0};
@@ -504,6 +512,8 @@ void rule_state_restore(struct rule_state *s, const struct rule *rule, const str
 {
     if (s == NULL || rule->for_ms == 0)
         return;
+    check_magic(s, STATE_MAGIC);
+    must(rule->kind == RULE_ALERT);
     struct labels_builder b = {0};
     for (uint32_t i = 0; i < s->n_alerts; i++) {
         struct rule_alert *a = &s->alerts[i].alert;

@@ -25,6 +25,7 @@ static const char *const small[] = {"", "m", "u", "n", "p", "f", "a", "z", "y"};
 static size_t scale_down(double *v, double base)
 {
     size_t i = 0;
+    must(base > 1);
     for (; i + 1 < array_len(large) && fabs(*v) >= base; i++)
         *v /= base;
     return i;
@@ -68,6 +69,7 @@ int rule__humanize_1024(const struct template_env *env, const struct tvalue *arg
 
 static const char *whole_duration(struct arena *a, const char *sign, int64_t s)
 {
+    must(s >= 0);
     long long days = s / 86400, hours = s / 3600 % 24, minutes = s / 60 % 60, seconds = s % 60;
     if (days != 0)
         return arena_printf(a, "%s%lldd %lldh %lldm %llds", sign, days, hours, minutes, seconds);
