@@ -1,0 +1,101 @@
+/* The store's smaller promises: following the WAL over a restart, aliases, limits, what costs the most. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "tsdb_helper.h"
+
+static void append_one(struct tsdb *db, uint32_t i, int64_t t, double v)
+{
+    struct tsdb_row row = {series_of(db, i), t, v};
+    struct err err;
+    assert_int_equal(tsdb_append(db, &row, 1, NULL, &err), 0);
+}
+
+static void test_tail(void **state)
+{
+    (void)state;
+    char *dir = fresh_dir();
+    struct model *m = model_new();
+    struct tsdb *db = open_db(dir, m);
+    struct tsdb_row rows[8];
+    struct tsdb_place place = {0, 0};
+    struct err err = {0};
+    struct tsdb_tail *t = tsdb_tail_open(db, place, 1 << 30);
+    assert_int_equal(tsdb_tail_next(t, rows, 8, &place, &err), 0);
+    append_one(db, 1, MODEL_START, 1);
+    append_one(db, 2, MODEL_START, 2);
+    assert_int_equal(tsdb_tail_next(t, rows, 8, &place, &err), 1);
+    assert_true(rows[0].v == 1);
+    tsdb_tail_done(t, place);
+    tsdb_tail_free(t);
+    tsdb_close(db);
+    db = open_db(dir, m);
+    append_one(db, 3, MODEL_START, 3);
+    t = tsdb_tail_open(db, place, 1 << 30);
+    struct arena *a = arena_new();
+    struct labels l;
+    double want = 3; /* closing wrote a snapshot: without the tail the WAL before it is gone */
+    assert_int_equal(tsdb_tail_next(t, rows, 8, &place, &err), 1);
+    assert_true(rows[0].v == want);
+    assert_true(tsdb_ref_labels(db, rows[0].ref, a, &l));
+    assert_true(str_eqz(labels_get(&l, STR("i")), "3"));
+    assert_int_equal(tsdb_tail_next(t, rows, 8, &place, &err), 0);
+    tsdb_tail_free(t);
+    arena_free(a);
+    tsdb_close(db);
+    model_free(m);
+    drop_dir(dir);
+}
+
+static void on_top(void *arg, struct str name, uint64_t value)
+{
+    assert_true(str_eqz(name, "m"));
+    *(uint64_t *)arg = value;
+}
+
+static void test_limits_and_tops(void **state)
+{
+    (void)state;
+    char *dir = fresh_dir();
+    struct tsdb_options o = TSDB_OPTIONS;
+    struct err err = {0};
+    o.dir = dir;
+    o.manual = true;
+    o.max_series = 2;
+    struct tsdb *db = tsdb_open(&o, &err);
+    assert_non_null(db);
+    assert_null(tsdb_open(&o, &err));
+    assert_int_equal(err.code, ERR_CONFLICT);
+    tsdb_ref one = series_of(db, 1);
+    series_of(db, 2);
+    struct label_pair pair = {STR("__name__"), STR("x")};
+    struct labels l = {&pair, 1};
+    assert_int_equal(tsdb_series(db, 0, &l, &err), 0);
+    assert_int_equal(err.code, ERR_TOO_LARGE);
+    assert_true(str_contains(str_of(err.msg), STR("max_series")));
+    assert_int_equal(tsdb_by_alias(db, 0, "raw", 3), 0);
+    tsdb_alias(db, 0, "raw", 3, one);
+    assert_int_equal(tsdb_by_alias(db, 0, "raw", 3), one);
+    assert_int_equal(tsdb_by_alias(db, 1, "raw", 3), 0);
+    uint64_t top = 0;
+    tsdb_each_top(db, TSDB_SERIES_BY_METRIC, 5, on_top, &top);
+    assert_int_equal(top, 2);
+    uint32_t id = tsdb_source_id(db, "scrape");
+    assert_int_equal(tsdb_source_id(db, "scrape"), id);
+    tsdb_close(db);
+    drop_dir(dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tail),
+        cmocka_unit_test(test_limits_and_tops),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
