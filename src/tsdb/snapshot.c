@@ -2,7 +2,8 @@
  * only the WAL behind it. Written by whoever holds keep_lock, while appending goes on; replaced at once.
  *
  *   file    "BSS1" u32 0, then records as those of the WAL (wal.h), type WAL_SNAPSHOT, of about 4 KiB
- *   page    u8 PAGE_HEAD    u64 first WAL segment to replay, i64 end of the newest cut (NO_TIME: none)
+ *   page    u8 PAGE_HEAD    u64 first WAL segment to replay, i64 end of the newest cut (NO_TIME: none), u64 first WAL
+ *                           segment that a tail needs (0: none), u64 how many bytes it may keep
  *           u8 PAGE_SERIES  series
  *           u8 PAGE_END     u64 number of series: the last
  *   series  u64 reference, i64 newest time, u64 its value's bits, varint chunks, u8 tail, u8 late, then
@@ -149,6 +150,9 @@ static int write_pages(struct snapshot *w, uint64_t from, struct err *err)
     begin_page(w, PAGE_HEAD);
     buf_put_u64(&w->out, from);
     buf_put_u64(&w->out, (uint64_t)db->cut.end_ms);
+    uint64_t keep_bytes, needed = tsdb__tails_need(db, &keep_bytes);
+    buf_put_u64(&w->out, needed == UINT64_MAX ? 0 : needed);
+    buf_put_u64(&w->out, keep_bytes);
     if (end_page(w, false, err) < 0)
         return -1;
     begin_page(w, PAGE_SERIES);
@@ -232,7 +236,7 @@ int tsdb__snapshot_head(struct tsdb *db, struct err *err)
     free(path);
     if (rc < 0)
         return -1;
-    uint64_t needed = tsdb__tails_need(db);
+    uint64_t ignored, needed = tsdb__tails_need(db, &ignored);
     wal_drop(db->wal, needed < from ? needed : from);
     head_files_sweep(db->head.files);
     db->snapshot_at = clock_mono_ns() / NS_PER_MS;

@@ -146,6 +146,8 @@ static void read_page(struct snapshot_read *r, struct cur *c, bool *ended)
     case PAGE_HEAD:
         r->from = cur_u64(c);
         r->cut_ms = (int64_t)cur_u64(c);
+        r->hold_segment = cur_u64(c);
+        r->hold_bytes = cur_u64(c);
         break;
     case PAGE_SERIES:
         while (cur_left(c) > 0 && !c->failed)
@@ -195,6 +197,8 @@ int tsdb__snapshot_load(struct tsdb *db, uint64_t *from, struct err *err)
     db->cut.end_ms = r.cut_ms;
     db->min_ms = r.min_ms;
     db->max_ms = r.max_ms;
+    db->hold.segment = r.hold_segment;
+    db->hold.keep_bytes = r.hold_bytes;
     *from = r.from;
     return 0;
 }

@@ -15,6 +15,7 @@ struct snapshot_read {
     struct head *head;
     uint64_t from; /* first WAL segment; 0: not known, all */
     int64_t cut_ms, min_ms, max_ms;
+    uint64_t hold_segment, hold_bytes; /* of tails */
     uint64_t damaged, series;
 };
 /* Fills the series from a snapshot's bytes behind its head. For the fuzzer, too. */

@@ -22,8 +22,20 @@ struct tsdb_tail *tsdb_tail_open(struct tsdb *db, struct tsdb_place from, uint64
     if (t->next)
         t->next->prev = t;
     db->tails = t;
+    db->hold.segment = 0;
     pthread_mutex_unlock(&db->tails_lock);
     return t;
+}
+
+/* Whoever goes on later finds what it did not deliver yet. tails_lock */
+static void hold(struct tsdb *db, uint64_t segment, uint64_t keep_bytes)
+{
+    if (segment == 0)
+        return;
+    if (db->hold.segment == 0 || segment < db->hold.segment)
+        db->hold.segment = segment;
+    if (keep_bytes > db->hold.keep_bytes)
+        db->hold.keep_bytes = keep_bytes;
 }
 
 void tsdb_tail_free(struct tsdb_tail *t)
@@ -37,22 +49,35 @@ void tsdb_tail_free(struct tsdb_tail *t)
         t->db->tails = t->next;
     if (t->next)
         t->next->prev = t->prev;
+    hold(t->db, t->done.segment, t->keep_bytes);
     pthread_mutex_unlock(&t->db->tails_lock);
     wal_unmap(&t->map);
     vec_done(&t->rows);
     free(t);
 }
 
-uint64_t tsdb__tails_need(struct tsdb *db)
+/* The first segment from this one on that the bound allows. */
+static uint64_t within_bound(struct tsdb *db, uint64_t segment, uint64_t keep_bytes)
+{
+    uint64_t newest = wal_end(db->wal).segment;
+    while (segment < newest && wal_bytes(db->wal, segment) > keep_bytes + WAL_SEGMENT_BYTES)
+        segment++;
+    return segment;
+}
+
+uint64_t tsdb__tails_need(struct tsdb *db, uint64_t *keep_bytes)
 {
     uint64_t first = UINT64_MAX;
     pthread_mutex_lock(&db->tails_lock);
+    *keep_bytes = 0;
+    if (db->hold.segment > 0) {
+        *keep_bytes = db->hold.keep_bytes;
+        first = within_bound(db, db->hold.segment, db->hold.keep_bytes);
+    }
     for (const struct tsdb_tail *t = db->tails; t; t = t->next) {
-        uint64_t segment = t->done.segment;
-        while (segment < wal_end(db->wal).segment &&
-               wal_bytes(db->wal, segment) > t->keep_bytes + WAL_SEGMENT_BYTES)
-            segment++;
+        uint64_t segment = within_bound(db, t->done.segment, t->keep_bytes);
         first = segment < first ? segment : first;
+        *keep_bytes = t->keep_bytes > *keep_bytes ? t->keep_bytes : *keep_bytes;
     }
     pthread_mutex_unlock(&db->tails_lock);
     return first;

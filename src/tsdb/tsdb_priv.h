@@ -103,6 +103,10 @@ struct tsdb {
     _Atomic int64_t keep_ms;
     pthread_mutex_t tails_lock;
     struct tsdb_tail *tails;
+    /* What tails of before still need, until one is opened again: over a restart, too. */
+    struct {
+        uint64_t segment, keep_bytes; /* segment 0: nothing */
+    } hold;
 
     struct tsdb_counters count;
     int64_t replay_ms;
@@ -134,8 +138,8 @@ int tsdb__write_block(struct tsdb *db, const char *dir, int64_t lo, int64_t hi, 
 /* Series without samples go. */
 void tsdb__forget(struct tsdb *db);
 
-/* tail.c: the first WAL segment that a tail needs. */
-uint64_t tsdb__tails_need(struct tsdb *db);
+/* tail.c: the first WAL segment that a tail needs, UINT64_MAX: none does; *keep_bytes: the largest bound. */
+uint64_t tsdb__tails_need(struct tsdb *db, uint64_t *keep_bytes);
 
 /* house.c: 0, or -1; merge: 1 when it did something */
 int tsdb__keep(struct tsdb *db, bool force, struct err *err);

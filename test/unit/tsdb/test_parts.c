@@ -39,9 +39,10 @@ static void test_tail(void **state)
     t = tsdb_tail_open(db, place, 1 << 30);
     struct arena *a = arena_new();
     struct labels l;
-    double want = 3; /* closing wrote a snapshot: without the tail the WAL before it is gone */
     assert_int_equal(tsdb_tail_next(t, rows, 8, &place, &err), 1);
-    assert_true(rows[0].v == want);
+    assert_true(rows[0].v == 2); /* the snapshot at the end left it what it needs */
+    assert_int_equal(tsdb_tail_next(t, rows, 8, &place, &err), 1);
+    assert_true(rows[0].v == 3);
     assert_true(tsdb_ref_labels(db, rows[0].ref, a, &l));
     assert_true(str_eqz(labels_get(&l, STR("i")), "3"));
     assert_int_equal(tsdb_tail_next(t, rows, 8, &place, &err), 0);
