@@ -10,7 +10,7 @@ jobs=$(nproc 2>/dev/null || echo 2)
 dir=build-fuzz
 
 if [ ! -f $dir/build.ninja ]; then
-    CC=clang meson setup $dir -Dfuzz=true -Db_lundef=false -Doptimization=1 -Dtests=enabled >$dir.log 2>&1 ||
+    CC=clang CXX=clang++ meson setup $dir -Dfuzz=true -Db_lundef=false -Doptimization=1 -Dtests=enabled >$dir.log 2>&1 ||
         { tail -20 $dir.log; exit 1; }
     mv $dir.log $dir/
 fi

@@ -24,7 +24,7 @@ compile()
 {
     local dir=build-lint-$1
     if [ ! -f "$dir/build.ninja" ]; then
-        CC=$1 meson setup "$dir" -Dwerror=true -Ddebug=false -Dtests=enabled >"$dir.log" 2>&1 || { tail -20 "$dir.log"; return 1; }
+        CC=$1 CXX=$2 meson setup "$dir" -Dwerror=true -Ddebug=false -Dtests=enabled >"$dir.log" 2>&1 || { tail -20 "$dir.log"; return 1; }
         mv "$dir.log" "$dir/"
     fi
     ninja -C "$dir" -j "$jobs" -k 0 --quiet >"$dir/ninja.log" 2>&1 && return 0
@@ -32,8 +32,8 @@ compile()
     return 1
 }
 
-step_gcc() { compile gcc; }
-step_clang() { compile clang; }
+step_gcc() { compile gcc g++; }
+step_clang() { compile clang clang++; }
 
 # Wants the compile commands of step clang.
 step_tidy()

@@ -7,10 +7,10 @@ cd "$(dirname "$0")/.."
 kind=${1:-address,undefined}
 dir=build-${kind%%,*}
 suites=(--suite unit --suite fuzz --suite sim)
-[ "$kind" = thread ] && suites=(--suite base --suite ipc --suite store --suite core)
+[ "$kind" = thread ] && suites=(--suite base --suite ipc --suite store --suite core --suite tsdb --suite promql --suite rule --suite remote)
 
 if [ ! -f "$dir/build.ninja" ]; then
-    CC=clang meson setup "$dir" -Db_sanitize="$kind" -Db_lundef=false -Doptimization=1 -Dtests=enabled \
+    CC=clang CXX=clang++ meson setup "$dir" -Db_sanitize="$kind" -Db_lundef=false -Doptimization=1 -Dtests=enabled \
         >"$dir.log" 2>&1 || { tail -20 "$dir.log"; exit 1; }
     mv "$dir.log" "$dir/"
 fi
