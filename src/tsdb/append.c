@@ -25,8 +25,7 @@ struct batch {
     struct tsdb *db;
     struct appender *a;
     uint32_t taken;
-    int64_t old_ms;   /* before it a sample changes what queries have cached */
-    int64_t limit_ms; /* before it nothing is kept */
+    int64_t old_ms; /* before it a sample changes what queries have cached */
     bool old;
 };
 
@@ -84,8 +83,6 @@ static enum tsdb_verdict judge(struct batch *b, const struct tsdb_row *row)
     struct series *s = index_find(&b->db->index, row->ref);
     if (!s)
         return TSDB_GONE;
-    if (row->t_ms < b->limit_ms)
-        return TSDB_TOO_OLD;
     if (row->t_ms > s->newest_ms || s->newest_ms == NO_TIME) {
         take(b, s, row, false);
         return TSDB_TAKEN;
@@ -200,11 +197,7 @@ static int append_some(struct batch *b, const struct tsdb_row *rows, size_t n, u
 
 static struct batch begin_batch(struct tsdb *db)
 {
-    int64_t now = tsdb__now(db), keep = db->keep_ms;
-    return (struct batch){.db = db,
-                          .a = db->appender,
-                          .old_ms = now - CACHE_HORIZON_MS,
-                          .limit_ms = keep > 0 ? now - keep : INT64_MIN};
+    return (struct batch){.db = db, .a = db->appender, .old_ms = tsdb__now(db) - CACHE_HORIZON_MS};
 }
 
 #define SNAPSHOT_ROWS 8000000u /* replaying more takes too long */

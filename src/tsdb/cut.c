@@ -128,7 +128,7 @@ static void freeze_series(void *arg, struct series *s, uint32_t slot)
 {
     (void)slot;
     struct tsdb *db = arg;
-    head_freeze(&db->packer, s, db->cut.hi_ms);
+    head_freeze(&db->packer, s, db->cut.lo_ms, db->cut.hi_ms);
 }
 
 static void unmark_series(void *arg, struct series *s, uint32_t slot)
@@ -191,6 +191,7 @@ static int64_t newest_of(struct tsdb *db)
 static int cut_span(struct tsdb *db, int64_t lo, int64_t hi, struct err *err)
 {
     struct block_meta meta = {0};
+    db->cut.lo_ms = lo; /* what comes now and is older waits for its own cut */
     db->cut.hi_ms = hi;
     each_series(db, freeze_series, db);
     if (tsdb__write_block(db, db->blocks_dir, lo, hi, HEAD_CUT, &meta, err) < 0) {
@@ -227,10 +228,22 @@ static bool is_due(struct tsdb *db, int64_t lo, bool force)
            db->cut.end_ms <= complete;
 }
 
+#define BACKLOG_MS INT64_C(86400000)
+
+/* A store that begins with samples of long ago has not missed its cuts: they wait for the first of now. */
+static void begin_cuts(struct tsdb *db)
+{
+    int64_t oldest = db->min_ms, newest = newest_of(db);
+    if (db->cut.end_ms == NO_TIME && oldest != NO_TIME && newest != NO_TIME &&
+        oldest < newest - BACKLOG_MS)
+        db->cut.end_ms = floor_to(newest, db->opt.block_ms);
+}
+
 int tsdb__cut(struct tsdb *db, bool force, struct err *err)
 {
     int did = 0;
     db->cut.more = false;
+    begin_cuts(db);
     for (;;) {
         if (!finish_cut(db) || db->min_ms == NO_TIME)
             return did;

@@ -95,8 +95,8 @@ void head_push(struct packer *p, struct series *s, int64_t t, double v);
 void head_insert(struct packer *p, struct series *s, int64_t t, double v);
 /* Is there a sample at t? Decodes. */
 bool head_find(struct head *h, struct series *s, int64_t t, double *v);
-/* Everything before `end` becomes sealed chunks, marked HEAD_CUT. True: there are such. */
-bool head_freeze(struct packer *p, struct series *s, int64_t end);
+/* Everything before `end` becomes sealed chunks; those from `begin` on are marked HEAD_CUT. True: there are such. */
+bool head_freeze(struct packer *p, struct series *s, int64_t begin, int64_t end);
 /* Chunks with all of these flags go. */
 void head_drop(struct head *h, struct series *s, uint8_t flags);
 void head_unmark(struct series *s); /* no chunk is HEAD_CUT any more */

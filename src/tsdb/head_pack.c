@@ -299,7 +299,7 @@ bool head_find(struct head *h, struct series *s, int64_t t, double *v)
     return false;
 }
 
-bool head_freeze(struct packer *p, struct series *s, int64_t end)
+bool head_freeze(struct packer *p, struct series *s, int64_t begin, int64_t end)
 {
     const struct head_chunk *open = open_chunk(s);
     if ((s->n_tail > 0 && s->tail_ms < end) || (open && open->min_ms < end))
@@ -308,7 +308,7 @@ bool head_freeze(struct packer *p, struct series *s, int64_t end)
     bool any = false;
     for (uint32_t i = 0; s->chunks && i < s->chunks->n; i++) {
         struct head_chunk *c = &s->chunks->at[i];
-        if (c->min_ms < end) {
+        if (c->min_ms >= begin && c->min_ms < end) {
             c->flags |= HEAD_CUT;
             any = true;
         }

@@ -31,8 +31,7 @@ struct found {
     uint32_t n_blocks;
     vec_of(struct member) members;
     vec_of(struct part) parts;
-    int64_t cutoff;   /* what is older has expired, of all series … */
-    int64_t *cutoffs; /* … or of each, when there are rules; NULL */
+    int64_t *cutoffs; /* of each member: what is older has expired by a rule; NULL: none has */
 };
 
 static struct found *of(struct series_set *s)
@@ -80,7 +79,7 @@ static int read_head(struct found *f, uint32_t slot, int64_t min_ms, int64_t max
 /* What has expired is hidden, whether it is still on the disk or not. */
 static int64_t since(const struct found *f, uint32_t i, int64_t min_ms)
 {
-    int64_t cutoff = f->cutoffs ? f->cutoffs[i] : f->cutoff;
+    int64_t cutoff = f->cutoffs ? f->cutoffs[i] : INT64_MIN;
     return min_ms < cutoff ? cutoff : min_ms;
 }
 
@@ -335,27 +334,35 @@ static void take_blocks(struct found *f, const struct series_select *q)
         qsort(f->blocks, kept, sizeof(*f->blocks), by_stamp);
 }
 
+/* Retention of everything drops whole blocks, and hides nothing before; that of a rule holds at once. */
+static struct merge_policy rules_alone(struct tsdb *db)
+{
+    struct merge_policy p = tsdb__merge_policy(db);
+    p.keep.keep_ms = 0;
+    for (size_t i = 0; i < array_len(p.keep.tiers); i++)
+        p.keep.tiers[i].keep_ms = 0;
+    return p;
+}
+
 /* Nothing after this has expired, by any rule. */
 static int64_t newest_cutoff(const struct keep_policy *k)
 {
-    int64_t cutoff = keep_cutoff_all(k, 0);
+    int64_t cutoff = INT64_MIN;
     for (size_t i = 0; i < k->n_rules; i++) {
         int64_t rule = k->rules[i].keep_ms > 0 ? k->now_ms - k->rules[i].keep_ms : INT64_MIN;
         cutoff = rule > cutoff ? rule : cutoff;
     }
-    int64_t base = k->keep_ms > 0 ? k->now_ms - k->keep_ms : INT64_MIN;
-    return base > cutoff ? base : cutoff;
+    return cutoff;
 }
 
 static void find_cutoffs(struct found *f, int64_t min_ms)
 {
     struct tsdb *db = f->db;
     pthread_rwlock_rdlock(&db->rules_lock);
-    struct merge_policy p = tsdb__merge_policy(db);
-    f->cutoff = keep_cutoff_all(&p.keep, 0);
-    if (p.keep.n_rules > 0 && min_ms < newest_cutoff(&p.keep)) {
+    struct merge_policy p = rules_alone(db);
+    if (f->members.n > 0 && min_ms < newest_cutoff(&p.keep)) {
         struct arena *a = arena_new();
-        f->cutoffs = malloc((f->members.n + 1) * sizeof(*f->cutoffs));
+        f->cutoffs = malloc(f->members.n * sizeof(*f->cutoffs));
         must(f->cutoffs != NULL);
         for (uint32_t i = 0; i < f->members.n; i++) {
             struct labels l = found_labels(&f->set, i, a);

@@ -82,7 +82,7 @@ enum tsdb_verdict {
     TSDB_SAME,         /* time and value are there already: fine */
     TSDB_DUPLICATE,    /* another value at that time: the first stays */
     TSDB_OUT_OF_ORDER, /* further behind than the window */
-    TSDB_TOO_OLD,      /* older than what is still in the head */
+    TSDB_TOO_OLD,      /* not answered any more: a series' first sample may be of any age */
     TSDB_GONE,         /* the series was forgotten */
 };
 struct tsdb_row {

@@ -49,12 +49,12 @@ struct appender {
     uint64_t since_snapshot; /* rows */
 };
 
-struct cut {        /* keep_lock */
-    int64_t end_ms; /* of the newest block that was cut; NO_TIME: none */
-    int64_t hi_ms;  /* end of the span that is being cut */
-    bool more;      /* a regular cut is going on: older spans go with it */
-    bool pending;   /* a block took chunks over that readers may still need */
-    uint64_t mark;  /* the epoch that must pass before they go */
+struct cut {              /* keep_lock */
+    int64_t end_ms;       /* of the newest block that was cut; NO_TIME: none */
+    int64_t lo_ms, hi_ms; /* the span that is being cut */
+    bool more;            /* a regular cut is going on: older spans go with it */
+    bool pending;         /* a block took chunks over that readers may still need */
+    uint64_t mark;        /* the epoch that must pass before they go */
 };
 
 struct tsdb_tail {

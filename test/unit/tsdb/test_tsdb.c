@@ -152,13 +152,59 @@ static void test_abandoned(void **state)
     }
 }
 
+static void append_at(struct tsdb *db, struct model *m, uint32_t i, int64_t t, double v)
+{
+    struct tsdb_row row = {series_of(db, i), t, v};
+    struct err err = {0};
+    uint8_t got;
+    assert_int_equal(tsdb_append(db, &row, 1, &got, &err), 0);
+    assert_int_equal(got, model_append(m, i, t, v, 600000));
+    assert_int_equal(got, TSDB_TAKEN);
+}
+
+/* How far back a series may begin or go on is its own affair. */
+static void test_old_samples(void **state)
+{
+    (void)state;
+    char *dir = fresh_dir();
+    struct model *m = model_new();
+    struct tsdb *db = open_db(dir, m);
+    struct tsdb_stats st;
+    tsdb_set_keep(db, INT64_C(30) * 86400000, 0, NULL, 0);
+    for (uint32_t k = 0; k < 100; k++)
+        append_at(db, m, 0, m->now + k * 15000, k);
+    int64_t behind = m->now - INT64_C(20) * 3600000;
+    append_at(db, m, 2, behind, 1);
+    for (uint32_t k = 0; k < 1000; k++)
+        append_at(db, m, 1, (int64_t)k * 15000, k); /* of 1970 */
+    for (uint32_t k = 1; k < 100; k++)
+        append_at(db, m, 2, behind + k * 15000, k); /* hours behind the others */
+    model_check(m, db);
+    tick(db, false);
+    tsdb_get_stats(db, &st);
+    assert_int_equal(st.cuts, 0); /* they wait for the next regular cut */
+    model_check(m, db);
+    tsdb_close(db);
+    db = open_db(dir, m);
+    model_check(m, db);
+    tick(db, true); /* no retention now: blocks of then and of now, none of the years between */
+    tsdb_get_stats(db, &st);
+    assert_in_range(st.cuts, 4, 8);
+    model_check(m, db);
+    for (uint32_t k = 1000; k < 1200; k++)
+        append_at(db, m, 1, (int64_t)k * 15000, k);
+    model_check(m, db);
+    tsdb_close(db);
+    model_free(m);
+    drop_dir(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_append_and_reopen),
-        cmocka_unit_test(test_cuts),
-        cmocka_unit_test(test_deletions),
-        cmocka_unit_test(test_abandoned),
+        cmocka_unit_test(test_append_and_reopen), cmocka_unit_test(test_cuts),
+        cmocka_unit_test(test_deletions),         cmocka_unit_test(test_abandoned),
+        cmocka_unit_test(test_old_samples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
