@@ -70,7 +70,8 @@ static void functions(void **state)
        {"timestamp(abs(load offset 1m))", "{job=\"a\"} 300\n"}, {"minute()", "{} 5\n"},
        {"start() + end() + range() + step()", "600\n"},
        {"sum_over_time(load[2m:1m])", "{job=\"a\"} 11\n"},
-       {"label_replace(load, \"x\", \"${1}y\", \"job\", \"(.*)\")", "load{job=\"a\", x=\"ay\"} 6\n"},
+       {"label_replace(load, \"x\", \"${1}y\", \"job\", \"(.*)\")",
+        "load{job=\"a\", x=\"ay\"} 6\n"},
        {"label_join(load, \"x\", \"-\", \"job\", \"job\")", "load{job=\"a\", x=\"a-a\"} 6\n"});
 }
 

@@ -15,11 +15,11 @@
 struct rules {
     struct section_list list;
 };
-#define RULES                                                                           \
-    {                                                                                   \
+#define RULES                                                                         \
+    {                                                                                 \
         {"rules", OPT_SECTIONS, offsetof(struct rules, list), .sub = relabel_options, \
-         .sub_size = sizeof(struct relabel_config)},                                    \
-            OPTION_END                                                                  \
+         .sub_size = sizeof(struct relabel_config)},                                  \
+            OPTION_END                                                                \
     }
 
 /* The rules of a YAML list; NULL with text of the problems in out. */
