@@ -6,12 +6,16 @@
 #include "base/must.h"
 #include "wire/remote_write.h"
 
+#define GROUP 32u /* series looked up together */
+
 struct receiver {
     struct tsdb *db;
     struct receive_counts *counts;
     struct batch batch;
     struct labels_builder builder;
     struct err *err;
+    struct remote_entry group[GROUP]; /* read, not taken yet */
+    size_t grouped;
 };
 
 /* "application/x-protobuf", alone or with proto=prometheus.WriteRequest. */
@@ -66,24 +70,42 @@ static tsdb_ref learn(struct receiver *r, const struct remote_entry *e, bool *st
     return ref;
 }
 
-static int take_series(struct receiver *r, struct remote_entry *e)
+/* ref: the series that its bytes are known to mean; 0: none yet. */
+static int take_series(struct receiver *r, struct remote_entry *e, tsdb_ref ref)
 {
-    tsdb_ref ref = 0;
     bool stop = false;
     r->counts->series++;
     r->counts->samples += e->n_samples;
     if (e->n_samples == 0)
         return 0;
-    if (e->key.n > 0)
-        ref = tsdb_by_alias(r->db, r->batch.source, e->key.p, e->key.n);
     if (ref == 0)
         ref = learn(r, e, &stop);
     if (ref == 0)
         return stop ? -1 : 0;
+    if (e->n_samples == 1)
+        return batch_add(&r->batch, ref, e->t_ms, e->v, r->err);
     int64_t t;
     double v;
     while (remote_sample(e, &t, &v)) {
         if (batch_add(&r->batch, ref, t, v, r->err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* An empty key is nobody's. */
+static int take_group(struct receiver *r)
+{
+    struct str keys[GROUP];
+    tsdb_ref refs[GROUP];
+    size_t n = r->grouped;
+    must(n <= GROUP && GROUP <= TSDB_ALIASES);
+    r->grouped = 0;
+    for (size_t i = 0; i < n; i++)
+        keys[i] = r->group[i].key;
+    tsdb_by_aliases(r->db, r->batch.source, keys, n, refs);
+    for (size_t i = 0; i < n; i++) {
+        if (take_series(r, &r->group[i], refs[i]) < 0)
             return -1;
     }
     return 0;
@@ -101,17 +123,21 @@ static void take_metadata(struct receiver *r, const struct metric_metadata *m)
 static int take_message(struct receiver *r, struct str message)
 {
     struct remote_reader reader;
-    struct remote_entry e;
     enum remote_item item;
     int rc = 0;
     remote_reader_init(&reader, message);
-    while (rc == 0 && (item = remote_next(&reader, &e, r->err)) != REMOTE_END) {
+    r->grouped = 0;
+    while (rc == 0) {
+        struct remote_entry *e = &r->group[r->grouped];
+        item = remote_next(&reader, e, r->err);
         if (item == REMOTE_FAILED)
             rc = -1;
-        else if (item == REMOTE_SERIES)
-            rc = take_series(r, &e);
-        else
-            take_metadata(r, &e.metadata);
+        else if (item == REMOTE_METADATA)
+            take_metadata(r, &e->metadata);
+        else if (item == REMOTE_END || ++r->grouped == GROUP)
+            rc = take_group(r);
+        if (item == REMOTE_END)
+            break;
     }
     r->counts->exemplars = reader.exemplars;
     r->counts->histograms = reader.histograms;

@@ -254,8 +254,23 @@ tsdb_ref tsdb_series(struct tsdb *db, uint32_t source, const struct labels *l, s
 tsdb_ref tsdb_by_alias(struct tsdb *db, uint32_t source, const void *key, size_t n)
 {
     check_magic(db, TSDB_MAGIC);
-    uint32_t slot = aliases_get(&db->aliases, source, key, n);
+    uint32_t slot = aliases_get(&db->aliases, source, (struct str){key, n});
     return slot == ALIAS_NONE ? 0 : index_series(&db->index, slot)->ref;
+}
+
+void tsdb_by_aliases(struct tsdb *db, uint32_t source, const struct str *keys, size_t n,
+                     tsdb_ref *refs)
+{
+    uint32_t slots[ALIAS_MANY];
+    check_magic(db, TSDB_MAGIC);
+    must(n <= TSDB_ALIASES && TSDB_ALIASES <= ALIAS_MANY);
+    aliases_get_many(&db->aliases, source, keys, n, slots);
+    for (size_t i = 0; i < n; i++) {
+        if (slots[i] != ALIAS_NONE)
+            __builtin_prefetch(index_series(&db->index, slots[i]), 1);
+    }
+    for (size_t i = 0; i < n; i++)
+        refs[i] = slots[i] == ALIAS_NONE ? 0 : index_series(&db->index, slots[i])->ref;
 }
 
 void tsdb_alias(struct tsdb *db, uint32_t source, const void *key, size_t n, tsdb_ref ref)
@@ -263,7 +278,7 @@ void tsdb_alias(struct tsdb *db, uint32_t source, const void *key, size_t n, tsd
     check_magic(db, TSDB_MAGIC);
     pthread_mutex_lock(&db->index.lock); /* it is not being forgotten meanwhile */
     if (index_find(&db->index, ref))
-        aliases_put(&db->aliases, source, key, n, ref_slot(ref));
+        aliases_put(&db->aliases, source, (struct str){key, n}, ref_slot(ref));
     pthread_mutex_unlock(&db->index.lock);
 }
 

@@ -73,6 +73,10 @@ tsdb_ref tsdb_series(struct tsdb *db, uint32_t source, const struct labels *l, s
  * the label messages of a remote write). 0: not known, or no longer: parse, tsdb_series, tsdb_alias. Forgotten with the
  * series. */
 tsdb_ref tsdb_by_alias(struct tsdb *db, uint32_t source, const void *key, size_t n);
+/* At most TSDB_ALIASES of them, much faster than one by one. */
+#define TSDB_ALIASES 64u
+void tsdb_by_aliases(struct tsdb *db, uint32_t source, const struct str *keys, size_t n,
+                     tsdb_ref *refs);
 void tsdb_alias(struct tsdb *db, uint32_t source, const void *key, size_t n, tsdb_ref ref);
 /* A number for a source's name ("probe", "remote_write", "scrape:node"); the same for the same name. */
 uint32_t tsdb_source_id(struct tsdb *db, const char *name);

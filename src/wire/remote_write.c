@@ -103,8 +103,6 @@ static bool read_series(struct remote_reader *r, struct str *s, struct remote_en
     struct str whole = *s;
     struct pb_field f;
     const char *labels_end = skip_labels(s->p, s->p + s->n);
-    int64_t t;
-    double v;
     bool together = true;
     e->n_samples = 0;
     *s = (struct str){labels_end, (size_t)(s->p + s->n - labels_end)};
@@ -119,7 +117,7 @@ static bool read_series(struct remote_reader *r, struct str *s, struct remote_en
             labels_end = s->p;
         }
         if (f.number == SERIES_SAMPLE) {
-            if (!read_sample(f.bytes, &t, &v))
+            if (!read_sample(f.bytes, &e->t_ms, &e->v))
                 return false;
             e->n_samples++;
         }

@@ -30,6 +30,8 @@ struct remote_entry {
     struct str labels;  /* key, or all of the series' message */
     struct str samples; /* for remote_sample */
     uint32_t n_samples;
+    int64_t t_ms; /* the last sample: of most senders there is no other */
+    double v;
     /* REMOTE_METADATA */
     struct metric_metadata metadata;
 };

@@ -79,6 +79,13 @@ tsdb_ref tsdb_by_alias(struct tsdb *db, uint32_t source, const void *key, size_t
     return ref;
 }
 
+void tsdb_by_aliases(struct tsdb *db, uint32_t source, const struct str *keys, size_t n,
+                     tsdb_ref *refs)
+{
+    for (size_t i = 0; i < n; i++)
+        refs[i] = tsdb_by_alias(db, source, keys[i].p, keys[i].n);
+}
+
 void tsdb_alias(struct tsdb *db, uint32_t source, const void *key, size_t n, tsdb_ref ref)
 {
     map_str_put(db->aliases, key, n, (void *)(uintptr_t)ref);

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -92,9 +93,43 @@ static void test_limits_and_tops(void **state)
     drop_dir(dir);
 }
 
+/* Keys of any length, each differing in one byte from another: none is taken for another. */
+static void test_aliases_of_all_lengths(void **state)
+{
+    enum { LONGEST = 130 };
+    (void)state;
+    char *dir = fresh_dir();
+    struct tsdb_options o = TSDB_OPTIONS;
+    struct err err = {0};
+    char key[LONGEST] = {0}, other[LONGEST];
+    o.dir = dir;
+    o.manual = true;
+    struct tsdb *db = tsdb_open(&o, &err);
+    assert_non_null(db);
+    tsdb_ref one = series_of(db, 1), two = series_of(db, 2);
+    for (size_t n = 1; n < LONGEST; n++) {
+        tsdb_alias(db, 0, key, n, one);
+        for (size_t i = 0; i < n; i++) {
+            memcpy(other, key, n);
+            other[i] = 'x';
+            struct str keys[3] = {{key, n}, {other, n}, {key, 0}};
+            tsdb_ref refs[3];
+            tsdb_by_aliases(db, 0, keys, 3, refs);
+            assert_int_equal(refs[0], one);
+            assert_int_equal(refs[1], 0);
+            assert_int_equal(refs[2], 0);
+            tsdb_alias(db, 0, other, n, two);
+            assert_int_equal(tsdb_by_alias(db, 0, other, n), two);
+        }
+    }
+    tsdb_close(db);
+    drop_dir(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_aliases_of_all_lengths),
         cmocka_unit_test(test_tail),
         cmocka_unit_test(test_limits_and_tops),
     };
