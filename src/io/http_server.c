@@ -235,11 +235,17 @@ static struct exchange *begin(struct listener *l, struct MHD_Connection *conn, c
     return x;
 }
 
-static bool announces_too_much(const struct exchange *x, size_t max)
+#define RESERVE_MAX ((size_t)1 << 20) /* of what is announced only: more is taken when it comes */
+
+/* False: it announces more than may come. */
+static bool make_room(struct exchange *x, size_t max)
 {
     const char *text = http_req_header(&x->req, MHD_HTTP_HEADER_CONTENT_LENGTH);
     uint64_t n = 0;
-    return text != NULL && str_to_u64(str_of(text), &n, NULL) == 0 && n > max;
+    if (text == NULL || str_to_u64(str_of(text), &n, NULL) != 0 || n == 0) {
+        return true;
+    }
+    return n <= max && buf_reserve(&x->body, n < RESERVE_MAX ? (size_t)n : RESERVE_MAX);
 }
 
 /* --- handling --- */
@@ -308,9 +314,9 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *conn, const 
     if (x == NULL) {
         *state = x = begin(l, conn, url, method);
         atomic_fetch_add(&s->requests, 1);
-        return announces_too_much(x, s->cfg.max_body)
-                   ? reject(s, x, MHD_HTTP_CONTENT_TOO_LARGE, "the request body is too large")
-                   : MHD_YES;
+        return make_room(x, s->cfg.max_body)
+                   ? MHD_YES
+                   : reject(s, x, MHD_HTTP_CONTENT_TOO_LARGE, "the request body is too large");
     }
     if (*n > 0) {
         buf_add(&x->body, data, *n);
