@@ -95,6 +95,9 @@ struct series_set {
     const struct series_set_ops *ops;
     uint32_t n;
     int64_t tier_ms; /* the step that was chosen; 0: single samples */
+    /* Where single samples were wanted and are gone, and steps remain: each step's last stands for them, at its end. The
+     * longest such step, 0: none; and the time before which there are such. */
+    int64_t older_tier_ms, older_before_ms;
 };
 
 struct series_source_ops {

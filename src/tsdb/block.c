@@ -171,6 +171,7 @@ struct reading {
     int64_t min_ms, max_ms;
     enum series_column column;
     struct samples *out;
+    uint32_t base; /* of this block: what out had before may be of any time */
 };
 
 static int read_slab(struct block *b, const struct reading *r, uint32_t slab, struct err *err)
@@ -181,7 +182,7 @@ static int read_slab(struct block *b, const struct reading *r, uint32_t slab, st
         if (b->pages[k].max_ms < r->min_ms || b->pages[k].min_ms > r->max_ms)
             continue;
         struct page *p = open_page(b, r->cursor, k, err);
-        if (!p || page_read(p, r->id, r->column, r->min_ms, r->max_ms, r->out, err) != 0)
+        if (!p || page_read(p, r->id, r->column, r->min_ms, r->max_ms, r->out, r->base, err) != 0)
             rc = -1;
     }
     return rc;
@@ -200,7 +201,7 @@ int block_read(struct block *b, uint32_t id, int64_t min_ms, int64_t max_ms,
         return 0;
     int rc = 0;
     uint32_t from = out->n;
-    struct reading r = {block__take_cursor(b, id), id, min_ms, max_ms, column, out};
+    struct reading r = {block__take_cursor(b, id), id, min_ms, max_ms, column, out, from};
     uint32_t last = (uint32_t)((max_ms - b->meta.min_ms) / b->slab_ms);
     for (uint32_t s = (uint32_t)((min_ms - b->meta.min_ms) / b->slab_ms); s <= last; s++) {
         if (read_slab(b, &r, s, err) != 0)

@@ -235,7 +235,7 @@ static uint32_t lower_bound(const int64_t *t, uint32_t n, int64_t at)
 }
 
 static int read_entry(struct page *p, uint32_t k, int64_t min_ms, int64_t max_ms,
-                      struct samples *out, struct err *err)
+                      struct samples *out, uint32_t base, struct err *err)
 {
     struct page_set *set = &p->sets.at[p->entries.at[k].set];
     const int64_t *t = times_of(p, set);
@@ -245,7 +245,7 @@ static int read_entry(struct page *p, uint32_t k, int64_t min_ms, int64_t max_ms
     uint32_t to = t[set->n - 1] <= max_ms ? set->n : lower_bound(t, set->n, max_ms + 1);
     if (from >= to)
         return 0;
-    if (out->n > 0 && out->t[out->n - 1] >= t[from])
+    if (out->n > base && out->t[out->n - 1] >= t[from])
         return damaged(err, "chunks overlap");
     samples_reserve(out, to - from);
     memcpy(out->t + out->n, t + from, (to - from) * sizeof(*t));
@@ -270,12 +270,13 @@ static uint32_t first_of(const struct page *p, uint32_t id)
 }
 
 int page_read(struct page *p, uint32_t id, enum series_column column, int64_t min_ms,
-              int64_t max_ms, struct samples *out, struct err *err)
+              int64_t max_ms, struct samples *out, uint32_t base, struct err *err)
 {
     int rc = 0;
     uint32_t k = first_of(p, id);
     for (; k < p->entries.n && p->entries.at[k].id == id; k++) {
-        if (p->entries.at[k].column == column && read_entry(p, k, min_ms, max_ms, out, err) != 0)
+        if (p->entries.at[k].column == column &&
+            read_entry(p, k, min_ms, max_ms, out, base, err) != 0)
             rc = -1;
     }
     p->hint = k;

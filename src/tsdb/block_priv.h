@@ -84,9 +84,9 @@ void page_done(struct page *p);
 /* Opens bytes whose checksum was looked at. DAMAGED, and p holds no page. */
 int page_open(struct page *p, ZSTD_DCtx *zstd, uint32_t number, const void *bytes, size_t n,
               struct err *err);
-/* Appends the samples of id in the column within [min_ms, max_ms]. */
+/* Appends the samples of id in the column within [min_ms, max_ms]; base: how many out had before this block. */
 int page_read(struct page *p, uint32_t id, enum series_column column, int64_t min_ms,
-              int64_t max_ms, struct samples *out, struct err *err);
+              int64_t max_ms, struct samples *out, uint32_t base, struct err *err);
 
 /* --- a file being written (block_file.c) --- */
 

@@ -8,15 +8,20 @@
 #define LARGEST_MS (INT64_C(31) * 86400000)
 #define STAYS_MS   (INT64_C(18) * 3600000) /* tiers are made of raw blocks of at least this */
 
-int64_t merge_largest(const struct merge_policy *p)
+/* The largest span that a block may have when samples are kept so long. */
+static int64_t largest_of(const struct merge_policy *p, int64_t keep_ms)
 {
-    int64_t most = p->keep.keep_ms > 0 && p->keep.keep_ms / 10 < LARGEST_MS ? p->keep.keep_ms / 10
-                                                                            : LARGEST_MS;
+    int64_t most = keep_ms > 0 && keep_ms / 10 < LARGEST_MS ? keep_ms / 10 : LARGEST_MS;
     int64_t span = p->block_ms;
     must(span > 0);
     while (span * 3 <= most)
         span *= 3;
     return span;
+}
+
+int64_t merge_largest(const struct merge_policy *p)
+{
+    return largest_of(p, p->keep.keep_ms);
 }
 
 /* Of the time that it covers. A tier's first may have a step more at its front. */
@@ -133,10 +138,11 @@ static struct merge_job plan_window(const struct merge_input *in, uint32_t n, in
 }
 
 static struct merge_job plan_join(const struct merge_input *in, uint32_t n,
-                                  const struct merge_policy *p, int64_t tier_ms, bool force)
+                                  const struct merge_policy *p, int64_t tier_ms, int64_t keep_ms,
+                                  bool force)
 {
     struct merge_job j = plan_overlap(in, n, tier_ms);
-    int64_t newest = INT64_MIN, largest = merge_largest(p);
+    int64_t newest = INT64_MIN, largest = largest_of(p, keep_ms);
     for (uint32_t i = 0; i < n; i++)
         newest = in[i].meta->tier_ms == tier_ms && in[i].meta->max_ms > newest ? in[i].meta->max_ms
                                                                                : newest;
@@ -165,13 +171,14 @@ static int64_t floor_to(int64_t t, int64_t step)
     return t - (rest < 0 ? rest + step : rest);
 }
 
-/* A sample at the very beginning of the block belongs to the step that ends there. Does another block have that step? */
+/* A sample at the very beginning of the block belongs to the step that ends there. Does another block have that
+ * step? Not one that begins with it: that is the tier of this block, of before samples came late. */
 static bool has_step_before(const struct merge_input *in, uint32_t n, int64_t a, int64_t step)
 {
     for (uint32_t i = 0; i < n; i++) {
         const struct block_meta *m = in[i].meta;
         if ((m->tier_ms == 0 && m->min_ms < a && m->max_ms > a - step) ||
-            (m->tier_ms == step && m->min_ms <= a && m->max_ms > a))
+            (m->tier_ms == step && m->min_ms <= a - step && m->max_ms > a))
             return true;
     }
     return false;
@@ -262,10 +269,10 @@ struct merge_job merge_plan(const struct merge_input *in, uint32_t n, const stru
     if (j.what == MERGE_NOTHING)
         j = plan_expired(in, n, p);
     if (j.what == MERGE_NOTHING)
-        j = plan_join(in, n, p, 0, force);
+        j = plan_join(in, n, p, 0, p->keep.keep_ms, force);
     for (size_t t = 0; t < array_len(p->keep.tiers) && j.what == MERGE_NOTHING; t++) {
         if (p->keep.tiers[t].step_ms > 0)
-            j = plan_join(in, n, p, p->keep.tiers[t].step_ms, force);
+            j = plan_join(in, n, p, p->keep.tiers[t].step_ms, p->keep.tiers[t].keep_ms, force);
     }
     if (j.what == MERGE_NOTHING && force)
         j = plan_tier(in, n, p, true);

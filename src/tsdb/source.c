@@ -9,31 +9,6 @@
 
 #include "tsdb/tsdb_priv.h"
 
-#define NONE UINT32_MAX
-
-/* A series of a block; `next` is that of a later one, or NONE. */
-struct part {
-    uint32_t block, id, next;
-};
-struct member {
-    uint32_t slot;  /* in the head; NONE: not there */
-    uint32_t first; /* part; NONE */
-};
-
-#define FOUND_MAGIC 0x464f554eu /* "FOUN" */
-
-struct found {
-    struct series_set set;
-    uint32_t magic;
-    struct tsdb *db;
-    struct epoch_reader reader;
-    struct block **blocks;
-    uint32_t n_blocks;
-    vec_of(struct member) members;
-    vec_of(struct part) parts;
-    int64_t *cutoffs; /* of each member: what is older has expired by a rule; NULL: none has */
-};
-
 static struct found *of(struct series_set *s)
 {
     struct found *f = container_of(s, struct found, set);
@@ -55,7 +30,7 @@ static struct labels found_labels(struct series_set *s, uint32_t i, struct arena
     const struct member *m = member_of(f, i);
     if (m->slot != NONE)
         return index_labels(&f->db->index, m->slot, a);
-    const struct part *p = &f->parts.at[m->first];
+    const struct part *p = &f->parts.at[m->raw != NONE ? m->raw : m->tier];
     return block_labels(f->blocks[p->block], p->id, a);
 }
 
@@ -65,7 +40,7 @@ static struct str found_label(struct series_set *s, uint32_t i, struct str name)
     const struct member *m = member_of(f, i);
     if (m->slot != NONE)
         return index_label(&f->db->index, m->slot, name);
-    const struct part *p = &f->parts.at[m->first];
+    const struct part *p = &f->parts.at[m->raw != NONE ? m->raw : m->tier];
     return block_label(f->blocks[p->block], p->id, name);
 }
 
@@ -83,15 +58,12 @@ static int64_t since(const struct found *f, uint32_t i, int64_t min_ms)
     return min_ms < cutoff ? cutoff : min_ms;
 }
 
-static int found_read(struct series_set *s, uint32_t i, int64_t min_ms, int64_t max_ms,
-                      enum series_column column, struct samples *out, struct err *err)
+int tsdb__read_raw(struct found *f, const struct member *m, int64_t min_ms, int64_t max_ms,
+                   struct samples *out, struct err *err)
 {
-    struct found *f = of(s);
-    const struct member *m = member_of(f, i);
     uint32_t from = out->n, mid = from;
     int rc = 0;
-    min_ms = since(f, i, min_ms);
-    for (uint32_t p = m->first; p != NONE; p = f->parts.at[p].next) {
+    for (uint32_t p = m->raw; p != NONE; p = f->parts.at[p].next) {
         const struct part *part = &f->parts.at[p];
         if (block_read(f->blocks[part->block], part->id, min_ms, max_ms, COLUMN_RAW, out, err) < 0)
             rc = -1;
@@ -106,6 +78,25 @@ static int found_read(struct series_set *s, uint32_t i, int64_t min_ms, int64_t 
     return rc;
 }
 
+static int found_read(struct series_set *s, uint32_t i, int64_t min_ms, int64_t max_ms,
+                      enum series_column column, struct samples *out, struct err *err)
+{
+    struct found *f = of(s);
+    const struct member *m = member_of(f, i);
+    min_ms = since(f, i, min_ms);
+    if (s->tier_ms > 0)
+        return tsdb__read_steps(f, m, min_ms, max_ms, column, out, err);
+    if (m->tier == NONE)
+        return tsdb__read_raw(f, m, min_ms, max_ms, out, err);
+    uint32_t from = out->n;
+    int rc = tsdb__read_blocks_steps(f, m, min_ms, max_ms, COLUMN_LAST, out, err);
+    uint32_t mid = out->n;
+    if (tsdb__read_raw(f, m, min_ms, max_ms, out, err) < 0)
+        rc = -1;
+    samples_settle(out, from, mid);
+    return rc;
+}
+
 static int found_last(struct series_set *s, uint32_t i, int64_t min_ms, int64_t max_ms, int64_t *t,
                       double *v, struct err *err)
 {
@@ -114,7 +105,7 @@ static int found_last(struct series_set *s, uint32_t i, int64_t min_ms, int64_t 
     struct tsdb *db = f->db;
     int rc = 0;
     min_ms = since(f, i, min_ms);
-    if (m->slot != NONE && m->first == NONE)
+    if (m->slot != NONE && m->raw == NONE && m->tier == NONE)
         return head_last(&db->head, index_series(&db->index, m->slot), m->slot, min_ms, max_ms, t,
                          v, err);
     struct samples all = {0};
@@ -135,6 +126,8 @@ static void found_free(struct series_set *s)
     blocks_give(f->blocks, f->n_blocks);
     vec_done(&f->members);
     vec_done(&f->parts);
+    vec_done(&f->steps);
+    vec_done(&f->gaps);
     free(f->cutoffs);
     f->magic = 0;
     free(f);
@@ -155,9 +148,9 @@ static bool is_cancelled(const struct series_select *q)
     return q->cancelled && atomic_load_explicit(q->cancelled, memory_order_relaxed);
 }
 
-static void add_member(struct found *f, uint32_t slot, uint32_t first)
+static void add_member(struct found *f, uint32_t slot)
 {
-    vec_push(&f->members, ((struct member){slot, first}));
+    vec_push(&f->members, ((struct member){slot, NONE, NONE}));
 }
 
 /* Slots rise, so neighbours come together: a shard is locked once for them. */
@@ -193,7 +186,7 @@ int tsdb__head_select(struct tsdb *db, const struct series_select *q,
 
 static void on_slot(void *arg, uint32_t slot)
 {
-    add_member(arg, slot, NONE);
+    add_member(arg, slot);
 }
 
 /* Members by the hash of their labels: open addressing, as many places as are needed for all. */
@@ -249,7 +242,7 @@ static int select_block(struct block *b, const struct series_select *q, struct i
     return 0;
 }
 
-/* Blocks come newest first, so that a member's parts, each put in front, are oldest first. */
+/* Blocks come last first, so that a member's parts, each put in front, are in their order. */
 static void add_block(struct found *f, struct by_hash *h, uint32_t block, const struct ids *ids)
 {
     for (uint32_t i = 0; i < ids->n; i++) {
@@ -257,10 +250,12 @@ static void add_block(struct found *f, struct by_hash *h, uint32_t block, const 
         uint32_t m = by_hash_get(h, hash, (uint32_t)f->members.n);
         if (m == NONE) {
             m = (uint32_t)f->members.n;
-            add_member(f, NONE, NONE);
+            add_member(f, NONE);
         }
-        vec_push(&f->parts, ((struct part){block, ids->at[i], f->members.at[m].first}));
-        f->members.at[m].first = (uint32_t)f->parts.n - 1;
+        struct member *member = &f->members.at[m];
+        uint32_t *first = block < f->n_raw ? &member->raw : &member->tier;
+        vec_push(&f->parts, ((struct part){block, ids->at[i], *first}));
+        *first = (uint32_t)f->parts.n - 1;
     }
 }
 
@@ -305,35 +300,6 @@ static int check_limit(const struct found *f, const struct series_select *q, str
                    f->members.n, q->limit);
 }
 
-static int by_stamp(const void *a, const void *b)
-{
-    uint64_t x = block_meta(*(struct block *const *)a)->stamp;
-    uint64_t y = block_meta(*(struct block *const *)b)->stamp;
-    return (x > y) - (x < y);
-}
-
-/* Raw blocks in the order in which parts are read: by time, or where they overlap by age, since of equal times the older stays. */
-static void take_blocks(struct found *f, const struct series_select *q)
-{
-    uint32_t n, kept = 0;
-    int64_t end = INT64_MIN;
-    bool overlap = false;
-    f->blocks = blocks_take(f->db->blocks, q->min_ms, q->max_ms, &n);
-    for (uint32_t i = 0; i < n; i++) {
-        const struct block_meta *m = block_meta(f->blocks[i]);
-        if (m->tier_ms > 0) {
-            block_unref(f->blocks[i]);
-            continue;
-        }
-        overlap |= m->min_ms < end;
-        end = m->max_ms > end ? m->max_ms : end;
-        f->blocks[kept++] = f->blocks[i];
-    }
-    f->n_blocks = kept;
-    if (overlap)
-        qsort(f->blocks, kept, sizeof(*f->blocks), by_stamp);
-}
-
 /* Retention of everything drops whole blocks, and hides nothing before; that of a rule holds at once. */
 static struct merge_policy rules_alone(struct tsdb *db)
 {
@@ -366,7 +332,7 @@ static void find_cutoffs(struct found *f, int64_t min_ms)
         must(f->cutoffs != NULL);
         for (uint32_t i = 0; i < f->members.n; i++) {
             struct labels l = found_labels(&f->set, i, a);
-            f->cutoffs[i] = keep_cutoff(&p.keep, &l, 0);
+            f->cutoffs[i] = keep_cutoff(&p.keep, &l, f->set.tier_ms);
             arena_reset(a);
         }
         arena_free(a);
@@ -381,13 +347,17 @@ static struct series_set *source_select(void *self, const struct series_select *
     struct found *f = calloc(1, sizeof(*f));
     must(f != NULL);
     f->set.ops = &found_ops;
+    f->set.older_before_ms = INT64_MIN;
     f->magic = FOUND_MAGIC;
     f->db = db;
     /* in this order: what a cut moves meanwhile is seen in the head, in the block, or in both */
     epoch_enter(&db->epoch, &f->reader);
-    int rc = tsdb__head_select(db, q, on_slot, f, err);
-    take_blocks(f, q);
-    if (rc < 0 || find_in_blocks(f, q, err) < 0 || check_limit(f, q, err) < 0) {
+    struct series_select wide = *q; /* a step begins before its end */
+    if (q->tier_ms > 0 && __builtin_sub_overflow(q->min_ms, q->tier_ms, &wide.min_ms))
+        wide.min_ms = INT64_MIN;
+    int rc = tsdb__head_select(db, &wide, on_slot, f, err);
+    tsdb__found_plan(f, q);
+    if (rc < 0 || find_in_blocks(f, &wide, err) < 0 || check_limit(f, q, err) < 0) {
         found_free(&f->set);
         return NULL;
     }

@@ -21,10 +21,10 @@ static void as_page(const uint8_t *data, size_t size)
     page_init(&p);
     if (page_open(&p, zstd, 0, data, size, NULL) == 0) {
         for (uint32_t id = 0; id < 8; id++)
-            page_read(&p, id, COLUMN_RAW, INT64_MIN, INT64_MAX, &out, NULL);
+            page_read(&p, id, COLUMN_RAW, INT64_MIN, INT64_MAX, &out, out.n, NULL);
         vec_each (&p.entries, e) {
             out.n = 0;
-            page_read(&p, e->id, (enum series_column)e->column, -1000, 1000, &out, NULL);
+            page_read(&p, e->id, (enum series_column)e->column, -1000, 1000, &out, 0, NULL);
         }
     }
     page_done(&p);
