@@ -97,7 +97,7 @@ def du(path, want=lambda name: True):
 
 class BelfryServer(Server):
     name, write, api = "belfry", "/prometheus/api/v1/write", "/prometheus/api/v1"
-    text = "/prometheus/api/v1/import?format=prometheus"
+    text = "/api/v1/metrics/import?format=prometheus"
 
     def __init__(self, **metrics):
         self.b = Belfry({}, extra={"metrics": metrics or {"enable": True}})
