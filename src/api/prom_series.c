@@ -208,8 +208,11 @@ void prom_label_values(struct call *k)
 /* --- series --- */
 
 struct found_series {
-    struct labels *at;
+    struct labels *
+        at; /* borrowed of the sets: texts that series share stay shared, so that they compare quickly */
     size_t n, cap;
+    struct series_set **sets;
+    size_t n_sets;
 };
 
 static int compare_series(const void *a, const void *b)
@@ -225,12 +228,17 @@ static int select_series(struct browse *b, const struct prom_selector *s, struct
     struct series_set *set = b->source.ops->select(b->source.self, &b->select, err);
     if (!set)
         return -1;
-    for (uint32_t i = 0; i < set->n; i++) {
-        struct labels l = set->ops->labels(set, i, b->call->arena);
-        vec_push(out, labels_dup(b->call->arena, &l));
-    }
-    set->ops->free(set);
+    out->sets[out->n_sets++] = set;
+    for (uint32_t i = 0; i < set->n; i++)
+        vec_push(out, set->ops->labels(set, i, b->call->arena));
     return 0;
+}
+
+static void drop_series(struct found_series *f)
+{
+    for (size_t i = 0; i < f->n_sets; i++)
+        f->sets[i]->ops->free(f->sets[i]);
+    vec_done(f);
 }
 
 static void put_series(struct call *k, struct found_series *f, uint32_t limit)
@@ -263,11 +271,12 @@ void prom_series(struct call *k)
     int rc = 0;
     if (read_browse(k, &b, true) < 0)
         return;
+    f.sets = arena_array_of(k->arena, struct series_set *, b.selectors.n);
     for (size_t i = 0; i < b.selectors.n && rc == 0; i++)
         rc = select_series(&b, &b.selectors.at[i], &f, &err);
     if (rc < 0)
         prom_fail_err(k, &err);
     else
         put_series(k, &f, b.limit);
-    vec_done(&f);
+    drop_series(&f);
 }

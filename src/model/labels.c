@@ -20,10 +20,11 @@ struct str labels_metric(const struct labels *l)
     return labels_get(l, STR(LABEL_METRIC_NAME));
 }
 
+/* Series of one place share their texts. */
 static int str_compare(struct str a, struct str b)
 {
     size_t n = a.n < b.n ? a.n : b.n;
-    int c = n ? memcmp(a.p, b.p, n) : 0;
+    int c = n && a.p != b.p ? memcmp(a.p, b.p, n) : 0;
     return c ? c : (a.n > b.n) - (a.n < b.n);
 }
 
