@@ -116,8 +116,15 @@ class BelfryServer(Server):
         self.snapshot = json.loads(self.request(self.api + "/admin/tsdb/snapshot?merge=true", "POST"))["data"]["name"]
 
     def disk(self):
-        folder = os.path.join(self.data, "snapshots", self.snapshot)
-        return du(folder, lambda n: n == "chunks"), du(folder, lambda n: n != "chunks")
+        """Of single samples: the peers keep no figures of 5 minutes and an hour."""
+        folder = os.path.join(self.data, "snapshots", self.snapshot, "blocks")
+        raw = []
+        for name in os.listdir(folder):
+            with open(os.path.join(folder, name, "meta.json")) as f:
+                if json.load(f)["tier_ms"] == 0:
+                    raw.append(os.path.join(folder, name))
+        self.tiers = du(folder) - sum(du(r) for r in raw)
+        return sum(du(r, lambda n: n == "chunks") for r in raw), sum(du(r, lambda n: n != "chunks") for r in raw)
 
 
 class Prometheus(Server):

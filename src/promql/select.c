@@ -59,9 +59,8 @@ struct selection *select_series(struct query *q, const struct promql_node *n, in
         note_info(q, n, "answered from downsampled steps of %" PRId64 "s",
                   want.set->tier_ms / 1000);
     if (want.set->older_tier_ms > 0)
-        note_info(q, n, "answered from downsampled steps of %" PRId64 "s before %" PRId64 ".%03d",
-                  want.set->older_tier_ms / 1000, want.set->older_before_ms / 1000,
-                  (int)(want.set->older_before_ms % 1000));
+        note_info(q, n, "answered before %" PRId64 " from downsampled steps of %" PRId64 "s",
+                  want.set->older_before_ms / 1000, want.set->older_tier_ms / 1000);
     s = arena_memdup(q->arena, &want, sizeof(want));
     s->next = q->selections;
     q->selections = s;

@@ -166,6 +166,40 @@ static void tiers(void **state)
     series_memory_free(m);
 }
 
+/* A source whose single samples begin at 60 s: steps stand for what was before. */
+static struct series_set *select_partly(void *self, const struct series_select *q, struct err *err)
+{
+    struct series_source all = series_memory_source(self);
+    struct series_set *set = all.ops->select(all.self, q, err);
+    if (set != NULL && q->min_ms < 60000) {
+        set->older_tier_ms = 300000;
+        set->older_before_ms = 60000;
+    }
+    return set;
+}
+
+static void older_steps(void **state)
+{
+    static const struct series_source_ops partly = {.select = select_partly};
+    static const struct {
+        const char *query;
+        uint32_t infos;
+    } rows[] = {{"sum(up)", 0}, {"sum(up offset 4m)", 1}, {"count_over_time(up[10m])", 1}};
+    for (size_t i = 0; i < array_len(rows); i++) {
+        struct promql_request r = {.source = {&partly, series},
+                                   .query = str_of(rows[i].query),
+                                   .start_ms = 420000,
+                                   .no_cache = true};
+        struct promql_result *res;
+        assert_int_equal(promql_run(engine, &r, &res, NULL), 0);
+        assert_int_equal(res->n_infos, rows[i].infos);
+        if (res->n_infos > 0)
+            assert_non_null(
+                strstr(res->infos[0], "answered before 60 from downsampled steps of 300s"));
+        promql_result_free(res);
+    }
+}
+
 static void figures(void **state)
 {
     struct promql_request r = {.source = series_memory_source(series),
@@ -186,9 +220,9 @@ static void figures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(selectors), cmocka_unit_test(functions), cmocka_unit_test(annotations),
-        cmocka_unit_test(errors),    cmocka_unit_test(ranges),    cmocka_unit_test(tiers),
-        cmocka_unit_test(figures),
+        cmocka_unit_test(selectors), cmocka_unit_test(functions),   cmocka_unit_test(annotations),
+        cmocka_unit_test(errors),    cmocka_unit_test(ranges),      cmocka_unit_test(tiers),
+        cmocka_unit_test(figures),   cmocka_unit_test(older_steps),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

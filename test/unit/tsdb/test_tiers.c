@@ -316,13 +316,50 @@ static void test_older(void **state)
     close_store(&s);
 }
 
+/* Blocks of one time with samples between each other's: answered whole, before they are merged and after. */
+static void test_overlap(void **state)
+{
+    (void)state;
+    struct model *clock = model_new();
+    char *dir = fresh_dir();
+    clock->now = START + 5 * DAY_MS;
+    struct tsdb *db = open_db(dir, clock);
+    struct label_pair pairs[2];
+    struct labels l = labels_of(pairs, numbers[0]);
+    struct samples s = {0}, all = {0};
+    struct err err = {0};
+    for (int part = 0; part < 3; part++) {
+        struct tsdb_backfill *b = tsdb_backfill_begin(db, START, START + DAY_MS, &err);
+        s.n = 0;
+        for (int64_t t = START + part * EVERY_MS; t < START + DAY_MS; t += 3 * EVERY_MS)
+            samples_add(&s, t, value_at(0, t));
+        check(tsdb_backfill_series(b, &l, &s, &err), &err);
+        check(tsdb_backfill_finish(b, &err), &err);
+    }
+    for (int k = 0; k < 2; k++) {
+        struct series_set *set = select_one(db, 0, INT64_MIN, INT64_MAX, 0);
+        all.n = 0;
+        check(set->ops->read(set, 0, INT64_MIN, INT64_MAX, COLUMN_RAW, &all, &err), &err);
+        assert_int_equal(all.n, DAY_MS / EVERY_MS);
+        for (uint32_t i = 0; i < all.n; i++)
+            assert_int_equal(all.t[i], START + i * EVERY_MS);
+        set->ops->free(set);
+        tick(db);
+    }
+    check_span(db, 0, &all, START, START + 2 * DAY_MS, HOUR_MS);
+    samples_done(&s);
+    samples_done(&all);
+    tsdb_close(db);
+    model_free(clock);
+    drop_dir(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_columns),
-        cmocka_unit_test(test_deletion),
-        cmocka_unit_test(test_raw_expired),
-        cmocka_unit_test(test_older),
+        cmocka_unit_test(test_columns),     cmocka_unit_test(test_deletion),
+        cmocka_unit_test(test_raw_expired), cmocka_unit_test(test_older),
+        cmocka_unit_test(test_overlap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
