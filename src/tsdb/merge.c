@@ -10,10 +10,17 @@ struct merge {
     struct samples samples;
 };
 
-/* From when on this series' samples are kept. */
+/* From when on this series' samples are kept: by rules. What holds for all drops whole blocks, so that a block has all of its
+ * time. */
 static int64_t oldest_of(const struct merge *m)
 {
-    int64_t cutoff = m->keep ? keep_cutoff(m->keep, &m->join.labels, m->meta->tier_ms) : INT64_MIN;
+    if (!m->keep)
+        return m->meta->min_ms;
+    struct keep_policy rules = *m->keep;
+    rules.keep_ms = 0;
+    for (size_t i = 0; i < array_len(rules.tiers); i++)
+        rules.tiers[i].keep_ms = 0;
+    int64_t cutoff = keep_cutoff(&rules, &m->join.labels, m->meta->tier_ms);
     return cutoff > m->meta->min_ms ? cutoff : m->meta->min_ms;
 }
 

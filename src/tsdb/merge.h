@@ -67,7 +67,7 @@ struct merge_pace {
     void *arg;
 };
 /* Joins blocks of one tier into one: series by series, of samples of the same time that of the older stamp (tiers: the newer). What
- * was deleted or has expired (keep; NULL: nothing) is left out; samples outside of [min_ms, max_ms) of the meta, too. What
+ * was deleted or has expired by a rule of keep (NULL: nothing) is left out; samples outside of [min_ms, max_ms) of the meta, too. What
  * cannot be read is lost, logged and counted by its block. out->name is "" when nothing was left. */
 int block_merge(struct block *const *blocks, uint32_t n, const char *blocks_dir,
                 const struct block_meta *meta, const struct keep_policy *keep,

@@ -306,6 +306,11 @@ static void test_older(void **state)
     struct samples all = everything(1, START, s.end, no_hole);
     check_older(s.db, 1, &all, START, s.end);
     check_older(s.db, 1, &all, INT64_MIN, INT64_MAX);
+    /* a raw block that is partly past its time is written again: whole */
+    struct err err = {0};
+    delete_one(s.db, 0, (struct hole){START + 9 * DAY_MS, START + 9 * DAY_MS + HOUR_MS});
+    check(tsdb_clean_tombstones(s.db, &err), &err);
+    check_older(s.db, 1, &all, INT64_MIN, INT64_MAX);
     samples_done(&all);
     all = everything(2, START, START + 2 * DAY_MS, no_hole);
     check_older(s.db, 2, &all, INT64_MIN, INT64_MAX);
