@@ -292,7 +292,7 @@ bool api_waits(void *ctx, const struct http_req *req)
     check_magic(a, API_MAGIC);
     struct call k = {.api = a, .req = req, .arena = req->arena};
     const struct route *r = find_route(&k, req->method, req->path);
-    return r && (r->waits || r->scope == SCOPE_WRITE);
+    return r && (r->waits || r->scope == SCOPE_WRITE) && !prom_quick(&k, r);
 }
 
 void api_handle(void *ctx, const struct http_req *req, struct http_resp *resp)

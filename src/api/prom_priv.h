@@ -88,6 +88,9 @@ bool prom_gone(void *call);
 void prom_put_result(struct buf *out, const struct promql_result *r);
 void prom_put_stats(struct buf *out, const struct promql_result *r, bool all);
 
+/* Whether this call of a route that waits is over sooner than a worker would have begun. */
+bool prom_quick(struct call *k, const struct route *r);
+
 /* --- handlers --- */
 void prom_query(struct call *k);
 void prom_query_range(struct call *k);

@@ -187,22 +187,41 @@ static struct str unescape_label(struct arena *a, struct str s)
     return good ? text : s;
 }
 
-/* The path is NAME/values. */
+/* The path is NAME/values. Empty: it is not. */
+static struct str label_asked(const struct call *k)
+{
+    struct str path = str_of(k->path), tail = STR("/values");
+    if (path.n <= tail.n || !str_ends(path, tail))
+        return STR("");
+    return unescape_label(k->arena, (struct str){path.p, path.n - tail.n});
+}
+
 void prom_label_values(struct call *k)
 {
-    struct browse b = {.values = true};
-    struct str path = str_of(k->path), tail = STR("/values");
-    if (path.n <= tail.n || !str_ends(path, tail)) {
+    struct browse b = {.values = true, .label = label_asked(k)};
+    if (b.label.n == 0) {
         prom_unknown(k);
         return;
     }
-    b.label = unescape_label(k->arena, (struct str){path.p, path.n - tail.n});
     if (!utf8_valid(b.label.p, b.label.n)) {
         prom_fail(k, PROM_BAD_DATA, "invalid label name: got bytes that are not UTF-8");
         return;
     }
     if (read_browse(k, &b, false) == 0)
         browse(k, &b);
+}
+
+/* Lists that are short and made without looking at series: what dashboards ask for all the time. */
+bool prom_quick(struct call *k, const struct route *r)
+{
+    enum { QUICK_TEXTS = 1000 };
+    struct api_metrics m = {0};
+    bool values = r->handle == prom_label_values;
+    if ((!values && r->handle != prom_labels) || k->req->body.n > 0 ||
+        http_req_query(k->req, "match[]") || !k->api->metrics)
+        return false;
+    k->api->metrics(k->api->metrics_arg, &m);
+    return m.db && tsdb_few_texts(m.db, values ? label_asked(k) : STR(""), QUICK_TEXTS);
 }
 
 /* --- series --- */

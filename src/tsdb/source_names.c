@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tsdb/block_priv.h"
 #include "tsdb/source.h"
 
 /* What was found, with doubles; texts in the arena or of pairs, which stay as long as the epoch. */
@@ -84,6 +85,36 @@ static void all_texts(struct texts *t, const struct series_select *q)
             block_label_names(blocks[i], on_block_text, t);
     }
     blocks_give(blocks, n);
+}
+
+static size_t head_count(struct index *x, struct str label)
+{
+    pthread_mutex_lock(&x->lock);
+    const struct label_name *l = label.n ? map_str_get(x->name_of, label.p, label.n) : NULL;
+    size_t n = label.n == 0 ? x->names.n : l ? l->pairs.n : 0;
+    pthread_mutex_unlock(&x->lock);
+    return n;
+}
+
+static size_t block_count(struct block *b, struct str label)
+{
+    const struct block_name *name = label.n ? block__find_name(b, label) : NULL;
+    return label.n == 0 ? b->n_names : name ? name->values : 0;
+}
+
+bool tsdb_few_texts(struct tsdb *db, struct str label, size_t most)
+{
+    check_magic(db, TSDB_MAGIC);
+    size_t all = head_count(&db->index, label);
+    uint32_t n = 0;
+    struct block **blocks = NULL;
+    if (all <= most)
+        blocks = blocks_take(db->blocks, INT64_MIN, INT64_MAX, &n);
+    for (uint32_t i = 0; i < n; i++)
+        all += 1 + block_count(blocks[i], label);
+    if (blocks)
+        blocks_give(blocks, n);
+    return all <= most;
 }
 
 /* --- of matching series --- */

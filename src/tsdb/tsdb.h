@@ -155,6 +155,10 @@ int tsdb_tick(struct tsdb *db, bool force, struct err *err);
 void tsdb_set_keep(struct tsdb *db, int64_t keep_ms, uint64_t keep_bytes,
                    const struct tsdb_keep_rule *rules, size_t n_rules);
 
+/* Whether to list the values of this label (or, of an empty one, the names of labels) at most so many texts are looked at.
+ * Quick. */
+bool tsdb_few_texts(struct tsdb *db, struct str label, size_t most);
+
 struct tsdb_stats {
     uint64_t series, series_created, series_forgotten, series_refused;
     uint64_t samples, samples_same, samples_duplicate, samples_out_of_order, samples_too_old;
