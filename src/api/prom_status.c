@@ -88,7 +88,7 @@ void prom_status_runtime(struct call *k)
     buf_printf(out,
                ",\"corruptionCount\":%llu,\"goroutineCount\":0,\"GOMAXPROCS\":%ld,\"GOMEMLIMIT\":0,"
                "\"GOGC\":\"\",\"GODEBUG\":\"\",",
-               (unsigned long long)(st.damaged_records + st.damaged_chunks),
+               (unsigned long long)st.damaged_records + st.damaged_chunks,
                sysconf(_SC_NPROCESSORS_ONLN));
     prom_put_text(out, "storageRetention", s.keep);
     buf_putc(out, '}');

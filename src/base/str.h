@@ -28,6 +28,11 @@ bool str_cut(struct str s, char sep, struct str *before, struct str *after); /* 
 /* Iterates over `sep`-separated parts: while (str_next(&rest, ',', &part)). "" has one, empty part. */
 bool str_next(struct str *rest, char sep, struct str *part);
 bool str_contains(struct str s, struct str needle);
+/* Is c one of the characters of set? */
+static inline bool char_in(char c, const char *set)
+{
+    return c != '\0' && strchr(set, c) != NULL;
+}
 
 bool streq(const char *a, const char *b); /* NULL equals only NULL */
 

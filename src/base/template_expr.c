@@ -41,8 +41,8 @@ static void put_rune(char *text, size_t *n, uint32_t rune)
     char utf8[8];
     template__rune(utf8, rune);
     size_t len = rune == 0 ? 1 : strlen(utf8);
-    memcpy(text + *n, utf8, len);
-    *n += len;
+    for (size_t i = 0; i < len; i++)
+        text[(*n)++] = utf8[i];
 }
 
 /* Up to `max` digits of the base. */

@@ -34,7 +34,7 @@ const char *matcher_op_text(enum matcher_op op)
 
 static bool is_meta(char c)
 {
-    return memchr("\\.+*?()|[]{}^$", c, 14) != NULL;
+    return char_in(c, "\\.+*?()|[]{}^$");
 }
 
 /* A run of plain characters at *p, escapes of punctuation resolved, into out. A character that a quantifier follows is left. */
@@ -50,7 +50,7 @@ static bool read_literal(const char **p, const char *end, struct buf *out)
         } else if (is_meta(c)) {
             return true;
         }
-        if (at < end && memchr("*+?{", *at, 4))
+        if (at < end && char_in(*at, "*+?{"))
             return false;
         buf_putc(out, c);
         *p = at;

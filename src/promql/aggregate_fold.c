@@ -41,6 +41,7 @@ struct fold {
 static void add_sum_plain(struct row *r, const double *restrict v, uint32_t n)
 {
     double *restrict sum = r->value, *restrict rest = r->rest, *restrict count = r->count;
+    must(sum != NULL && rest != NULL && count != NULL);
     for (uint32_t i = 0; i < n; i++) {
         double s = sum[i], t = s + v[i], z = t - s;
         double e = (s - (t - z)) + (v[i] - z);
@@ -57,6 +58,7 @@ static void add_sum(struct row *r, const double *v, uint32_t n)
         add_sum_plain(r, v, n);
         return;
     }
+    must(r->value != NULL && r->rest != NULL && r->count != NULL);
     for (uint32_t i = 0; i < n; i++) {
         if (is_stale(v[i]))
             continue;
@@ -67,12 +69,14 @@ static void add_sum(struct row *r, const double *v, uint32_t n)
 
 static void add_count(struct row *r, const double *v, uint32_t n)
 {
+    must(r->count != NULL);
     for (uint32_t i = 0; i < n; i++)
         r->count[i] += is_stale(v[i]) ? 0 : 1;
 }
 
 static void add_min(struct row *r, const double *v, const double *seen, uint32_t n)
 {
+    must(r->value != NULL && r->count != NULL);
     for (uint32_t i = 0; i < n; i++) {
         if (seen != NULL ? seen[i] == 0 : is_stale(v[i]))
             continue;
@@ -84,6 +88,7 @@ static void add_min(struct row *r, const double *v, const double *seen, uint32_t
 
 static void add_max(struct row *r, const double *v, const double *seen, uint32_t n)
 {
+    must(r->value != NULL && r->count != NULL);
     for (uint32_t i = 0; i < n; i++) {
         if (seen != NULL ? seen[i] == 0 : is_stale(v[i]))
             continue;

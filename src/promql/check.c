@@ -37,7 +37,7 @@ static uint32_t operator_place(struct parser *p, const struct promql_node *n)
 {
     struct str text = p->lexer.text;
     uint32_t at = n->binary.left->end;
-    while (at < text.n && memchr(" \t\r\n", text.p[at], 4))
+    while (at < text.n && char_in(text.p[at], " \t\r\n"))
         at++;
     return at;
 }

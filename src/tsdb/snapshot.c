@@ -227,7 +227,7 @@ static int write_file(struct snapshot *w, const char *path, uint64_t from, struc
 
 int tsdb__snapshot_head(struct tsdb *db, struct err *err)
 {
-    uint64_t from;
+    uint64_t from = 0;
     struct snapshot w = {.db = db, .fd = -1};
     if (begin_segment(db, &from, err) < 0)
         return -1;

@@ -109,7 +109,7 @@ static int read_label_name(struct line_reader *r, struct arena *a, struct str *n
 static int read_label(struct line_reader *r, bool *metric, struct arena *a,
                       struct labels_builder *b)
 {
-    struct str name, value;
+    struct str name = {0}, value = {0};
     bool quoted = r->p < r->end && *r->p == '"';
     if (read_label_name(r, a, &name) < 0)
         return -1;

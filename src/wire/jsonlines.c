@@ -62,7 +62,7 @@ static const char *scan_value(const char *p, const char *end)
                 return NULL;
             p++;
         } else {
-            while (p < end && !memchr(",:]}[{\" \t\r\n", *p, 11))
+            while (p < end && !char_in(*p, ",:]}[{\" \t\r\n"))
                 p++;
         }
     } while (depth > 0);
