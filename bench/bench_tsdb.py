@@ -81,7 +81,7 @@ def real(table, a):
 
 
 def restart(table, a):
-    with BelfryServer() as s:
+    with BelfryServer(limits={"series": 4000000, "series_per_source": 4000000}) as s:
         s.load("push", a.restart_series, a.restart_scrapes, began(a.restart_scrapes))
         b = s.b
         for p in tree(b.pid):

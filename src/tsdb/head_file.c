@@ -282,7 +282,9 @@ int head_files_sync(struct head_files *f, struct err *err)
             file->unsynced = false;
         pthread_mutex_unlock(&f->lock);
         if (needed && sync_file(file, err) < 0) {
+            pthread_mutex_lock(&f->lock);
             file->unsynced = true;
+            pthread_mutex_unlock(&f->lock);
             rc = -1;
         } else if (grown && file->fd >= 0) {
             close(file->fd);

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,7 +27,7 @@ struct series_log {
     uint32_t pairs, names;
     vec_of(uint32_t) name_ids; /* by number of the label_name: its number here + 1; 0: none yet */
     pthread_mutex_t sync_lock;
-    bool unsynced;
+    atomic_bool unsynced; /* the synchronising thread clears it without the index's lock */
 };
 
 void series_log__path(const char *dir, uint32_t number, char *path)
@@ -204,10 +205,10 @@ int series_log_flush(struct series_log *l, struct err *err)
 int series_log_sync(struct series_log *l, struct err *err)
 {
     pthread_mutex_lock(&l->sync_lock);
-    bool needed = __atomic_exchange_n(&l->unsynced, false, __ATOMIC_ACQ_REL);
+    bool needed = atomic_exchange(&l->unsynced, false);
     int rc = needed && fdatasync(l->fd) < 0 ? fail(err, l->number) : 0;
     if (rc < 0)
-        __atomic_store_n(&l->unsynced, true, __ATOMIC_RELEASE);
+        l->unsynced = true;
     pthread_mutex_unlock(&l->sync_lock);
     return rc;
 }
