@@ -120,6 +120,7 @@ static void apply(struct tsdb *db, struct packer *p, const struct tsdb_row *rows
             pthread_mutex_lock(shard);
             held = shard;
         }
+        must(held != NULL);
         struct series *s = index_series(&db->index, slot);
         if (late[i])
             head_insert(p, s, rows[i].t_ms, rows[i].v);
