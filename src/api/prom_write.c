@@ -67,14 +67,13 @@ static int format_wanted(const struct prom_params *p, const char *type, enum ing
 static void put_counts(struct call *k, const struct receive_counts *c)
 {
     struct buf *out = prom_begin(k);
-    buf_printf(
-        out,
-        "{\"samples\":%llu,\"taken\":%llu,\"duplicate\":%llu,\"outOfOrder\":%llu,\"tooOld\":%llu,"
-        "\"invalid\":%llu,\"refused\":%llu,\"series\":%llu}",
-        (unsigned long long)c->samples, (unsigned long long)c->taken,
-        (unsigned long long)c->duplicate, (unsigned long long)c->out_of_order,
-        (unsigned long long)c->too_old, (unsigned long long)c->invalid,
-        (unsigned long long)c->refused, (unsigned long long)c->series);
+    buf_printf(out,
+               "{\"samples\":%llu,\"taken\":%llu,\"duplicate\":%llu,\"outOfOrder\":%llu,"
+               "\"invalid\":%llu,\"refused\":%llu,\"series\":%llu}",
+               (unsigned long long)c->samples, (unsigned long long)c->taken,
+               (unsigned long long)c->duplicate, (unsigned long long)c->out_of_order,
+               (unsigned long long)c->invalid, (unsigned long long)c->refused,
+               (unsigned long long)c->series);
     prom_end(k, NULL);
 }
 

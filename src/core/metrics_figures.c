@@ -18,8 +18,6 @@
       samples_duplicate)                                                                           \
     X("samples_out_of_order_total", "counter", "Samples refused: too far behind their series.",    \
       samples_out_of_order)                                                                        \
-    X("samples_too_old_total", "counter", "Samples refused: older than the head.",                 \
-      samples_too_old)                                                                             \
     X("head_chunks", "gauge", "Chunks in the head.", head_chunks)                                  \
     X("head_bytes", "gauge", "Memory of the head.", head_bytes)                                    \
     X("blocks", "gauge", "Blocks on the disk.", blocks)                                            \

@@ -52,10 +52,6 @@ static void judge(struct batch *b, size_t i)
         c->out_of_order++;
         refuse_row(b, "it is out of order, beyond the window", &b->rows[i]);
         return;
-    case TSDB_TOO_OLD:
-        c->too_old++;
-        refuse_row(b, "it is too old", &b->rows[i]);
-        return;
     case TSDB_GONE:
         b->gone++;
         return;

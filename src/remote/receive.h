@@ -9,12 +9,12 @@
 
 /* Samples of one request, unless said otherwise. */
 struct receive_counts {
-    uint64_t samples;   /* read */
-    uint64_t taken;     /* now in the store, or there already */
-    uint64_t duplicate; /* another value at the same time */
-    uint64_t out_of_order, too_old;
-    uint64_t invalid; /* of series with bad labels */
-    uint64_t refused; /* of series over a limit */
+    uint64_t samples;      /* read */
+    uint64_t taken;        /* now in the store, or there already */
+    uint64_t duplicate;    /* another value at the same time */
+    uint64_t out_of_order; /* further behind its series than the window */
+    uint64_t invalid;      /* of series with bad labels */
+    uint64_t refused;      /* of series over a limit */
     uint64_t series, exemplars, histograms,
         metadata; /* those; exemplars and histograms are left out */
 };

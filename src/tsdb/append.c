@@ -163,8 +163,6 @@ static void count(struct tsdb *db, const uint32_t *seen)
         c->duplicate += seen[TSDB_DUPLICATE];
     if (seen[TSDB_OUT_OF_ORDER])
         c->out_of_order += seen[TSDB_OUT_OF_ORDER];
-    if (seen[TSDB_TOO_OLD])
-        c->too_old += seen[TSDB_TOO_OLD];
 }
 
 #define AHEAD 12 /* rows whose series is fetched meanwhile */

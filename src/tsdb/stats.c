@@ -52,7 +52,6 @@ void tsdb_get_stats(struct tsdb *db, struct tsdb_stats *out)
         .samples_same = c->same,
         .samples_duplicate = c->duplicate,
         .samples_out_of_order = c->out_of_order,
-        .samples_too_old = c->too_old,
         .damaged_records = c->damaged_records,
         .snapshots = c->snapshots,
         .cuts = c->cuts,

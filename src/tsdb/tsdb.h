@@ -86,7 +86,6 @@ enum tsdb_verdict {
     TSDB_SAME,         /* time and value are there already: fine */
     TSDB_DUPLICATE,    /* another value at that time: the first stays */
     TSDB_OUT_OF_ORDER, /* further behind than the window */
-    TSDB_TOO_OLD,      /* not answered any more: a series' first sample may be of any age */
     TSDB_GONE,         /* the series was forgotten */
 };
 struct tsdb_row {
@@ -161,7 +160,7 @@ bool tsdb_few_texts(struct tsdb *db, struct str label, size_t most);
 
 struct tsdb_stats {
     uint64_t series, series_created, series_forgotten, series_refused;
-    uint64_t samples, samples_same, samples_duplicate, samples_out_of_order, samples_too_old;
+    uint64_t samples, samples_same, samples_duplicate, samples_out_of_order;
     uint64_t head_chunks, head_bytes, blocks, block_bytes, tier_bytes, wal_bytes, wal_segments;
     uint64_t wal_syncs, wal_failures, damaged_records, damaged_chunks, snapshots, cuts, merges,
         merge_failures, tail_lost_bytes;

@@ -34,7 +34,7 @@
 
 /* Counters that several threads write. */
 struct tsdb_counters {
-    _Atomic uint64_t created, forgotten, refused, samples, same, duplicate, out_of_order, too_old,
+    _Atomic uint64_t created, forgotten, refused, samples, same, duplicate, out_of_order,
         damaged_records, snapshots, cuts, merges, merge_failures, tail_lost;
 };
 

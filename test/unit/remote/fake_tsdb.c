@@ -109,7 +109,7 @@ static enum tsdb_verdict append_row(struct tsdb *db, const struct tsdb_row *row)
             return f64_bits(s->v[i]) == f64_bits(row->v) ? TSDB_SAME : TSDB_DUPLICATE;
     }
     if (s->n > 0 && row->t_ms < s->t[s->n - 1])
-        return row->t_ms < 0 ? TSDB_TOO_OLD : TSDB_OUT_OF_ORDER;
+        return TSDB_OUT_OF_ORDER;
     samples_add(s, row->t_ms, row->v);
     vec_push(&db->log, *row);
     return TSDB_TAKEN;
