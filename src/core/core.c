@@ -208,7 +208,7 @@ static int load_all(struct core *c, struct err *err)
         store_load_pending_deliveries(c->store, load_delivery, &l, err) != 0 ||
         store_load_maintenances(c->store, load_window, &l, err) != 0)
         return -1;
-    if (core__switched_load(c, err) != 0)
+    if (core__switched_load(c, err) != 0 || core__documents_load(c, err) != 0)
         return -1;
     return load_told(c, err);
 }
@@ -408,6 +408,7 @@ void core_free(struct core *c)
     core__alerts_free(c);
     map_u64_free(c->switched);
     map_str_free(c->switched_units);
+    core__documents_free(c);
     core__registry_free(c);
     core__logs_close(c);
     config_unref(&c->config);

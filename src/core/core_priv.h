@@ -85,6 +85,16 @@ struct pending_check {
     int64_t deadline_ns;
 };
 
+/* documents.c */
+#define DOCUMENT_WATCHERS 16
+struct doc;
+struct core_document;
+struct document_watcher {
+    const char *kind;
+    void (*fn)(void *arg, const struct core_document *d);
+    void *arg;
+};
+
 /* A batch on its way, with what must happen when it is durable. */
 struct commit;
 /* A message on its way. */
@@ -107,6 +117,8 @@ struct core {
     struct map_u64 *channels;     /* id → chan */
     vec_of(struct chan *) channel_order;
     vec_of(struct maintenance *) windows;
+    vec_of(struct doc *) documents; /* by id */
+    vec_of(struct document_watcher) document_watchers;
     struct map_u64 *deliveries;      /* id → struct delivery, pending ones */
     struct map_u64 *alerts;          /* id → struct live_alert */
     struct id_list references;       /* own network */
@@ -286,6 +298,10 @@ bool core__switched(struct core *c, char kind, uint64_t id, bool file_says);
 void core__switch_unit(struct core *c, const char *unit, bool enabled);
 void core__unswitch_unit(struct core *c, const char *unit);
 bool core__switched_unit(struct core *c, const char *unit, bool file_says);
+
+/* --- documents.c --- */
+int core__documents_load(struct core *c, struct err *err);
+void core__documents_free(struct core *c);
 
 /* --- reload.c --- */
 int core__sync_config(struct core *c, struct config *config, struct err *err);

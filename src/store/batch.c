@@ -421,6 +421,39 @@ void batch_process_del(struct batch *b, const char *unit)
     op_end(b, op);
 }
 
+void batch_document_put(struct batch *b, uint64_t id, const char *kind, const char *json,
+                        int64_t now_ms)
+{
+    must(id > 0 && kind != NULL && *kind && json != NULL && *json == '{');
+    size_t op = op_begin(b, OP_DOCUMENT_PUT);
+    put_id(b, id);
+    put_text(b, kind);
+    put_text(b, json);
+    put_i64(b, now_ms);
+    op_end(b, op);
+}
+
+void batch_document_del(struct batch *b, uint64_t id)
+{
+    put_one_id(b, OP_DOCUMENT_DEL, id);
+}
+
+void batch_audit(struct batch *b, const struct audit_entry *e)
+{
+    must(e != NULL && e->id > 0 && e->actor && e->action && e->kind);
+    size_t op = op_begin(b, OP_AUDIT);
+    put_id(b, e->id);
+    put_i64(b, e->at_ms);
+    put_text(b, e->actor);
+    put_text(b, e->origin);
+    put_text(b, e->action);
+    put_text(b, e->kind);
+    put_text(b, e->object);
+    put_text(b, e->before);
+    put_text(b, e->after);
+    op_end(b, op);
+}
+
 static uint64_t first_id(const struct op *op)
 {
     uint64_t id;

@@ -34,6 +34,8 @@ static void row_max_ids(void *arg, sqlite3_stmt *st)
         .channel = (uint64_t)sqlite3_column_int64(st, 4),
         .maintenance = (uint64_t)sqlite3_column_int64(st, 5),
         .process_event = (uint64_t)sqlite3_column_int64(st, 6),
+        .document = (uint64_t)sqlite3_column_int64(st, 7),
+        .audit = (uint64_t)sqlite3_column_int64(st, 8),
     };
 }
 
@@ -46,8 +48,8 @@ int store_load_max_ids(struct store *s, struct store_max_ids *out, struct err *e
             "targets") ","
                        " max((SELECT last_id FROM results_merge),"
                        "  (SELECT coalesce(max(id),0) FROM results_hot_0),"
-                       "  (SELECT coalesce(max(id),0) FROM results_hot_1))," EVER("alert_records") "," EVER(
-                           "deliveries") "," EVER("notify_channels") "," EVER("maintenances") "," EVER("process_events"),
+                       "  (SELECT coalesce(max(id),0) FROM results_hot_1))," EVER("alert_records") "," EVER("deliveries") "," EVER(
+                           "notify_channels") "," EVER("maintenances") "," EVER("process_events") "," EVER("documents") "," EVER("audit_log"),
         row_max_ids, out, err);
 #undef EVER
 }
@@ -319,6 +321,25 @@ int store_load_processes(struct store *s,
 {
     return each_row(s, "SELECT unit,document FROM process_units ORDER BY unit", row_process,
                     &(struct process_load){fn, arg}, err);
+}
+
+struct document_load {
+    void (*fn)(void *arg, uint64_t id, const char *kind, const char *json);
+    void *arg;
+};
+
+static void row_document(void *arg, sqlite3_stmt *st)
+{
+    struct document_load *l = arg;
+    l->fn(l->arg, (uint64_t)sqlite3_column_int64(st, 0), store__text(st, 1), store__text(st, 2));
+}
+
+int store_load_documents(struct store *s,
+                         void (*fn)(void *arg, uint64_t id, const char *kind, const char *json),
+                         void *arg, struct err *err)
+{
+    return each_row(s, "SELECT id,kind,document FROM documents ORDER BY id", row_document,
+                    &(struct document_load){fn, arg}, err);
 }
 
 struct one_alert {

@@ -99,6 +99,22 @@ static const char *const migrations[] = {
     "CREATE TABLE process_units("
     " unit TEXT PRIMARY KEY, document TEXT NOT NULL, updated_at INTEGER NOT NULL)"
     " STRICT, WITHOUT ROWID;",
+
+    /* 3: documents are small things that the core holds in memory whole: accounts, tokens, silences, status pages …
+     * The audit log is what people changed. An alert can be acknowledged; windows can come again (schedule: JSON), and be of labels. */
+    "CREATE TABLE documents("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, document TEXT NOT NULL,"
+    " updated_at INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE audit_log("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, actor TEXT NOT NULL,"
+    " origin TEXT NOT NULL, action TEXT NOT NULL, kind TEXT NOT NULL, object TEXT NOT NULL,"
+    " before TEXT NOT NULL, after TEXT NOT NULL) STRICT;"
+    "CREATE INDEX audit_log_object ON audit_log(kind, object, id);"
+    "ALTER TABLE alert_records ADD COLUMN acked_at INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE alert_records ADD COLUMN acked_by TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE alert_records ADD COLUMN ack_note TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE maintenances ADD COLUMN schedule TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE maintenances ADD COLUMN labels TEXT NOT NULL DEFAULT '[]';",
 };
 
 int store__schema_newest(void)

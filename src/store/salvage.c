@@ -85,9 +85,9 @@ static bool copy_rows(sqlite3 *from, sqlite3 *to, const char *table, const char 
 int64_t store__salvage(sqlite3 *db, const char *aside)
 {
     static const char *const tables[] = {
-        "targets",       "target_states",  "notify_channels", "target_channels",
-        "alert_records", "deliveries",     "maintenances",    "settings",
-        "ring_cursors",  "process_events", "process_units",
+        "targets",       "target_states", "notify_channels", "target_channels", "alert_records",
+        "deliveries",    "maintenances",  "settings",        "ring_cursors",    "process_events",
+        "process_units", "documents",     "audit_log",
     };
     sqlite3 *old = NULL;
     int64_t copied = 0;

@@ -39,7 +39,7 @@ void store_close(struct store *s); /* executes what was submitted first */
 
 /* Whole tables at the start, in id order. Strings are borrowed during the callback. */
 struct store_max_ids {
-    uint64_t target, result, alert, delivery, channel, maintenance, process_event;
+    uint64_t target, result, alert, delivery, channel, maintenance, process_event, document, audit;
 };
 int store_load_max_ids(struct store *s, struct store_max_ids *out, struct err *err);
 int store_load_targets(struct store *s,
@@ -60,6 +60,10 @@ int store_load_alert(struct store *s, uint64_t id, struct arena *a, struct alert
 int store_load_processes(struct store *s,
                          void (*fn)(void *arg, const char *unit, const char *doc_json), void *arg,
                          struct err *err);
+/* Every kind, in order of id. */
+int store_load_documents(struct store *s,
+                         void (*fn)(void *arg, uint64_t id, const char *kind, const char *json),
+                         void *arg, struct err *err);
 int store_load_cursor(struct store *s, uint64_t ring_id, uint64_t *seq,
                       struct err *err); /* 0 when none */
 
@@ -91,6 +95,22 @@ void batch_process_event(struct batch *b, uint64_t id, const struct process_even
 /* A unit of the API: its document as JSON. */
 void batch_process_put(struct batch *b, const char *unit, const char *doc_json, int64_t now_ms);
 void batch_process_del(struct batch *b, const char *unit);
+/* A small thing of which the core has all in memory; what it is, `kind` says. Ids are one sequence for all kinds. */
+void batch_document_put(struct batch *b, uint64_t id, const char *kind, const char *json,
+                        int64_t now_ms);
+void batch_document_del(struct batch *b, uint64_t id);
+/* An entry of the audit log: what a person changed. Secrets are masked by the caller. */
+struct audit_entry {
+    uint64_t id;
+    int64_t at_ms;
+    const char
+        *actor; /* "alice", "token:ci", "unix:0" (user id of the socket's peer), "anonymous" */
+    const char *origin;         /* address it came from, "unix", "file" */
+    const char *action;         /* "create", "update", "delete", "login" … */
+    const char *kind, *object;  /* "target", "7 生产环境" */
+    const char *before, *after; /* JSON; "" when there was or is nothing */
+};
+void batch_audit(struct batch *b, const struct audit_entry *e);
 /* Drops the result ops (a full disk: alerts are kept), and the states and cursors that later ones of this batch
  * replace. Returns how many results. */
 size_t batch_drop_results(struct batch *b);
@@ -161,6 +181,14 @@ int store_process_events(struct store_reader *r, const struct process_events_que
                          void (*fn)(void *arg, uint64_t id, const struct process_event *e,
                                     const char *tail),
                          void *arg, struct err *err);
+struct audit_query {
+    const char *actor, *action, *kind, *object, *text; /* NULL: any; text: anywhere */
+    int64_t since_ms, until_ms;                        /* 0: any */
+    uint64_t before_id;                                /* cursor; 0 none. Newest first */
+    uint32_t limit;                                    /* ≤ 1000 */
+};
+int store_audit(struct store_reader *r, const struct audit_query *q,
+                void (*fn)(void *arg, const struct audit_entry *e), void *arg, struct err *err);
 /* Copies text of a setting to a; NULL when absent. */
 const char *store_setting(struct store_reader *r, const char *key, struct arena *a);
 

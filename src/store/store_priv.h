@@ -74,10 +74,12 @@ void store__parse_strings(const char *json, struct arena *a, const char ***out, 
     X(CHANNEL_PUT, "REPLACE INTO notify_channels VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)")         \
     X(CHANNEL_DEL, "DELETE FROM notify_channels WHERE id=?1")                                     \
     X(CHANNEL_LINKS_DEL, "DELETE FROM target_channels WHERE channel_id=?1")                       \
-    X(ALERT_PUT, "REPLACE INTO alert_records VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,"  \
-                 "?14)")                                                                          \
+    X(ALERT_PUT, "REPLACE INTO alert_records(id,target_id,target_name,target_type,group_name,"    \
+                 "instance,labels,status,message,fail_count,fired_at,resolved_at,suppressed,"     \
+                 "suppressed_by) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)")         \
     X(DELIVERY_PUT, "REPLACE INTO deliveries VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)")         \
-    X(MAINTENANCE_PUT, "REPLACE INTO maintenances VALUES(?1,?2,?3,?4,?5,?6,?7)")                  \
+    X(MAINTENANCE_PUT, "REPLACE INTO maintenances(id,title,targets,groups,starts_at,ends_at,"     \
+                       "created_at) VALUES(?1,?2,?3,?4,?5,?6,?7)")                                \
     X(MAINTENANCE_DEL, "DELETE FROM maintenances WHERE id=?1")                                    \
     X(CURSOR, "REPLACE INTO ring_cursors VALUES(?1,?2)")                                          \
     X(SETTING_PUT, "REPLACE INTO settings VALUES(?1,?2)")                                         \
@@ -85,7 +87,10 @@ void store__parse_strings(const char *json, struct arena *a, const char ***out, 
     X(PROCESS_EVENT, "REPLACE INTO process_events VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12," \
                      "?13,?14,?15,?16,?17,?18)")                                                  \
     X(PROCESS_PUT, "REPLACE INTO process_units VALUES(?1,?2,?3)")                                 \
-    X(PROCESS_DEL, "DELETE FROM process_units WHERE unit=?1")
+    X(PROCESS_DEL, "DELETE FROM process_units WHERE unit=?1")                                     \
+    X(DOCUMENT_PUT, "REPLACE INTO documents VALUES(?1,?2,?3,?4)")                                 \
+    X(DOCUMENT_DEL, "DELETE FROM documents WHERE id=?1")                                          \
+    X(AUDIT, "INSERT OR IGNORE INTO audit_log VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)")
 enum op_kind {
 #define X(name, sql) OP_##name,
     STORE_OPS(X)
