@@ -173,8 +173,6 @@ static bool same_method(const char *route, const char *asked)
     return strcmp(route, asked) == 0 || (strcmp(route, "GET") == 0 && strcmp(asked, "HEAD") == 0);
 }
 
-static const struct route *const tables[] = {prom_routes, api_routes};
-
 /* The last of a table: for what no other one has. */
 static bool takes_rest(const struct route *r)
 {
@@ -184,8 +182,8 @@ static bool takes_rest(const struct route *r)
 static const char *allowed_methods(struct call *k, const char *path)
 {
     struct buf list = BUF_INIT(200);
-    for (size_t t = 0; t < array_len(tables); t++)
-        for (const struct route *r = tables[t]; r->method; r++)
+    for (size_t t = 0; api_tables[t]; t++)
+        for (const struct route *r = api_tables[t]; r->method; r++)
             if (!takes_rest(r) && fits(r->pattern, path, k))
                 buf_printf(&list, "%s%s", list.len ? ", " : "", r->method);
     const char *text = arena_strndup(k->arena, list.data ? list.data : "", list.len);
@@ -195,8 +193,8 @@ static const char *allowed_methods(struct call *k, const char *path)
 
 static const struct route *find_route(struct call *k, const char *method, const char *path)
 {
-    for (size_t t = 0; t < array_len(tables); t++)
-        for (const struct route *r = tables[t]; r->method; r++)
+    for (size_t t = 0; api_tables[t]; t++)
+        for (const struct route *r = api_tables[t]; r->method; r++)
             if (same_method(r->method, method) && fits(r->pattern, path, k))
                 return r;
     return NULL;
@@ -248,6 +246,11 @@ static bool from_another_site(const struct http_req *req)
     return origin && (!name || !host || strcasecmp(name + 3, host) != 0);
 }
 
+static bool changes(const struct route *r)
+{
+    return r->scope == SCOPE_WRITE || r->scope == SCOPE_ADMIN;
+}
+
 static bool refused(struct call *k, const struct route *r)
 {
     if (k->req->over_unix)
@@ -257,7 +260,7 @@ static bool refused(struct call *k, const struct route *r)
                     "this Host name is not Belfry's; use localhost or server.public_url");
         return true;
     }
-    if (r->scope == SCOPE_WRITE && from_another_site(k->req)) {
+    if (changes(r) && from_another_site(k->req)) {
         call_status(k, 403, "Forbidden", "changes from pages of another site are refused");
         return true;
     }
@@ -292,7 +295,7 @@ bool api_waits(void *ctx, const struct http_req *req)
     check_magic(a, API_MAGIC);
     struct call k = {.api = a, .req = req, .arena = req->arena};
     const struct route *r = find_route(&k, req->method, req->path);
-    return r && (r->waits || r->scope == SCOPE_WRITE) && !prom_quick(&k, r);
+    return r && (r->waits || changes(r)) && !prom_quick(&k, r);
 }
 
 void api_handle(void *ctx, const struct http_req *req, struct http_resp *resp)

@@ -44,7 +44,8 @@ struct call {
     struct problems problems;
 };
 
-enum route_scope { SCOPE_READ, SCOPE_WRITE, SCOPE_OPEN }; /* OPEN: needs no right at all */
+/* What a caller must be allowed to. OPEN: nothing; ADMIN: what gives power over Belfry itself or its machine. */
+enum route_scope { SCOPE_READ, SCOPE_WRITE, SCOPE_ADMIN, SCOPE_OPEN };
 
 struct route {
     const char *method;
@@ -56,9 +57,12 @@ struct route {
     int success; /* status of success; 0: 200 */
     enum route_scope scope;
     const char *query; /* names of query parameters, space-separated */
-    bool waits; /* it reads the store or waits for something; SCOPE_WRITE always does (a commit) */
+    bool
+        waits; /* it reads the store or waits for something; WRITE and ADMIN always do (a commit) */
 };
-extern const struct route api_routes[]; /* ended by method NULL */
+/* Tables ended by method NULL; the list is ended by NULL. Searched in this order. */
+extern const struct route *const api_tables[];
+extern const struct route api_routes[];
 
 /* --- answering --- */
 void call_fail(struct call *k, const struct err *err); /* problem+json with k->problems' fields */

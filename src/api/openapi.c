@@ -123,19 +123,19 @@ static void put_operation(struct json *j, const struct route *r)
     json_end(j);
 }
 
-static bool seen_before(const struct route *r)
+/* The methods of a pattern stand in one table. */
+static bool seen_before(const struct route *table, const struct route *r)
 {
-    for (const struct route *p = api_routes; p < r; p++)
+    for (const struct route *p = table; p < r; p++)
         if (p->tag && strcmp(p->pattern, r->pattern) == 0)
             return true;
     return false;
 }
 
-static void put_paths(struct json *j)
+static void put_table(struct json *j, const struct route *table)
 {
-    json_kobj(j, "paths");
-    for (const struct route *r = api_routes; r->method; r++) {
-        if (!r->tag || seen_before(r))
+    for (const struct route *r = table; r->method; r++) {
+        if (!r->tag || seen_before(table, r))
             continue;
         json_kobj(j, r->pattern);
         for (const struct route *m = r; m->method; m++)
@@ -143,6 +143,13 @@ static void put_paths(struct json *j)
                 put_operation(j, m);
         json_end(j);
     }
+}
+
+static void put_paths(struct json *j)
+{
+    json_kobj(j, "paths");
+    for (size_t t = 0; api_tables[t]; t++)
+        put_table(j, api_tables[t]);
     json_end(j);
 }
 

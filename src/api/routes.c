@@ -1,5 +1,6 @@
 /* The routing table: the router, the 405 answers, who may hold a thread and the OpenAPI document all come from it. */
 #include "api/api_priv.h"
+#include "api/prom_priv.h"
 
 const struct route api_routes[] = {
     {"GET",
@@ -516,3 +517,5 @@ const struct route api_routes[] = {
     {"GET", "/*", page_serve, NULL, NULL, {0}, 0, SCOPE_OPEN, NULL},
     {0},
 };
+
+const struct route *const api_tables[] = {prom_routes, api_routes, NULL};
