@@ -267,6 +267,25 @@ static bool refused(struct call *k, const struct route *r)
     return false;
 }
 
+/* Until accounts are asked for here, whoever reaches the port may do everything. */
+static const struct principal *ask_who(const struct http_req *req)
+{
+    static const struct principal local = {PRINCIPAL_LOCAL, .name = "unix", .role = ROLE_ADMIN},
+                                  anyone = {.name = "anonymous", .role = ROLE_ADMIN};
+    return req->over_unix ? &local : &anyone;
+}
+
+bool call_may(struct call *k, enum role least, const char *group)
+{
+    if (principal_role(k->who, group) >= least)
+        return true;
+    call_status(k, 403, "Forbidden",
+                arena_printf(k->arena, "this needs the role %s%s%s; \"%s\" has %s",
+                             role_name(least), group ? " in the group " : "", group ? group : "",
+                             k->who->name, role_name(principal_role(k->who, group))));
+    return false;
+}
+
 static void handle(struct call *k)
 {
     const char *method = k->req->method, *path = k->req->path;
@@ -304,6 +323,7 @@ void api_handle(void *ctx, const struct http_req *req, struct http_resp *resp)
     check_magic(a, API_MAGIC);
     struct call k = {
         .api = a, .req = req, .resp = resp, .arena = req->arena, .path = "", .unit = ""};
+    k.who = ask_who(req);
     must(req->arena && resp->body.len == 0);
     problems_init(&k.problems, req->arena);
     buf_init(&resp->body, 512 << 20);

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 
+#include "access/access.h"
 #include "api/api.h"
 #include "base/json.h"
 #include "config/option.h"
@@ -41,6 +42,7 @@ struct call {
     const char *path; /* tail of a route that ends in "*" */
     uint64_t id;      /* of "{id}" */
     const char *unit; /* of "{unit}": a text */
+    const struct principal *who;
     struct problems problems;
 };
 
@@ -63,6 +65,10 @@ struct route {
 /* Tables ended by method NULL; the list is ended by NULL. Searched in this order. */
 extern const struct route *const api_tables[];
 extern const struct route api_routes[];
+
+/* --- who may --- */
+/* May the caller do that in the group? NULL: of what belongs to none. False: 403 was answered. */
+bool call_may(struct call *k, enum role least, const char *group);
 
 /* --- answering --- */
 void call_fail(struct call *k, const struct err *err); /* problem+json with k->problems' fields */

@@ -1,0 +1,52 @@
+/* Who may enter, and what they may do: accounts, sessions, tokens. Pure but for memory: persistence is the caller's
+ * (documents of kind "user", "token", "session" fed in by access_document, changes handed out as JSON).
+ *
+ * Any thread: HTTP's threads authenticate each request against tables under a read-write lock, without the core's loop.
+ * Sources: OWASP ASVS 4 (sessions, passwords), RFC 6238 (TOTP), RFC 4226, RFC 7636 (PKCE), OpenID Connect Core 1.0. */
+#ifndef ACCESS_ACCESS_H
+#define ACCESS_ACCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+
+enum role {
+    ROLE_NONE,
+    ROLE_VIEWER,
+    ROLE_EDITOR,
+    ROLE_ADMIN
+};                                  /* each may what those before it may */
+const char *role_name(enum role r); /* "viewer" */
+bool role_parse(const char *text, enum role *out);
+
+/* Who asks. Lives in the request's arena; two texts are never NULL. */
+struct principal {
+    enum principal_kind {
+        PRINCIPAL_ANONYMOUS, /* over TCP without credentials: server.anonymous says its role */
+        PRINCIPAL_LOCAL,     /* over the Unix socket: administrator */
+        PRINCIPAL_USER,
+        PRINCIPAL_TOKEN,
+        PRINCIPAL_PROXY, /* a trusted proxy named the user */
+    } kind;
+    const char *name; /* of the account or token; "anonymous"; "unix:1000" */
+    uint64_t user_id; /* of the account; a token's owner; 0 */
+    uint64_t id;      /* of the session or the token; 0 */
+    enum role role;   /* in every group */
+    uint32_t
+        n_groups; /* where it has another role than `role` (a user), or is limited to (a token with role NONE) */
+    struct group_role {
+        const char *group;
+        enum role role;
+    } * groups;
+};
+
+/* What it may do in a group; NULL: what belongs to no group (channels, settings, all the metrics). */
+enum role principal_role(const struct principal *p, const char *group);
+/* May it see anything at all of groups: role ≥ VIEWER everywhere or in one group. */
+bool principal_sees_some(const struct principal *p, enum role least);
+/* For the audit log: "alice", "token:ci", "unix:0", "anonymous". In a. */
+const char *principal_actor(const struct principal *p, struct arena *a);
+
+#endif
