@@ -1,4 +1,4 @@
-/* Alerts, deliveries, maintenances and channels as plain data: names and deep copies. No state, any
+/* Alerts, deliveries and channels as plain data: names and deep copies. No state, any
  * thread. */
 #include "model/alert.h"
 
@@ -43,6 +43,8 @@ static void copy_alert(struct pack *k, const void *of)
     a.instance = pack_str(k, from->instance);
     a.message = pack_str(k, from->message);
     a.suppressed_by = pack_str(k, from->suppressed_by);
+    a.acked_by = pack_str(k, from->acked_by);
+    a.ack_note = pack_str(k, from->ack_note);
     for (uint32_t i = 0; i < a.n_labels; i++) {
         struct label l = {pack_str(k, from->labels[i].name), pack_str(k, from->labels[i].value)};
         if (k->block)
@@ -62,35 +64,6 @@ struct alert *alert_clone(const struct alert *a)
 void alert_free(struct alert *a)
 {
     free(a);
-}
-
-static void copy_maintenance(struct pack *k, const void *of)
-{
-    const struct maintenance *from = of;
-    struct maintenance m = *from;
-    struct maintenance *home = pack_mem(k, from, sizeof(*from));
-    m.targets.at = pack_mem(k, from->targets.at, from->targets.n * sizeof(uint64_t));
-    m.groups = pack_mem(k, from->groups, from->n_groups * sizeof(*from->groups));
-    m.title = pack_str(k, from->title);
-    for (uint32_t i = 0; i < m.n_groups; i++) {
-        const char *group = pack_str(k, from->groups[i]);
-        if (k->block)
-            m.groups[i] = group;
-    }
-    if (k->block)
-        *home = m;
-}
-
-struct maintenance *maintenance_clone(const struct maintenance *m)
-{
-    must(m != NULL);
-    must(m->n_groups == 0 || m->groups != NULL);
-    return pack_clone(m, copy_maintenance);
-}
-
-void maintenance_free(struct maintenance *m)
-{
-    free(m);
 }
 
 static void copy_channel(struct pack *k, const void *of)

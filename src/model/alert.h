@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "model/maintenance.h"
 #include "model/target.h"
 
 enum alert_status { ALERT_FIRING, ALERT_RESOLVED };
@@ -39,7 +40,10 @@ struct alert {
     int32_t fail_count;
     int64_t fired_ms, resolved_ms; /* resolved_ms 0 while firing */
     enum suppression suppressed;
-    const char *suppressed_by; /* parent's name …; "" */
+    const char *suppressed_by; /* the window's title, the parent's name, the silence's comment; "" */
+    uint64_t suppressed_id;    /* and its id; 0 */
+    int64_t acked_ms;          /* somebody looks after it: 0 nobody */
+    const char *acked_by, *ack_note;
 };
 struct alert *alert_clone(const struct alert *a);
 void alert_free(struct alert *a);
@@ -78,19 +82,6 @@ struct delivery {
     int64_t done_ms;    /* sent or given up; 0 while pending */
     const char *answer; /* the vendor's last answer or our error, ≤ 500 bytes */
 };
-
-/* A maintenance window: what lies in it does not ring. */
-struct maintenance {
-    uint64_t id;
-    const char *title;
-    struct id_list targets; /* and */
-    const char **groups;    /* whole groups */
-    uint32_t n_groups;
-    int64_t starts_ms, ends_ms; /* ends_ms 0: until it is ended by hand */
-    int64_t created_ms;
-};
-struct maintenance *maintenance_clone(const struct maintenance *m);
-void maintenance_free(struct maintenance *m);
 
 /* A row of notify_channels. */
 struct channel {

@@ -313,6 +313,10 @@ void batch_alert_put(struct batch *b, const struct alert *a)
     put_time_or_null(b, a->resolved_ms);
     put_text(b, suppression_name(a->suppressed));
     put_text(b, a->suppressed_by);
+    put_id(b, a->suppressed_id);
+    put_i64(b, a->acked_ms);
+    put_text(b, a->acked_by);
+    put_text(b, a->ack_note);
     op_end(b, op);
 }
 
@@ -334,6 +338,41 @@ void batch_delivery_put(struct batch *b, const struct delivery *d)
     op_end(b, op);
 }
 
+/* "" for what comes once. */
+static void put_schedule(struct batch *b, const struct schedule *s)
+{
+    size_t text = text_begin(b);
+    if (s->kind != SCHEDULE_ONCE) {
+        struct json j = json_start(&b->ops);
+        json_obj(&j);
+        json_kstr(&j, "kind", schedule_kind_name(s->kind));
+        json_kint(&j, "days", s->days);
+        json_kint(&j, "from", s->from_min);
+        json_kint(&j, "to", s->to_min);
+        json_kstr(&j, "cron", s->cron ? s->cron : "");
+        json_kint(&j, "duration_ms", s->duration_ms);
+        json_kstr(&j, "zone", s->zone ? s->zone : "");
+        json_end(&j);
+    }
+    text_end(b, text);
+}
+
+static void put_matchers(struct batch *b, const struct label_match *m, uint32_t n)
+{
+    size_t text = text_begin(b);
+    struct json j = json_start(&b->ops);
+    json_arr(&j);
+    for (uint32_t i = 0; i < n; i++) {
+        json_arr(&j);
+        json_str(&j, m[i].name);
+        json_str(&j, matcher_op_text(m[i].op));
+        json_str(&j, m[i].value);
+        json_end(&j);
+    }
+    json_end(&j);
+    text_end(b, text);
+}
+
 void batch_maintenance_put(struct batch *b, const struct maintenance *m)
 {
     must(m != NULL && m->id > 0);
@@ -351,6 +390,8 @@ void batch_maintenance_put(struct batch *b, const struct maintenance *m)
     put_i64(b, m->starts_ms);
     put_time_or_null(b, m->ends_ms);
     put_i64(b, m->created_ms);
+    put_schedule(b, &m->schedule);
+    put_matchers(b, m->matchers, m->n_matchers);
     op_end(b, op);
 }
 

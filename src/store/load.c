@@ -291,6 +291,8 @@ static void row_maintenance(void *arg, sqlite3_stmt *st)
     };
     store__parse_ids(store__text(st, 2), l->a, &m.targets);
     store__parse_strings(store__text(st, 3), l->a, &m.groups, &m.n_groups);
+    store__parse_schedule(store__text(st, 7), l->a, &m.schedule);
+    store__parse_matchers(store__text(st, 8), l->a, &m.matchers, &m.n_matchers);
     l->fn(l->arg, &m);
 }
 
@@ -299,8 +301,8 @@ int store_load_maintenances(struct store *s, void (*fn)(void *arg, const struct 
 {
     cleanup(arena_freep) struct arena *a = arena_new();
     return each_row(s,
-                    "SELECT id,title,targets,groups,starts_at,ends_at,created_at FROM maintenances"
-                    " ORDER BY id",
+                    "SELECT id,title,targets,groups,starts_at,ends_at,created_at,schedule,labels"
+                    " FROM maintenances ORDER BY id",
                     row_maintenance, &(struct maintenance_load){fn, arg, a}, err);
 }
 

@@ -113,6 +113,7 @@ static const char *const migrations[] = {
     "ALTER TABLE alert_records ADD COLUMN acked_at INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE alert_records ADD COLUMN acked_by TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE alert_records ADD COLUMN ack_note TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE alert_records ADD COLUMN suppressed_id INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE maintenances ADD COLUMN schedule TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE maintenances ADD COLUMN labels TEXT NOT NULL DEFAULT '[]';",
 };

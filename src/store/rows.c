@@ -45,7 +45,7 @@ static enum suppression suppression_of(const char *text)
 
 void store__row_alert(sqlite3_stmt *st, struct arena *a, struct alert *out)
 {
-    must(sqlite3_column_count(st) == 14);
+    must(sqlite3_column_count(st) == 18);
     *out = (struct alert){
         .id = (uint64_t)sqlite3_column_int64(st, 0),
         .target_id = (uint64_t)sqlite3_column_int64(st, 1),
@@ -60,6 +60,10 @@ void store__row_alert(sqlite3_stmt *st, struct arena *a, struct alert *out)
         .resolved_ms = sqlite3_column_int64(st, 11),
         .suppressed = suppression_of(store__text(st, 12)),
         .suppressed_by = arena_strdup(a, store__text(st, 13)),
+        .suppressed_id = (uint64_t)sqlite3_column_int64(st, 14),
+        .acked_ms = sqlite3_column_int64(st, 15),
+        .acked_by = arena_strdup(a, store__text(st, 16)),
+        .ack_note = arena_strdup(a, store__text(st, 17)),
     };
     store__parse_labels(store__text(st, 6), a, &out->labels, &out->n_labels);
 }

@@ -58,6 +58,9 @@ int store__schema_newest(void);
 void store__parse_ids(const char *json, struct arena *a, struct id_list *out);
 void store__parse_labels(const char *json, struct arena *a, struct label **out, uint32_t *n);
 void store__parse_strings(const char *json, struct arena *a, const char ***out, uint32_t *n);
+void store__parse_schedule(const char *json, struct arena *a, struct schedule *out);
+void store__parse_matchers(const char *json, struct arena *a, struct label_match **out,
+                           uint32_t *n);
 
 /* --- batch.c: an op is u32 size, u8 kind, values. A value is a tag and its bytes (store__bind) --- */
 #define STORE_OPS(X)                                                                              \
@@ -76,10 +79,11 @@ void store__parse_strings(const char *json, struct arena *a, const char ***out, 
     X(CHANNEL_LINKS_DEL, "DELETE FROM target_channels WHERE channel_id=?1")                       \
     X(ALERT_PUT, "REPLACE INTO alert_records(id,target_id,target_name,target_type,group_name,"    \
                  "instance,labels,status,message,fail_count,fired_at,resolved_at,suppressed,"     \
-                 "suppressed_by) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)")         \
+                 "suppressed_by,suppressed_id,acked_at,acked_by,ack_note) VALUES(?1,?2,?3,?4,"    \
+                 "?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)")                           \
     X(DELIVERY_PUT, "REPLACE INTO deliveries VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)")         \
     X(MAINTENANCE_PUT, "REPLACE INTO maintenances(id,title,targets,groups,starts_at,ends_at,"     \
-                       "created_at) VALUES(?1,?2,?3,?4,?5,?6,?7)")                                \
+                       "created_at,schedule,labels) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)")          \
     X(MAINTENANCE_DEL, "DELETE FROM maintenances WHERE id=?1")                                    \
     X(CURSOR, "REPLACE INTO ring_cursors VALUES(?1,?2)")                                          \
     X(SETTING_PUT, "REPLACE INTO settings VALUES(?1,?2)")                                         \
@@ -181,7 +185,7 @@ int store__replace(struct store *s, struct err *err);
 /* --- rows.c: rows into structs --- */
 #define ALERT_COLUMNS                                                                            \
     "id,target_id,target_name,target_type,group_name,instance,labels,status,message,fail_count," \
-    "fired_at,resolved_at,suppressed,suppressed_by"
+    "fired_at,resolved_at,suppressed,suppressed_by,suppressed_id,acked_at,acked_by,ack_note"
 #define DELIVERY_COLUMNS \
     "id,channel_id,alert_id,kind,group_name,state,attempts,created_at,next_at,done_at,answer"
 #define PROCESS_EVENT_COLUMNS                                                               \

@@ -136,12 +136,22 @@ static void others_clone(void **state)
     alert_free(ac);
 
     const char *groups[] = {"payments", "edge"};
-    struct maintenance m = {
-        .id = 3, .title = "move", .targets = {channel_ids, 3}, .groups = groups, .n_groups = 2};
+    struct label_match match = {"env", "prod", MATCH_NE};
+    struct maintenance m = {.id = 3,
+                            .title = "move",
+                            .targets = {channel_ids, 3},
+                            .groups = groups,
+                            .n_groups = 2,
+                            .matchers = &match,
+                            .n_matchers = 1};
     struct maintenance *mc = maintenance_clone(&m);
     assert_string_equal(mc->groups[1], "edge");
     assert_ptr_not_equal(mc->groups[1], groups[1]);
     assert_int_equal(mc->targets.at[0], 1);
+    assert_string_equal(mc->matchers[0].value, "prod");
+    assert_ptr_not_equal(mc->matchers[0].value, match.value);
+    assert_int_equal(mc->matchers[0].op, MATCH_NE);
+    assert_string_equal(mc->schedule.zone, "");
     maintenance_free(mc);
 
     struct channel ch = {

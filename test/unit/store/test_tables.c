@@ -254,6 +254,10 @@ static void alerts_and_deliveries_come_back(void **state)
         .fired_ms = now + 1000,
         .suppressed = SUPPRESSED_PARENT,
         .suppressed_by = "router",
+        .suppressed_id = 9,
+        .acked_ms = 77,
+        .acked_by = "王",
+        .ack_note = "on it",
     };
     struct delivery d = {
         .id = 5, .channel_id = 1, .alert_id = 3, .group = "payments", .created_ms = now};
@@ -279,6 +283,10 @@ static void alerts_and_deliveries_come_back(void **state)
     assert_string_equal(seen.alert->labels[1].value, "支付");
     assert_int_equal(seen.alert->suppressed, SUPPRESSED_PARENT);
     assert_string_equal(seen.alert->suppressed_by, "router");
+    assert_int_equal(seen.alert->suppressed_id, 9);
+    assert_int_equal(seen.alert->acked_ms, 77);
+    assert_string_equal(seen.alert->acked_by, "王");
+    assert_string_equal(seen.alert->ack_note, "on it");
     seen.n = 0;
     assert_int_equal(store_load_pending_deliveries(f.store, see_delivery, &seen, NULL), 0);
     assert_int_equal(seen.n, 1);
@@ -317,11 +325,19 @@ static void the_rest_comes_back(void **state)
                         .mention_all = true,
                         .created_ms = 4};
     const char *groups[] = {"payments", "边缘"};
+    struct label_match matchers[] = {{"env", "prod", MATCH_EQ}, {"name", "a|\"b\"", MATCH_NRE}};
     struct maintenance m = {.id = 3,
                             .title = "move",
                             .targets = {ids, 2},
                             .groups = groups,
                             .n_groups = 2,
+                            .matchers = matchers,
+                            .n_matchers = 2,
+                            .schedule = {.kind = SCHEDULE_WEEKLY,
+                                         .days = 0x41,
+                                         .from_min = 1320,
+                                         .to_min = 120,
+                                         .zone = "Europe/Berlin"},
                             .starts_ms = 10};
     struct batch *b = batch_new();
     batch_channel_put(b, &c);
@@ -341,6 +357,13 @@ static void the_rest_comes_back(void **state)
     assert_string_equal(seen.maintenance->groups[1], "边缘");
     assert_int_equal(seen.maintenance->targets.at[1], 2);
     assert_int_equal(seen.maintenance->ends_ms, 0);
+    assert_int_equal(seen.maintenance->n_matchers, 2);
+    assert_int_equal(seen.maintenance->matchers[1].op, MATCH_NRE);
+    assert_string_equal(seen.maintenance->matchers[1].value, "a|\"b\"");
+    assert_int_equal(seen.maintenance->schedule.kind, SCHEDULE_WEEKLY);
+    assert_int_equal(seen.maintenance->schedule.days, 0x41);
+    assert_int_equal(seen.maintenance->schedule.to_min, 120);
+    assert_string_equal(seen.maintenance->schedule.zone, "Europe/Berlin");
     uint64_t seq = 1;
     assert_int_equal(store_load_cursor(f.store, UINT64_MAX - 3, &seq, NULL), 0);
     assert_int_equal(seq, 77);
