@@ -6,6 +6,10 @@ through pytest; ui (the page in a real browser, before a mock and before the rea
 modules) through node. A suite whose folder does not exist counts nothing. Every failure and every skip is named; the last
 line is `N passed, N failed, N skipped`. Exit status 1 if anything failed or nothing ran at all.
 
+Integration and ui tests drive dozens of processes and a browser on a machine that may be busy. A few that fail are run once
+more, alone: one that passes then is named UNSTABLE with what it said at first, to be mended, and counts as passed. More
+than a few failures are never looked at twice.
+
 Called by `make test` and .ci/run. Python's standard library only; pytest is run as a program.
 """
 
@@ -25,6 +29,7 @@ import xml.etree.ElementTree as ET
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SUITES = ["unit", "fuzz", "sim", "integration", "ui", "web"]
 TAIL = 60  # lines of a failed test's output that are shown
+UNSTABLE_MAX = 3  # failures of a suite that are run once more
 
 
 class Totals:
@@ -32,9 +37,12 @@ class Totals:
         self.passed = 0
         self.failed = []  # (name, text)
         self.skipped = []  # (name, reason)
+        self.unstable = []  # (name, text): failed, then passed alone
+        self.good = set()  # names that passed, where the report has names
 
     def add(self, other):
         self.passed += other.passed
+        self.unstable += other.unstable
         self.failed += other.failed
         self.skipped += other.skipped
 
@@ -144,6 +152,34 @@ def count_junit(path):
             totals.skipped.append((case_name(case), skip.get("message") or "no reason given"))
         else:
             totals.passed += 1
+            totals.good.add(case_name(case))
+    return totals
+
+
+def look_again(totals, run_alone):
+    """run_alone(name) → the totals of that test, run once more."""
+    if len(totals.failed) > UNSTABLE_MAX:
+        return totals
+    first, totals.failed = totals.failed, []
+    for name, text in first:
+        if name in run_alone(name).good:
+            totals.unstable.append((name, text))
+            totals.passed += 1
+        else:
+            totals.failed.append((name, text))
+    return totals
+
+
+def run_pytest(args, name, what):
+    report = os.path.join(args.out, f"{name}.xml")
+    log = os.path.join(args.out, f"{name}.log")
+    status = run(["/usr/bin/python3", "-m", "pytest", "-q", "-ra", "-p", "no:cacheprovider",
+                  f"--junitxml={report}"] + what, args.limit, log, args.env)
+    totals = count_junit(report) if os.path.exists(report) else Totals()
+    if status is None:
+        totals.failed.append(("integration", f"still running after {args.limit} s\n" + tail(read(log))))
+    elif status not in (0, 1, 5) or (status == 1 and not totals.failed):
+        totals.failed.append((f"integration (pytest exit {status})", tail(read(log))))
     return totals
 
 
@@ -151,16 +187,11 @@ def suite_integration(_name, args):
     folder = os.path.join(ROOT, "test", "integration")
     if not os.path.isdir(folder):
         return Totals()
-    report = os.path.join(args.out, "integration.xml")
-    log = os.path.join(args.out, "integration.log")
-    status = run(["/usr/bin/python3", "-m", "pytest", "-q", "-ra", "-p", "no:cacheprovider",
-                  f"--junitxml={report}", folder] + args.pytest, args.limit, log, args.env)
-    totals = count_junit(report) if os.path.exists(report) else Totals()
-    if status is None:
-        totals.failed.append(("integration", f"still running after {args.limit} s\n" + tail(read(log))))
-    elif status not in (0, 1, 5) or (status == 1 and not totals.failed):
-        totals.failed.append((f"integration (pytest exit {status})", tail(read(log))))
-    return totals
+
+    def alone(name):
+        path, _, test = name.partition(": ")
+        return run_pytest(args, "integration-again", [os.path.join(ROOT, path + ".py") + "::" + test])
+    return look_again(run_pytest(args, "integration", [folder] + args.pytest), alone)
 
 
 # --- node: ui, web ----------------------------------------------------------------------------
@@ -209,12 +240,19 @@ def suite_web(name, args):
     return node_verdict(name, status, count_tap(read(log)), log, args)
 
 
-def ui_run(args, name, extra):
+def run_browser(args, name, extra):
     report = os.path.join(args.out, f"{name}.xml")
     log = os.path.join(args.out, f"{name}.log")
     status = run(["node", "test/ui/run.mjs", "--junit", report] + extra, args.limit, log, args.env)
     totals = count_junit(report) if os.path.exists(report) else Totals()
     return node_verdict(name, status, totals, log, args)
+
+
+def ui_run(args, name, extra):
+    def alone(test):  # "ui: name of the flow (zh)"
+        flow = re.sub(r"^ui: | \(\w\w\)$", "", test)
+        return run_browser(args, f"{name}-again", extra + ["--only", flow])
+    return look_again(run_browser(args, name, extra), alone)
 
 
 def free_port():
@@ -322,10 +360,11 @@ def main():
             total.add(part)
     for name, reason in total.skipped:
         say(f"SKIPPED {name}: {reason}")
-    for name, text in total.failed:
-        say(f"FAILED {name}")
-        if text:
-            say("    " + text.replace("\n", "\n    "))
+    for word, tests in (("UNSTABLE", total.unstable), ("FAILED", total.failed)):
+        for name, text in tests:
+            say(f"{word} {name}")
+            if text:
+                say("    " + text.replace("\n", "\n    "))
     say(total.line())
     return 1 if total.failed or total.passed == 0 else 0
 
