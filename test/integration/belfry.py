@@ -23,7 +23,7 @@ def free_port(kind=socket.SOCK_STREAM, host="127.0.0.1"):
         return s.getsockname()[1]
 
 
-def wait_until(predicate, timeout=10, step=0.02, what=""):
+def wait_until(predicate, timeout=30, step=0.02, what=""):
     """The first true value of predicate(); AssertionError after timeout."""
     end = time.monotonic() + timeout
     while True:

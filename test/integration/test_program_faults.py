@@ -360,4 +360,4 @@ def test_pipes_in_place_of_files_keep_nobody(belfry, tmp_path):
     b.post("processes/pid/start")
     old = kill(b, "calm")
     b.wait_program("calm", "running", but=old)
-    assert "regular file" in json.dumps(history(b, "env"))
+    wait_until(lambda: "regular file" in json.dumps(history(b, "env")), what="the refused environment file in the history")
