@@ -9,6 +9,8 @@
  *         '--no worker free, queue full--> REFUSED             (hand_over)
  *     HANDLED, REFUSED: MHD calls on_request once more, which answers.
  *
+ * An answer that is made while it is sent goes on in http_stream.c.
+ *
  * MHD neither frees nor reads a suspended connection, so that a client that leaves meanwhile is noticed only when the
  * connection is resumed; a handler that waits long asks http_req_ended(). */
 #include "io/http_server.h"
@@ -51,6 +53,7 @@ struct http_server {
     struct workers *workers; /* NULL: nothing waits */
     atomic_bool stopping;
     atomic_uint_fast64_t requests, rejected, connections;
+    struct http__streams streams;
     atomic_uint_fast64_t handed_over; /* and not completed yet */
     pthread_mutex_t lock;             /* guards hubs */
     vec_of(struct sse_hub *) hubs;
@@ -137,6 +140,11 @@ static struct MHD_Response *make_response(struct http_server *s, struct http_res
 {
     if (resp->sse != NULL) {
         return sse__open(resp->sse, x->conn, resp->sse_last_id, &s->stopping);
+    }
+    if (resp->stream.next != NULL) {
+        struct http_stream st = resp->stream;
+        resp->stream = (struct http_stream){0};
+        return http__stream_open(&s->streams, x->conn, &resp->body, &st);
     }
     if (resp->static_body != NULL) {
         buf_done(&resp->body);
@@ -299,6 +307,10 @@ static enum MHD_Result handle(struct http_server *s, struct exchange *x)
         return hand_over(s, x);
     }
     call_handler(x);
+    if (x->resp.stream.next != NULL) { /* it will need workers: as if it had come from one */
+        x->state = HANDLED;
+        atomic_fetch_add(&s->handed_over, 1);
+    }
     return answer(s, x, &x->resp);
 }
 
@@ -355,6 +367,9 @@ static void on_completed(void *arg, struct MHD_Connection *conn, void **state,
         atomic_fetch_sub(&x->server->handed_over, 1);
     }
     buf_done(&x->resp.body); /* unanswered: the client had left */
+    if (x->resp.stream.next != NULL) {
+        x->resp.stream.done(x->resp.stream.ctx);
+    }
     buf_done(&x->body);
     arena_free(x->req.arena); /* x lies in it */
 }
@@ -412,6 +427,8 @@ static void set_defaults(struct http_server_config *c)
     c->max_body = c->max_body > 0 ? c->max_body : (size_t)4 << 20;
     c->max_connections = c->max_connections > 0 ? c->max_connections : 1000;
     c->idle_timeout_s = c->idle_timeout_s > 0 ? c->idle_timeout_s : 60;
+    c->stream_grace_s = c->stream_grace_s > 0 ? c->stream_grace_s : 60;
+    c->stream_min_rate = c->stream_min_rate > 0 ? c->stream_min_rate : (size_t)8 << 10;
     c->workers = c->workers > 0 ? c->workers : 32;
     c->queue = c->queue > 0 ? c->queue : c->workers * QUEUE_PER_WORKER;
 }
@@ -464,6 +481,10 @@ struct http_server *http_server_start(const struct http_server_config *cfg, stru
     if (cfg->waits != NULL) {
         s->workers = make_workers(&s->cfg);
     }
+    s->streams.workers = s->workers;
+    s->streams.stopping = &s->stopping;
+    s->streams.grace_ns = (int64_t)s->cfg.stream_grace_s * NS_PER_S;
+    s->streams.min_rate = s->cfg.stream_min_rate;
     if (listen_all(s, err) != 0) {
         http_server_stop(s);
         return NULL;
@@ -538,5 +559,7 @@ struct http_server_stats http_server_stats(const struct http_server *s)
         .requests = atomic_load(&s->requests),
         .rejected = atomic_load(&s->rejected),
         .connections_now = atomic_load(&s->connections),
+        .streams_now = atomic_load(&s->streams.now),
+        .streams_cut = atomic_load(&s->streams.cut),
     };
 }

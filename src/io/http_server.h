@@ -3,7 +3,7 @@
  * The handler runs with the whole request (body bounded), fills the response and returns: on one of the few threads
  * that serve all connections, or, when `waits` says so, alone on a worker. Limits: header 16 KiB, body per server,
  * connections, per-connection timeout, workers and their queue; each passed limit answers 4xx or 503 and is counted.
- * Server-sent events are connections handed to a struct sse_hub. */
+ * Server-sent events are connections handed to a struct sse_hub, large answers are made while they are sent: struct http_stream. */
 #ifndef IO_HTTP_SERVER_H
 #define IO_HTTP_SERVER_H
 
@@ -39,6 +39,22 @@ void http_req_each_query(const struct http_req *req,
  * that wait long: they are to ask now and then (a system call), and to answer with what they have. */
 bool http_req_ended(const struct http_req *req);
 
+/* An answer that is made piece by piece while it goes out. The next piece is asked for when the client has taken the one before
+ * as a whole, so that a client that reads slowly holds one piece and what ctx holds, but no worker and no thread. Without a known
+ * length: chunked in HTTP/1.1, ended by the connection's end in 1.0. */
+enum http_more {
+    HTTP_MORE,
+    HTTP_LAST, /* what was appended is the last */
+    HTTP_BROKEN /* the answer cannot be ended rightly: the connection is cut, and the client sees that */
+};
+#define HTTP_PIECE ((size_t)256 << 10) /* about so much at a time */
+struct http_stream {
+    /* Appends a piece. On a worker, or without workers on the connection's thread; one call at a time; ctx must not lean on the request. */
+    enum http_more (*next)(void *ctx, struct buf *out);
+    void (*done)(void *ctx); /* once, on any thread, however it ended */
+    void *ctx;
+};
+
 struct http_resp {
     int status;               /* default 200 */
     const char *content_type; /* default application/json */
@@ -51,6 +67,8 @@ struct http_resp {
     int n_headers;
     struct sse_hub *sse; /* non-NULL: the connection becomes an event stream of this hub */
     uint64_t sse_last_id;
+    struct http_stream
+        stream; /* next not NULL: goes out after body, and is done with in any case */
 };
 void http_resp_header(struct http_resp *resp, const char *name, const char *value);
 
@@ -62,8 +80,12 @@ struct http_server_config {
     size_t max_body;          /* default 4 MiB */
     unsigned max_connections; /* default 1000 */
     unsigned idle_timeout_s;  /* default 60 */
-    size_t workers;           /* calls that wait at once; default 32 */
-    size_t queue;             /* further ones that queue; default 4 for each worker. Then 503 */
+    unsigned
+        stream_grace_s; /* default 60: a streamed answer that waits so long in all for its client … */
+    size_t
+        stream_min_rate; /* … is cut unless the client took so many bytes for each second; default 8 KiB */
+    size_t workers; /* calls that wait at once; default 32 */
+    size_t queue;   /* further ones that queue; default 4 for each worker. Then 503 */
     void (*handle)(void *ctx, const struct http_req *req, struct http_resp *resp);
     /* May handle() wait for this request? Cheap; on the thread that serves the connection. NULL: never. */
     bool (*waits)(void *ctx, const struct http_req *req);
@@ -79,6 +101,8 @@ void http_server_stop(struct http_server *s);
 uint16_t http_server_port(const struct http_server *s);
 struct http_server_stats {
     uint64_t requests, rejected, connections_now;
+    uint64_t streams_now,
+        streams_cut; /* streamed answers; those cut off because the client took too little */
     struct workers_stats workers;
 } http_server_stats(const struct http_server *s);
 struct http_server_stats http_req_server_stats(const struct http_req *req); /* of its server */

@@ -159,7 +159,7 @@ static void start_one(struct workers *w)
     w->idle += slot->used;
 }
 
-bool workers_submit(struct workers *w, struct worker_job *job)
+static bool submit(struct workers *w, struct worker_job *job, bool bounded)
 {
     check_magic(w, WORKERS_MAGIC);
     must(job->run != NULL);
@@ -169,7 +169,8 @@ bool workers_submit(struct workers *w, struct worker_job *job)
         start_one(w);
     }
     /* What an idle worker will take at once needs no room in the queue. */
-    bool taken = !w->stopping && w->threads > 0 && w->queued < w->cfg.queue + w->idle;
+    bool room = !bounded || w->queued < w->cfg.queue + w->idle;
+    bool taken = !w->stopping && w->threads > 0 && room;
     if (taken) {
         *w->queue_end = job;
         w->queue_end = &job->next;
@@ -180,6 +181,16 @@ bool workers_submit(struct workers *w, struct worker_job *job)
     }
     pthread_mutex_unlock(&w->lock);
     return taken;
+}
+
+bool workers_submit(struct workers *w, struct worker_job *job)
+{
+    return submit(w, job, true);
+}
+
+bool workers_continue(struct workers *w, struct worker_job *job)
+{
+    return submit(w, job, false);
 }
 
 void workers_stop(struct workers *w)

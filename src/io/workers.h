@@ -34,6 +34,9 @@ struct workers;
 struct workers *workers_new(const struct workers_config *cfg);
 /* False: the queue is full, workers_stop was called, or there is no thread and none could be started. */
 bool workers_submit(struct workers *w, struct worker_job *job);
+/* For the next step of something that has begun: the queue's bound does not hold, as there is no more than one for each thing
+ * under way. False after workers_stop, or when there is no thread. */
+bool workers_continue(struct workers *w, struct worker_job *job);
 /* Further jobs are refused. Returns when all that were taken have run and every thread has ended. */
 void workers_stop(struct workers *w);
 void workers_free(struct workers *w); /* after workers_stop; NULL is fine */
