@@ -210,6 +210,8 @@ static int load_all(struct core *c, struct err *err)
         return -1;
     if (core__switched_load(c, err) != 0 || core__documents_load(c, err) != 0)
         return -1;
+    vec_each (&c->order, it)
+        core__index_live(c, *it);
     return load_told(c, err);
 }
 
@@ -313,6 +315,7 @@ struct core *core_new(const struct core_options *opt, struct err *err)
     c->units_arg = opt->arg;
     c->store_hooks = opt->hooks;
     c->targets = map_u64_new();
+    c->index = target_index_new();
     c->target_names = map_str_new();
     c->channels = map_u64_new();
     c->deliveries = map_u64_new();

@@ -25,6 +25,7 @@
 #include "tsdb/tsdb.h"
 
 struct core;
+struct target_index;
 
 struct core_options {
     struct loop *loop;
@@ -73,6 +74,10 @@ bool core_target_get(struct core *c, uint64_t id, struct core_target *out);
 void core_targets_each(struct core *c, uint64_t after,
                        bool (*fn)(void *arg, const struct core_target *t), void *arg);
 size_t core_target_count(struct core *c);
+/* Any thread, until core_free. */
+struct target_index *core_index(struct core *c);
+/* As it is told: maintenance while a window holds back its alert. */
+enum target_status core_target_status(const struct core_target *t);
 const struct channel *core_channel_get(struct core *c, uint64_t id);
 void core_channels_each(struct core *c,
                         bool (*fn)(void *arg, const struct channel *ch, size_t waiting), void *arg);

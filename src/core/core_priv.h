@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "core/core.h"
+#include "core/target_index.h"
 #include "ipc/assign.h"
 #include "ipc/link.h"
 #include "notify/channel.h"
@@ -116,6 +117,7 @@ struct core {
     vec_of(struct entry *) order; /* by id */
     struct map_u64 *channels;     /* id → chan */
     vec_of(struct chan *) channel_order;
+    struct target_index *index; /* of `targets`; read by other threads */
     vec_of(struct maintenance *) windows;
     vec_of(struct doc *) documents; /* by id */
     vec_of(struct document_watcher) document_watchers;
@@ -130,6 +132,7 @@ struct core {
     struct dispatch *dispatch;
     struct notify_env notify;
     struct store_max_ids ids;
+    const struct core_actor *actor; /* who acts now: audit.h; NULL: Belfry itself */
 
     struct commit *commit;    /* being filled */
     struct commit *under_way; /* submitted */
@@ -155,6 +158,9 @@ struct core {
     int64_t stop_deadline_ns;
     struct core_stats stats;
 };
+
+/* view.c: what is live of it changed, the index must know. */
+void core__index_live(struct core *c, const struct entry *e);
 
 /* --- registry.c: tables --- */
 struct entry *core__entry(struct core *c, uint64_t id);

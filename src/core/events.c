@@ -20,6 +20,7 @@ void core__publish(struct core *c, const char *event, struct buf *out)
 
 void core__event_target(struct core *c, const struct entry *e)
 {
+    core__index_live(c, e);
     if (core__nobody_listens(c))
         return;
     struct core_target view;

@@ -137,6 +137,7 @@ void core__judge(struct core *c, struct entry *e, const struct result *r)
     batch_result(core__batch(c), ++c->ids.result, r, !r->success || r->n_warnings || changed);
     execute(c, e, &act);
     batch_target_state(core__batch(c), e->target->id, &e->state, e->last_message);
+    core__index_live(c, e);
     core__event_result(c, e, r);
     if (changed) {
         core__event_target(c, e);
@@ -157,6 +158,7 @@ void core__close_alert(struct core *c, struct entry *e, enum target_status statu
     judge_close(&env, &cs, status, message, clock_wall_ms(), a, &act);
     execute(c, e, &act);
     batch_target_state(core__batch(c), e->target->id, &e->state, e->last_message);
+    core__index_live(c, e);
     arena_free(a);
 }
 
@@ -172,6 +174,7 @@ static void recheck(struct core *c, struct entry *e)
     execute(c, e, &act);
     if (act.alert || act.n_deliveries)
         batch_target_state(core__batch(c), e->target->id, &e->state, e->last_message);
+    core__index_live(c, e);
     arena_free(a);
 }
 

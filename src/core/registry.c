@@ -95,6 +95,8 @@ struct entry *core__entry_put(struct core *c, const struct target *t, const stru
         map_u64_put(c->targets, t->id, e);
         order_insert(c, e);
     }
+    target_index_put(c->index, t, e->instance);
+    core__index_live(c, e);
     return e;
 }
 
@@ -113,6 +115,7 @@ void core__entry_del(struct core *c, struct entry *e)
 {
     char key[1024];
     core__metrics_target_gone(c, e);
+    target_index_del(c->index, e->target->id);
     map_u64_del(c->targets, e->target->id);
     map_str_del(c->target_names, key,
                 name_key(e->target->group, e->target->name, key, sizeof(key)));
@@ -210,6 +213,7 @@ void core__registry_free(struct core *c)
     vec_done(&c->order);
     vec_done(&c->channel_order);
     map_u64_free(c->targets);
+    target_index_free(&c->index);
     map_str_free(c->target_names);
     map_u64_free(c->channels);
 }

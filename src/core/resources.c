@@ -87,8 +87,7 @@ void target_json_open(const struct core_target *t, struct json *j)
 {
     json_obj(j);
     put_spec(t->target, j);
-    bool maintained = t->open && t->open->suppressed == SUPPRESSED_MAINTENANCE;
-    json_kstr(j, "status", target_status_name(maintained ? TARGET_MAINTENANCE : t->state.status));
+    json_kstr(j, "status", target_status_name(core_target_status(t)));
     json_kbool(j, "degraded", t->state.degraded);
     json_kstr(j, "address", t->instance);
     json_kstr(j, "last_message", t->last_message);

@@ -70,6 +70,29 @@ void core_targets_each(struct core *c, uint64_t after,
     }
 }
 
+struct target_index *core_index(struct core *c)
+{
+    return c->index;
+}
+
+enum target_status core_target_status(const struct core_target *t)
+{
+    bool maintained = t->open && t->open->suppressed == SUPPRESSED_MAINTENANCE;
+    return maintained ? TARGET_MAINTENANCE : t->state.status;
+}
+
+void core__index_live(struct core *c, const struct entry *e)
+{
+    struct core_target v;
+    view_of(c, e, &v);
+    struct index_live live = {.status = core_target_status(&v),
+                              .degraded = e->state.degraded,
+                              .fail_count = e->state.fail_count,
+                              .latency_us = e->state.last_latency_us,
+                              .since_ms = e->state.since_ms};
+    target_index_live(c->index, e->target->id, &live, e->last_message);
+}
+
 size_t core_target_count(struct core *c)
 {
     return c->order.n;
