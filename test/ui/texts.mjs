@@ -10,7 +10,7 @@ export async function loadTexts() {
   const esbuild = createRequire(join(web, 'package.json'))('esbuild');
   const dir = mkdtempSync(join(tmpdir(), 'belfry-ui-'));
   const outfile = join(dir, 'i18n.mjs');
-  await esbuild.build({ entryPoints: [join(web, 'src/i18n/index.ts')], bundle: true, format: 'esm', outfile, logLevel: 'error' });
+  await esbuild.build({ entryPoints: [join(web, 'src/i18n/all.ts')], bundle: true, format: 'esm', outfile, logLevel: 'error' });
   const { translate } = await import(pathToFileURL(outfile));
   rmSync(dir, { recursive: true, force: true });
   return (lang) => (key, args) => translate(lang, key, args);

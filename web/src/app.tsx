@@ -1,72 +1,148 @@
-// The frame: navigation, the live light, theme and language, keys, and the view that the address names.
+// The frame: navigation, the live light, theme and language, keys, who is signed in, and the view that the address names.
+// While nobody is in, the sign-in form stands where the view was; the address stays, so signing in leads back.
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { Button } from './components/basics';
+import { Button, Empty, Failure, LinkButton, Loading } from './components/basics';
 import { Icon, Logo, type IconName } from './components/icons';
 import { lazy } from './components/lazy';
 import { Overlays } from './components/overlay';
-import { lang, setLang, t, useLang, type Key } from './i18n';
+import { UserMenu } from './components/user-menu';
+import { lang, setLang, t, useLang, type FirstKey } from './i18n';
 import { readPreference, writePreference } from './lib/prefs';
 import { go, href, match, parseHash, useRoute, type Route } from './router';
 import { alerts, live, targets } from './store';
 import { useStores } from './store/observable';
-import { AlertsView } from './views/alerts';
-import { ChannelEdit, ChannelsView } from './views/channels';
-import { Help } from './views/help';
+import { maySome, session, signedIn, type Role } from './store/session';
 import { NotFound } from './views/not-found';
 import { Overview } from './views/overview';
-import { SystemView } from './views/system';
-import { TargetView } from './views/target';
-import { TargetEdit } from './views/target-edit';
 
-// Chunks of their own: who watches targets alone never loads them.
+// Chunks of their own: who looks at the overview alone never loads them.
+const TargetView = lazy(async () => ({ default: (await import('./views/target')).TargetView }));
+const TargetEdit = lazy(async () => ({ default: (await import('./views/target-edit')).TargetEdit }));
 const ProgramsView = lazy(() => import('./views/programs'));
 const ProgramView = lazy(() => import('./views/program'));
 const ProgramEdit = lazy(() => import('./views/program-edit'));
 const ExploreView = lazy(() => import('./views/explore'));
+const AlertsView = lazy(() => import('./views/alerts'));
+const AlertHistory = lazy(() => import('./views/alert-history'));
+const SilencesView = lazy(() => import('./views/silences'));
+const MaintenanceView = lazy(() => import('./views/maintenance'));
+const MaintenanceEdit = lazy(() => import('./views/maintenance-edit'));
+const ReportsView = lazy(() => import('./views/reports'));
+const ChannelsView = lazy(() => import('./views/channels'));
+const ChannelEdit = lazy(() => import('./views/channel-edit'));
+const StatusPagesView = lazy(() => import('./views/status-pages'));
+const StatusPageEdit = lazy(() => import('./views/status-page-edit'));
+const IncidentEdit = lazy(() => import('./views/incident-edit'));
+const UsersView = lazy(() => import('./views/users'));
+const UserEdit = lazy(() => import('./views/user-edit'));
+const TokensView = lazy(() => import('./views/tokens'));
+const AuditView = lazy(() => import('./views/audit'));
+const SystemView = lazy(() => import('./views/system'));
+const ConfigView = lazy(() => import('./views/config'));
+const AccountView = lazy(() => import('./views/account'));
+const LoginView = lazy(() => import('./views/login'));
+const SetupView = lazy(() => import('./views/setup'));
+const Help = lazy(() => import('./views/help'));
 
-type Section = 'overview' | 'programs' | 'explore' | 'alerts' | 'channels' | 'system';
+type Section = 'overview' | 'programs' | 'explore' | 'alerts' | 'reports' | 'settings';
 
-const sections: { name: Section; path: string; icon: IconName; key: string }[] = [
-  { name: 'overview', path: '/', icon: 'list', key: 'o' },
-  { name: 'programs', path: '/programs', icon: 'terminal', key: 'p' },
-  { name: 'explore', path: '/explore', icon: 'chart', key: 'e' },
-  { name: 'alerts', path: '/alerts', icon: 'bell', key: 'a' },
-  { name: 'channels', path: '/channels', icon: 'send', key: 'c' },
-  { name: 'system', path: '/system', icon: 'tower', key: 's' },
+const sections: { name: Section; path: string; icon: IconName }[] = [
+  { name: 'overview', path: '/', icon: 'list' },
+  { name: 'programs', path: '/programs', icon: 'terminal' },
+  { name: 'explore', path: '/explore', icon: 'chart' },
+  { name: 'alerts', path: '/alerts', icon: 'bell' },
+  { name: 'reports', path: '/reports', icon: 'report' },
+  { name: 'settings', path: '/channels', icon: 'gear' },
 ];
 
-const routes: [string, (args: Record<string, string>, route: Route) => ComponentChildren][] = [
+/** "g" and one of these goes there. */
+const keys: Record<string, string> = {
+  o: '/',
+  p: '/programs',
+  e: '/explore',
+  a: '/alerts',
+  m: '/maintenance',
+  r: '/reports',
+  c: '/channels',
+  w: '/status-pages',
+  u: '/users',
+  t: '/tokens',
+  l: '/audit',
+  s: '/system',
+};
+
+type Draw = (args: Record<string, string>, route: Route) => ComponentChildren;
+
+/** Pattern, what draws it, and the role that it takes (the server asks for it too; this only says so kindly). */
+const routes: [string, Draw, Role?][] = [
   ['/', (_, route) => <Overview route={route} />],
-  ['/targets/new', (_, route) => <TargetEdit id={0} route={route} />],
-  ['/targets/:id/edit', (args, route) => <TargetEdit id={Number(args['id'])} route={route} />],
+  ['/targets/new', (_, route) => <TargetEdit id={0} route={route} />, 'editor'],
+  ['/targets/:id/edit', (args, route) => <TargetEdit id={Number(args['id'])} route={route} />, 'editor'],
   ['/targets/:id', (args) => <TargetView key={args['id'] ?? ''} id={Number(args['id'])} />],
   ['/programs', (_, route) => <ProgramsView route={route} />],
-  ['/programs/new', (_, route) => <ProgramEdit id="" route={route} />],
+  ['/programs/new', (_, route) => <ProgramEdit id="" route={route} />, 'editor'],
   ['/program/:id', (args) => <ProgramView key={args['id'] ?? ''} id={args['id'] ?? ''} />],
-  ['/program/:id/edit', (args, route) => <ProgramEdit id={args['id'] ?? ''} route={route} />],
+  ['/program/:id/edit', (args, route) => <ProgramEdit id={args['id'] ?? ''} route={route} />, 'editor'],
   ['/explore', (_, route) => <ExploreView route={route} />],
   ['/alerts', (_, route) => <AlertsView route={route} />],
+  ['/alerts/history', (_, route) => <AlertHistory route={route} />],
+  ['/silences', (_, route) => <SilencesView route={route} />],
+  ['/maintenance', (_, route) => <MaintenanceView route={route} />],
+  ['/maintenance/new', (_, route) => <MaintenanceEdit key={0} id={0} route={route} />, 'editor'],
+  ['/maintenance/:id', (args, route) => <MaintenanceEdit key={args['id'] ?? ''} id={Number(args['id'])} route={route} />, 'editor'],
+  ['/reports', (_, route) => <ReportsView route={route} />],
   ['/channels', () => <ChannelsView />],
-  ['/channels/new', () => <ChannelEdit id={0} />],
-  ['/channels/:id', (args) => <ChannelEdit id={Number(args['id'])} />],
+  ['/channels/new', () => <ChannelEdit key={0} id={0} />, 'editor'],
+  ['/channels/:id', (args) => <ChannelEdit key={args['id'] ?? ''} id={Number(args['id'])} />, 'editor'],
+  ['/status-pages', () => <StatusPagesView />],
+  ['/status-pages/new', () => <StatusPageEdit key={0} id={0} />, 'editor'],
+  ['/status-pages/:id', (args) => <StatusPageEdit key={args['id'] ?? ''} id={Number(args['id'])} />, 'editor'],
+  ['/incidents/new', (_, route) => <IncidentEdit key={0} id={0} route={route} />, 'editor'],
+  ['/incidents/:id', (args, route) => <IncidentEdit key={args['id'] ?? ''} id={Number(args['id'])} route={route} />, 'editor'],
+  ['/users', () => <UsersView />, 'admin'],
+  ['/users/new', () => <UserEdit key={0} id={0} />, 'admin'],
+  ['/users/:id', (args) => <UserEdit key={args['id'] ?? ''} id={Number(args['id'])} />, 'admin'],
+  ['/tokens', () => <TokensView />],
+  ['/audit', (_, route) => <AuditView route={route} />, 'admin'],
   ['/system', () => <SystemView />],
+  ['/config', (_, route) => <ConfigView route={route} />, 'admin'],
+  ['/account', () => <AccountView />],
+  ['/login', (_, route) => <LoginView route={route} />],
 ];
 
+function NotAllowed({ role }: { role: Role }) {
+  return (
+    <Empty whole icon="lock" title={t('access.notAllowed')} hint={t(`access.needs.${role}` as FirstKey)}>
+      {signedIn() ? (
+        <LinkButton href={href('/')}>{t('error.toOverview')}</LinkButton>
+      ) : (
+        <LinkButton kind="primary" href={href('/login', { next: location.hash.slice(1) })}>
+          {t('access.signIn')}
+        </LinkButton>
+      )}
+    </Empty>
+  );
+}
+
 function view(route: Route): ComponentChildren {
-  for (const [pattern, draw] of routes) {
+  for (const [pattern, draw, role] of routes) {
     const args = match(pattern, route.path);
-    if (args) return draw(args, route);
+    if (args) return role && !maySome(role) ? <NotAllowed role={role} /> : draw(args, route);
   }
   return <NotFound />;
 }
 
+const settings = ['/channels', '/status-pages', '/incidents', '/users', '/tokens', '/audit', '/system', '/config', '/account'];
+const alerting = ['/alerts', '/silences', '/maintenance'];
+
 function sectionOf(path: string): Section {
+  const under = (roots: string[]) => roots.some((r) => path === r || path.startsWith(`${r}/`));
   if (path.startsWith('/program')) return 'programs';
   if (path.startsWith('/explore')) return 'explore';
-  if (path.startsWith('/alerts')) return 'alerts';
-  if (path.startsWith('/channels')) return 'channels';
-  if (path.startsWith('/system')) return 'system';
+  if (path.startsWith('/reports')) return 'reports';
+  if (under(alerting)) return 'alerts';
+  if (under(settings)) return 'settings';
   return 'overview';
 }
 
@@ -118,7 +194,8 @@ function LiveLight() {
   );
 }
 
-function Header({ current, onHelp }: { current: Section; onHelp: () => void }) {
+/** bare: nobody is in, so there is nowhere to go. */
+function Header({ bare, current, onHelp }: { bare: boolean; current: Section; onHelp: () => void }) {
   const [theme, setTheme] = useTheme();
   const next = themes[(themes.indexOf(theme) + 1) % themes.length] as Theme;
   return (
@@ -127,17 +204,19 @@ function Header({ current, onHelp }: { current: Section; onHelp: () => void }) {
         <Logo />
         <span>{t('app.name')}</span>
       </a>
-      <Nav current={current} />
+      {!bare && <Nav current={current} />}
       <div class="top-end">
-        <LiveLight />
-        <span class="only-wide">
-          <Button icon="keyboard" kind="quiet" title={`${t('prefs.shortcuts')} (?)`} onClick={onHelp} />
-        </span>
+        {!bare && <LiveLight />}
+        {!bare && (
+          <span class="only-wide">
+            <Button icon="keyboard" kind="quiet" title={`${t('prefs.shortcuts')} (?)`} onClick={onHelp} />
+          </span>
+        )}
         <Button
           id="theme"
           icon={themeIcon[theme]}
           kind="quiet"
-          title={`${t('prefs.theme')}: ${t(`theme.${theme}` as Key)}`}
+          title={`${t('prefs.theme')}: ${t(`theme.${theme}`)}`}
           onClick={() => setTheme(next)}
         />
         <button
@@ -150,10 +229,13 @@ function Header({ current, onHelp }: { current: Section; onHelp: () => void }) {
         >
           {t('prefs.language.short')}
         </button>
-        <a class="button primary add" href={href('/targets/new')} title={t('overview.add')} aria-label={t('overview.add')}>
-          <Icon name="plus" />
-          <span class="only-wide">{t('overview.add')}</span>
-        </a>
+        {!bare && <UserMenu />}
+        {!bare && maySome('editor') && (
+          <a class="button primary add" href={href('/targets/new')} title={t('overview.add')} aria-label={t('overview.add')}>
+            <Icon name="plus" />
+            <span class="only-wide">{t('overview.add')}</span>
+          </a>
+        )}
       </div>
     </header>
   );
@@ -169,19 +251,26 @@ function useKeys(onHelp: () => void): void {
       const field = event.target instanceof HTMLElement && event.target.matches('input, textarea, select');
       if (field && event.key === 'Escape') return leaveSearch(event.target as HTMLElement);
       if (field || event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return undefined;
-      const section = sections.find((s) => s.key === event.key);
-      if (waiting > Date.now() && section) {
+      const place = keys[event.key];
+      if (session.state !== 'in') return undefined;
+      if (waiting > Date.now() && place !== undefined) {
         waiting = 0;
-        go(section.path);
+        go(place);
       } else if (event.key === 'g') waiting = Date.now() + 1000;
       else if (event.key === '/') focusSearch(event);
-      else if (event.key === 'n') go(sectionOf(parseHash(location.hash).path) === 'programs' ? '/programs/new' : '/targets/new');
+      else if (event.key === 'n') go(newPath(parseHash(location.hash).path));
       else if (event.key === '?') onHelp();
       return undefined;
     };
     addEventListener('keydown', onKey);
     return () => removeEventListener('keydown', onKey);
   }, []);
+}
+
+/** What "n" makes depends on what is looked at. */
+function newPath(path: string): string {
+  const made = ['/programs', '/channels', '/maintenance', '/status-pages', '/users'].find((p) => path.startsWith(p));
+  return `${path.startsWith('/program') ? '/programs' : (made ?? '/targets')}/new`;
 }
 
 function focusSearch(event: KeyboardEvent): void {
@@ -211,9 +300,25 @@ function title(route: Route): string {
   return `${down > 0 ? `(${down}) ` : ''}${own ?? name} · Belfry`;
 }
 
+/** The form that stands where the view was, or the view. */
+function Inside({ route }: { route: Route }) {
+  switch (session.state) {
+    case 'asking':
+      return <Loading />;
+    case 'failed':
+      return <Failure error={session.error ?? new Error()} onRetry={() => void session.ask()} />;
+    case 'setup':
+      return <SetupView />;
+    case 'out':
+      return <LoginView route={route} />;
+    default:
+      return <>{view(route)}</>;
+  }
+}
+
 export function App() {
   useLang();
-  useStores(targets);
+  useStores(targets, session);
   const route = useRoute();
   const [help, setHelp] = useState(false);
   const main = useRef<HTMLElement>(null);
@@ -227,8 +332,9 @@ export function App() {
     first.current = false;
   }, [route.path]);
   useEffect(() => {
-    document.title = title(route);
+    document.title = session.state === 'in' ? title(route) : t('app.name');
   });
+  const inside = session.state === 'in' && route.path !== '/login';
   return (
     <>
       <a
@@ -241,9 +347,9 @@ export function App() {
       >
         {t('nav.skip')}
       </a>
-      <Header current={sectionOf(route.path)} onHelp={() => setHelp(true)} />
+      <Header bare={!inside} current={sectionOf(route.path)} onHelp={() => setHelp(true)} />
       <main id="main" ref={main} tabIndex={-1}>
-        {view(route)}
+        <Inside route={route} />
       </main>
       {help && <Help onClose={() => setHelp(false)} />}
       <Overlays />

@@ -9,11 +9,13 @@ import './css/views.css';
 import './css/forms.css';
 import './css/explore.css';
 import './css/programs.css'; // here too, though its views load later
-import { start } from './store';
+import './css/pages.css';
+import './css/print.css';
+import { follow } from './store';
 
 const root = document.getElementById('app');
 if (root) {
   root.textContent = '';
   render(<App />, root);
-  start();
+  follow();
 }

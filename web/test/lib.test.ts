@@ -4,7 +4,9 @@ import { test } from 'node:test';
 import type { Option, Prober, Target } from '../src/api/types';
 import { spanSeconds } from '../src/lib/format';
 import { en } from '../src/i18n/en';
-import { translate, type Key } from '../src/i18n';
+import { translate, type Entry } from '../src/i18n';
+import { more as moreEn } from '../src/i18n/more/en';
+import { more as moreZh } from '../src/i18n/more/zh';
 import { zh } from '../src/i18n/zh';
 import { durationText, parseDuration, parseSize } from '../src/lib/duration';
 import { buildList, filterFromQuery, filterToQuery, nameOrder } from '../src/lib/filter';
@@ -149,9 +151,12 @@ test('phases', () => {
 });
 
 test('both dictionaries use the same placeholders', () => {
-  const holes = (entry: string | { one: string; other: string }) =>
+  const holes = (entry: Entry) =>
     [...new Set((typeof entry === 'string' ? entry : entry.other).match(/\{\w+\}/g) ?? [])].sort();
-  for (const key of Object.keys(en) as Key[]) assert.deepEqual(holes(zh[key]), holes(en[key]), key);
+  const english: Record<string, Entry> = { ...en, ...moreEn };
+  const chinese: Record<string, Entry> = { ...zh, ...moreZh };
+  for (const [key, entry] of Object.entries(english)) assert.deepEqual(holes(chinese[key] ?? ''), holes(entry), key);
+  for (const key of Object.keys(moreEn)) assert.ok(!(key in en), `${key} is in both`);
   assert.equal(translate('en', 'overview.down', { n: 1 }), '1 target is down');
   assert.equal(translate('en', 'overview.down', { n: 3 }), '3 targets are down');
   assert.equal(translate('zh', 'overview.down', { n: 3 }), '3 个目标故障');

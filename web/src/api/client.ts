@@ -61,12 +61,24 @@ async function problem(response: Response): Promise<ApiError> {
   return new ApiError(response.status, title, detail, errors);
 }
 
-async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal) {
-  const init: RequestInit = { method, headers: { accept: 'application/json' } };
+let refused: () => void = () => undefined;
+
+/** Calls `handler` when an answer says that nobody is signed in any more. */
+export function onUnauthorized(handler: () => void): void {
+  refused = handler;
+}
+
+/** Paths that answer 401 to a wrong password: the form that asked says so. */
+const signingIn = /^api\/v1\/(session|setup)$/;
+
+export async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  const headers: Record<string, string> = { accept: 'application/json' };
+  const init: RequestInit = { method, headers, credentials: 'same-origin' };
   if (signal) init.signal = signal;
+  if (method !== 'GET') headers['x-belfry'] = 'page';
   if (body !== undefined) {
     init.body = JSON.stringify(body);
-    init.headers = { accept: 'application/json', 'content-type': 'application/json' };
+    headers['content-type'] = 'application/json';
   }
   let response: Response;
   try {
@@ -75,6 +87,7 @@ async function call<T>(method: string, path: string, body?: unknown, signal?: Ab
     if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
     throw unreachable(cause);
   }
+  if (response.status === 401 && !signingIn.test(path)) refused();
   if (!response.ok) throw await problem(response);
   const text = await response.text();
   if (text === '') return undefined as T;

@@ -21,6 +21,8 @@ export interface LiveHandlers {
   onState(state: LiveState): void;
   /** Called when the stream is back after it had been lost. */
   onGap(): void;
+  /** The server will not have the stream: the session may have ended. */
+  onRefused?(): void;
 }
 
 export class LiveStream {
@@ -43,7 +45,9 @@ export class LiveStream {
     };
     source.onerror = () => {
       this.handlers.onState('lost');
-      if (source.readyState === EventSource.CLOSED) this.retry();
+      if (source.readyState !== EventSource.CLOSED) return;
+      this.handlers.onRefused?.();
+      this.retry();
     };
     for (const name of names) {
       source.addEventListener(name, (event) => this.deliver(name, event as MessageEvent<string>));

@@ -1,18 +1,22 @@
-// Translation. Keys come from en.ts; a missing or superfluous one in zh.ts does not compile.
+// Translation. Keys come from en.ts and more/en.ts; a missing or superfluous one in their Chinese twins does not compile.
+// What stands in more/ arrives with the views that need it (more/index.ts).
 import { useEffect, useReducer } from 'preact/hooks';
 import type { Text } from '../api/types';
 import { readPreference, writePreference } from '../lib/prefs';
 import { en } from './en';
+import type { more } from './more/en';
 import { zh } from './zh';
 
-export type Key = keyof typeof en;
+export type FirstKey = keyof typeof en;
+export type MoreKey = keyof typeof more;
+export type Key = FirstKey | MoreKey;
 export type Plural = { one: string; other: string };
 export type Entry = string | Plural;
-export type Dictionary = Record<Key, Entry>;
+export type Dictionary = Record<FirstKey, Entry>;
 export type Lang = 'en' | 'zh';
 export type Args = Record<string, string | number>;
 
-const dictionaries: Record<Lang, Dictionary> = { en, zh };
+const dictionaries: Record<Lang, Record<string, Entry>> = { en: { ...en }, zh: { ...zh } };
 const listeners = new Set<() => void>();
 
 function initial(): Lang {
@@ -21,6 +25,11 @@ function initial(): Lang {
 }
 
 let current: Lang = initial();
+
+/** Adds the texts of views that load later. */
+export function extend(language: Lang, texts: Record<string, Entry>): void {
+  Object.assign(dictionaries[language], texts);
+}
 
 export function lang(): Lang {
   return current;
@@ -63,7 +72,7 @@ export function fill(text: string, args: Args): string {
 }
 
 export function translate(language: Lang, key: Key, args: Args = {}): string {
-  const entry = dictionaries[language][key];
+  const entry = dictionaries[language][key] ?? key;
   if (typeof entry === 'string') return fill(entry, args);
   const n = typeof args['n'] === 'number' ? args['n'] : 0;
   const form = new Intl.PluralRules(language).select(n) === 'one' ? entry.one : entry.other;
@@ -81,5 +90,5 @@ export function pick(text: Text | undefined): string {
 }
 
 export function hasKey(key: string): key is Key {
-  return key in en;
+  return key in dictionaries.en;
 }

@@ -6,6 +6,7 @@ import type { Alert, Channel, Result, Target } from '../api/types';
 import { AlertStore, CatalogueStore, ChannelStore } from './lists';
 import { Observable } from './observable';
 import { ProcessStore } from './processes';
+import { session } from './session';
 import { TargetStore } from './targets';
 
 class Live extends Observable {
@@ -61,18 +62,39 @@ function reloadAll(): void {
   processes.stale();
 }
 
-export function start(): void {
-  const stream = new LiveStream({
+let stream: LiveStream | null = null;
+
+/** Loads what every view needs and opens the stream; after signing in again, everything anew. */
+function start(): void {
+  if (stream) {
+    reloadAll();
+    stream.close();
+  } else {
+    void targets.load();
+    void alerts.load();
+  }
+  stream = new LiveStream({
     onEvent: dispatch,
     onState: (state) => live.set(state),
     onGap: reloadAll,
+    onRefused: () => void session.ask(),
   });
   stream.open();
-  void targets.load();
-  void alerts.load();
+}
+
+/** Runs the stores while someone is in. Called once, by main.tsx. */
+export function follow(): void {
+  let before = session.state;
+  session.subscribe(() => {
+    if (session.state === before) return;
+    before = session.state;
+    if (before === 'in') start();
+    else stream?.close();
+  });
+  void session.ask();
   // A closed stream keeps a connection's worth of memory on the server: let go when leaving.
-  addEventListener('pagehide', () => stream.close());
+  addEventListener('pagehide', () => stream?.close());
   addEventListener('pageshow', (event) => {
-    if (event.persisted) stream.open();
+    if (event.persisted && session.state === 'in') stream?.open();
   });
 }

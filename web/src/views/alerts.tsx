@@ -61,7 +61,7 @@ function Firing({ now }: { now: number }) {
   return <AlertList items={alerts.items} now={now} />;
 }
 
-export function AlertsView({ route }: { route: Route }) {
+export default function AlertsView({ route }: { route: Route }) {
   useStores(alerts);
   const now = useClock();
   const tab: Tab = route.query.get('show') === 'history' ? 'history' : 'firing';

@@ -92,7 +92,7 @@ function ChannelRow({ channel }: { channel: Channel }) {
   );
 }
 
-export function ChannelsView() {
+export default function ChannelsView() {
   useStores(channels, channelTypes);
   useEffect(() => {
     channels.want();

@@ -3,8 +3,9 @@ import { Fragment } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { Button } from '../components/basics';
 import { t } from '../i18n';
+import '../i18n/more';
 
-export function Help({ onClose }: { onClose: () => void }) {
+export default function Help({ onClose }: { onClose: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
   const keys: [string[], string][] = [
@@ -16,7 +17,14 @@ export function Help({ onClose }: { onClose: () => void }) {
     [['g', 'o'], t('help.overview')],
     [['g', 'p'], t('help.programs')],
     [['g', 'a'], t('help.alerts')],
+    [['g', 'e'], t('nav.explore')],
+    [['g', 'm'], t('nav.maintenance')],
+    [['g', 'r'], t('nav.reports')],
     [['g', 'c'], t('help.channels')],
+    [['g', 'w'], t('nav.statusPages')],
+    [['g', 'u'], t('nav.users')],
+    [['g', 't'], t('nav.tokens')],
+    [['g', 'l'], t('nav.audit')],
     [['g', 's'], t('help.system')],
     [['Esc'], t('help.back')],
     [['?'], t('help.this')],

@@ -119,7 +119,7 @@ function Processes({ items, now }: { items: BelfryNode[]; now: number }) {
   );
 }
 
-export function SystemView() {
+export default function SystemView() {
   const now = useClock(5000);
   const nodes = useLoad(() => api.nodes(), []);
   const [busy, setBusy] = useState(false);

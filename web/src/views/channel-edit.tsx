@@ -1,0 +1,1 @@
+export { ChannelEdit as default } from './channels';
