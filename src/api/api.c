@@ -70,14 +70,6 @@ void reader_give(struct api *a, struct store_reader *r)
         store_reader_close(&r);
 }
 
-void on_core(struct call *k, void (*fn)(void *arg), void *arg)
-{
-    must(fn && k->api);
-    check_magic(k->api, API_MAGIC);
-    must(fn != NULL && arg != NULL);
-    loop_call(core_loop(k->api->core), fn, arg);
-}
-
 static bool nobody_waits(const void *req)
 {
     return http_req_ended(req);
@@ -98,31 +90,6 @@ int call_wait(struct call *k, struct waiter *w, int64_t timeout_ms, struct buf *
     if (rc != 0)
         call_fail(k, &err);
     return rc;
-}
-
-bool change_commit(struct change *c, void (*fn)(void *arg))
-{
-    must(c->call != NULL && !c->waiter && c->rc == 0);
-    c->waiter = call_waiter(c->call);
-    on_core(c->call, fn, c);
-    bool good = c->rc == 0;
-    if (!good)
-        call_fail(c->call, &c->err);
-    else
-        good = call_wait(c->call, c->waiter, API_COMMIT_WAIT_MS, NULL) == 0;
-    waiter_unref(c->waiter);
-    c->waiter = NULL;
-    return good;
-}
-
-bool change_only_enables(struct change *c)
-{
-    must(c->doc != NULL);
-    const struct node *n = node_get(c->doc, "enabled");
-    if (c->doc->count != 1 || !n || n->kind != NODE_BOOL)
-        return false;
-    c->enabled = n->flag;
-    return true;
 }
 
 /* --- routing --- */

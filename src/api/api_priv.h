@@ -90,7 +90,7 @@ int call_duration(struct call *k, const char *name, int64_t absent, int64_t max_
 int call_time(struct call *k, const char *name, int64_t absent, int64_t *out);
 
 /* --- core and store --- */
-/* Runs fn on the core's loop and waits for its end. fn may use k freely. */
+/* Runs fn on the core's loop, in the name of who asks (core/audit.h), and waits for its end. fn may use k freely. */
 void on_core(struct call *k, void (*fn)(void *arg), void *arg);
 struct store_reader *reader_take(struct api *a, struct err *err);
 void reader_give(struct api *a, struct store_reader *r);
@@ -99,19 +99,34 @@ struct waiter *call_waiter(struct call *k);
 /* Waits for a commit or an answer; on failure the problem is answered and -1 returned. out may be NULL. */
 int call_wait(struct call *k, struct waiter *w, int64_t timeout_ms, struct buf *out);
 
-/* --- changing: what a request does to the core's state --- */
+/* --- changing: what a request does to the core's state (change.c) --- */
+
+/* What the audit log says of changes of one kind of objects: one constant a kind. */
+struct audited {
+    const char *kind; /* "target" */
+    /* On the loop: writes the object that k->id or k->unit names, as it is now and with its secrets masked, and its name.
+     * false: there is none (k->id 0: not yet). NULL: there is nothing to show. */
+    bool (*show)(struct call *k, struct json *j, const char **name);
+    const char *live;   /* keys that change by themselves, left out: "status updated_at" */
+    const char *action; /* NULL: "create", "update" or "delete", by what there was and is */
+};
+
 struct change {
     struct call *call;
+    const struct audited *of; /* NULL: the log says only which request it was */
     const struct node *doc; /* NULL: none */
     struct waiter *waiter;  /* done at the commit */
     struct err err;
     int rc;
     bool enabled; /* what change_only_enables() found */
 };
-/* Runs fn(c) on the core's loop, then waits for the commit. False: the failure was answered. */
+/* Runs fn(c) on the core's loop, adds to the audit log in the same batch, then waits for the commit. False: the failure was
+ * answered. */
 bool change_commit(struct change *c, void (*fn)(void *arg));
 /* Is the document {"enabled":…} alone? That is allowed for what stands in the file, too. */
 bool change_only_enables(struct change *c);
+/* For what changes no object (a login, a start of a program): an entry in the audit log. actor and origin NULL: who asks. */
+void call_audit(struct call *k, const struct audit_entry *e);
 
 /* --- handlers, by file --- */
 void targets_list(struct call *k);

@@ -81,6 +81,18 @@ void channels_get(struct call *k)
         call_fail(k, &c.err);
 }
 
+static bool show(struct call *k, struct json *j, const char **name)
+{
+    const struct channel *ch = k->id ? core_channel_get(k->api->core, k->id) : NULL;
+    if (ch) {
+        channel_json(ch, 0, j);
+        *name = arena_strdup(k->arena, ch->name);
+    }
+    return ch != NULL;
+}
+
+static const struct audited audited = {"channel", show, "pending updated_at"};
+
 static void put_on_core(void *arg)
 {
     struct change *c = arg;
@@ -120,7 +132,7 @@ static void delete_on_core(void *arg)
 static void put(struct call *k)
 {
     int success = k->resp->status;
-    struct change c = {.call = k, .doc = call_body(k)};
+    struct change c = {.call = k, .of = &audited, .doc = call_body(k)};
     if (!c.doc)
         return;
     bool enable = strcmp(k->req->method, "PATCH") == 0 && change_only_enables(&c);
@@ -151,7 +163,7 @@ void channels_patch(struct call *k)
 
 void channels_delete(struct call *k)
 {
-    struct change c = {.call = k};
+    struct change c = {.call = k, .of = &audited};
     change_commit(&c, delete_on_core);
 }
 

@@ -140,6 +140,21 @@ static void from_doc(struct change *c, const struct maintenance *old, struct mai
                     "neither target_ids nor groups given; want what it is about");
 }
 
+static bool show(struct call *k, struct json *j, const char **name)
+{
+    struct finding f = {.id = k->id};
+    if (k->id)
+        core_maintenances_each(k->api->core, find_one, &f);
+    if (f.found) {
+        maintenance_json(f.found, clock_wall_ms(), j);
+        *name = arena_strdup(k->arena, f.found->title);
+    }
+    return f.found != NULL;
+}
+
+static const struct audited audited = {"maintenance", show,
+                                       "active next next_starts_at next_ends_at"};
+
 static void put_on_core(void *arg)
 {
     struct change *c = arg;
@@ -171,7 +186,7 @@ static void delete_on_core(void *arg)
 static void put(struct call *k)
 {
     int success = k->resp->status;
-    struct change c = {.call = k, .doc = call_body(k)};
+    struct change c = {.call = k, .of = &audited, .doc = call_body(k)};
     if (!c.doc || !change_commit(&c, put_on_core))
         return;
     maintenances_get(k);
@@ -191,6 +206,6 @@ void maintenances_patch(struct call *k)
 
 void maintenances_delete(struct call *k)
 {
-    struct change c = {.call = k};
+    struct change c = {.call = k, .of = &audited};
     change_commit(&c, delete_on_core);
 }

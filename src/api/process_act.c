@@ -36,14 +36,38 @@ const struct option process_signal_options[] = {
     OPTION_END,
 };
 
+static const char *action_name(enum core_process_action action)
+{
+    static const char *const names[] = {
+        [PROCESS_START] = "start",     [PROCESS_STOP] = "stop",     [PROCESS_RESTART] = "restart",
+        [PROCESS_RESET] = "reset",     [PROCESS_SIGNAL] = "signal", [PROCESS_ENABLE] = "enable",
+        [PROCESS_DISABLE] = "disable",
+    };
+    must((size_t)action < array_len(names));
+    return names[action];
+}
+
+/* On the loop. number: of the signal; 0: none. */
+static void record(struct call *k, const char *id, enum core_process_action action, int number)
+{
+    call_audit(k, &(struct audit_entry){
+                      .action = action_name(action),
+                      .kind = "process",
+                      .object = id,
+                      .after = number ? arena_printf(k->arena, "{\"signal\":%d}", number) : NULL});
+}
+
 static void act_on_core(void *arg)
 {
     struct acting *a = arg;
     struct call *k = a->c.call;
     struct core_process p;
-    if (process_find(&a->c, false, &p))
-        a->c.rc = core_process_act(k->api->core, k->unit, a->action, a->number, a->wait_ms > 0,
-                                   a->c.waiter, &a->c.err);
+    if (!process_find(&a->c, false, &p))
+        return;
+    a->c.rc = core_process_act(k->api->core, k->unit, a->action, a->number, a->wait_ms > 0,
+                               a->c.waiter, &a->c.err);
+    if (a->c.rc == 0)
+        record(k, k->unit, a->action, a->number);
 }
 
 /* `wait` and `signal` stand in the query or in the body. */
@@ -239,6 +263,8 @@ static void start_rolling(struct many *m)
         return;
     m->rolling = call_waiter(m->call);
     m->rc = core_process_rolling_restart(m->call->api->core, ids, m->rolling, &m->err);
+    for (size_t i = 0; m->rc == 0 && i < n; i++)
+        record(m->call, ids[i], PROCESS_RESTART, 0);
 }
 
 static void begin_on_core(void *arg)
@@ -258,6 +284,8 @@ static void begin_on_core(void *arg)
         it->waiter = call_waiter(m->call);
         it->rc =
             core_process_act(core, it->id, m->action, 0, m->doc.wait_ms > 0, it->waiter, &it->err);
+        if (it->rc == 0)
+            record(m->call, it->id, m->action, 0);
     }
 }
 
@@ -397,7 +425,8 @@ static void upgrade_on_core(void *arg)
 
 void belfry_upgrade(struct call *k)
 {
-    struct change c = {.call = k};
+    static const struct audited upgrade = {.kind = "belfry", .action = "upgrade"};
+    struct change c = {.call = k, .of = &upgrade};
     if (!change_commit(&c, upgrade_on_core))
         return;
     struct json j = call_json(k);

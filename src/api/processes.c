@@ -198,6 +198,35 @@ static int invalid(struct change *c)
     return err_set(&c->err, ERR_INVALID, "%zu field%s invalid", n, n == 1 ? " is" : "s are");
 }
 
+static bool show_template(void *arg, const struct core_process *p)
+{
+    struct finding *f = arg;
+    f->hit = streq(p->unit->template_id, f->id);
+    if (f->hit)
+        *f->found = *p;
+    return !f->hit;
+}
+
+static bool show(struct call *k, struct json *j, const char **name)
+{
+    struct core_process p;
+    struct finding f = {.id = k->unit, .found = &p};
+    bool there = k->unit && core_process_get(k->api->core, k->unit, &p);
+    if (k->unit && !there)
+        core_processes_each(k->api->core, show_template, &f);
+    if (!there && !f.hit)
+        return false;
+    json_obj(j);
+    json_kstr(j, "id", p.unit->template_id);
+    json_kbool(j, "enabled", p.enabled);
+    process_json_config(&p, j);
+    json_end(j);
+    *name = arena_strdup(k->arena, k->unit);
+    return true;
+}
+
+static const struct audited audited = {"process", show, ""};
+
 static void create_on_core(void *arg)
 {
     struct change *c = arg;
@@ -262,7 +291,7 @@ static void enable_on_core(void *arg)
 static void put(struct call *k, void (*fn)(void *arg))
 {
     int success = k->resp->status;
-    struct change c = {.call = k, .doc = call_body(k)};
+    struct change c = {.call = k, .of = &audited, .doc = call_body(k)};
     if (!c.doc)
         return;
     bool enable = streq(k->req->method, "PATCH") && change_only_enables(&c);
@@ -307,6 +336,6 @@ static void delete_on_core(void *arg)
 
 void processes_delete(struct call *k)
 {
-    struct change c = {.call = k};
+    struct change c = {.call = k, .of = &audited};
     change_commit(&c, delete_on_core);
 }

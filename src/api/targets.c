@@ -218,6 +218,21 @@ void targets_get(struct call *k)
     json_end(&g.json);
 }
 
+static bool show(struct call *k, struct json *j, const char **name)
+{
+    struct core_target t;
+    if (!k->id || !core_target_get(k->api->core, k->id, &t))
+        return false;
+    target_json(&t, j);
+    *name = arena_strdup(k->arena, t.target->name);
+    return true;
+}
+
+static const struct audited audited = {"target", show,
+                                       "status degraded address last_message last_checked_at "
+                                       "last_latency_ms fail_count since alert_id suppressed "
+                                       "updated_at"};
+
 static void put_on_core(void *arg)
 {
     struct change *c = arg;
@@ -262,7 +277,7 @@ static void delete_on_core(void *arg)
 static void put(struct call *k)
 {
     int success = k->resp->status;
-    struct change c = {.call = k, .doc = call_body(k)};
+    struct change c = {.call = k, .of = &audited, .doc = call_body(k)};
     if (!c.doc)
         return;
     bool enable = strcmp(k->req->method, "PATCH") == 0 && change_only_enables(&c);
@@ -293,7 +308,7 @@ void targets_patch(struct call *k)
 
 void targets_delete(struct call *k)
 {
-    struct change c = {.call = k};
+    struct change c = {.call = k, .of = &audited};
     change_commit(&c, delete_on_core);
 }
 

@@ -199,14 +199,3 @@ void core__documents_free(struct core *c)
     vec_done(&c->documents);
     vec_done(&c->document_watchers);
 }
-
-void core_audit(struct core *c, const struct audit_entry *e)
-{
-    check_magic(c, CORE_MAGIC);
-    must(e->actor && e->action && e->kind);
-    struct audit_entry whole = *e;
-    whole.id = ++c->ids.audit;
-    whole.at_ms = clock_wall_ms();
-    batch_audit(core__batch(c), &whole);
-    core__commit_soon(c);
-}

@@ -5,6 +5,7 @@
 #ifndef CORE_DOCUMENTS_H
 #define CORE_DOCUMENTS_H
 
+#include "core/audit.h"
 #include "core/core.h"
 
 struct core_document {
@@ -28,8 +29,5 @@ void core_documents_each(struct core *c, const char *kind,
  * last as long as the core. */
 void core_documents_watch(struct core *c, const char *kind,
                           void (*fn)(void *arg, const struct core_document *d), void *arg);
-
-/* Adds to the audit log, in the batch of the change itself: both are stored or neither. The id is given here. */
-void core_audit(struct core *c, const struct audit_entry *e);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "core/audit.h"
 #include "core/process_priv.h"
 
 #define LOOK_NS (25 * NS_PER_MS)
@@ -27,6 +28,7 @@ struct rolling {
     struct core *core;
     char **ids;
     size_t at;
+    char *actor; /* who asked for it */
     struct waiter *waiter;
 };
 
@@ -214,7 +216,7 @@ int core_process_act(struct core *c, const char *id, enum core_process_action ac
         return err_set(err, ERR_DENIED, "the warden does not run \"%s\": %s", id, p->refused);
     if (!core__warden_connected(c->programs->link))
         return err_set(err, ERR_BUSY, "the warden cannot be reached now; the programs run on");
-    core__plog_audit(c, p, id, action_names[action], "api", "a person asked");
+    core__plog_audit(c, p, id, action_names[action], core_actor(c)->name, "a person asked");
     if (switches) {
         core__switch_unit(c, id, action == PROCESS_ENABLE);
         core__commit_soon(c);
@@ -231,6 +233,7 @@ static void rolling_free(struct rolling *r)
     for (size_t i = 0; r->ids[i]; i++)
         free(r->ids[i]);
     free(r->ids);
+    free(r->actor);
     waiter_unref(r->waiter);
     free(r);
 }
@@ -241,7 +244,7 @@ static int rolling_step(struct rolling *r, struct err *err)
     struct program *p = core__program(r->core, id);
     if (!p)
         return no_such(id, err);
-    core__plog_audit(r->core, p, id, action_names[PROCESS_RESTART], "api", "a person asked");
+    core__plog_audit(r->core, p, id, action_names[PROCESS_RESTART], r->actor, "a person asked");
     return send_errand(p, PROCESS_RESTART, 0, true, NULL, r, err);
 }
 
@@ -274,6 +277,7 @@ int core_process_rolling_restart(struct core *c, const char *const *ids, struct 
     must(r->ids);
     for (size_t i = 0; i < n; i++)
         must((r->ids[i] = strdup(ids[i])));
+    must((r->actor = strdup(core_actor(c)->name)));
     r->waiter = waiter_ref(w);
     if (rolling_step(r, err) == 0)
         return 0;
@@ -296,7 +300,7 @@ int core_process_upgrade(struct core *c, struct waiter *w, struct err *err)
     struct command cmd = core__command(COMMAND_UPGRADE, "");
     waiter_ref(w);
     if (core__warden_ask(c->programs->link, &cmd, on_upgrade, w, err) == 0) {
-        core__plog_audit(c, NULL, "", "upgrade", "api", "a person asked");
+        core__plog_audit(c, NULL, "", "upgrade", core_actor(c)->name, "a person asked");
         return 0;
     }
     waiter_unref(w);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "core/audit.h"
 #include "core/process_priv.h"
 
 #define DOC_MAX ((size_t)1 << 20)
@@ -108,8 +109,8 @@ int core_process_put(struct core *c, const char *id, bool create, const struct n
         return err_set(err, ERR_TOO_LARGE, "the document is larger than %zu bytes", DOC_MAX);
     store_doc(c, id, json);
     core__programs_sync(c);
-    core__plog_audit(c, core__program(c, id), id, create ? "proxy_create" : "proxy_update", "api",
-                     "a person asked");
+    core__plog_audit(c, core__program(c, id), id, create ? "proxy_create" : "proxy_update",
+                     core_actor(c)->name, "a person asked");
     core__plan_watchers(c);
     acknowledge(c, w);
     return 0;
@@ -132,7 +133,8 @@ int core_process_del(struct core *c, const char *id, struct waiter *w, struct er
     if (!good)
         return -1;
     core__roster_done(&r);
-    core__plog_audit(c, core__program(c, id), id, "proxy_delete", "api", "a person asked");
+    core__plog_audit(c, core__program(c, id), id, "proxy_delete", core_actor(c)->name,
+                     "a person asked");
     batch_process_del(core__batch(c), id);
     free(map_str_del(c->programs->api_docs, id, strlen(id)));
     core__programs_sync(c);
