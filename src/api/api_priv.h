@@ -65,6 +65,7 @@ struct route {
 /* Tables ended by method NULL; the list is ended by NULL. Searched in this order. */
 extern const struct route *const api_tables[];
 extern const struct route api_routes[];
+extern const struct route audit_routes[];
 
 /* --- who may --- */
 /* May the caller do that in the group? NULL: of what belongs to none. False: 403 was answered. */

@@ -518,4 +518,4 @@ const struct route api_routes[] = {
     {0},
 };
 
-const struct route *const api_tables[] = {prom_routes, api_routes, NULL};
+const struct route *const api_tables[] = {prom_routes, audit_routes, api_routes, NULL};

@@ -23,6 +23,8 @@ int cmd_maintenance(int argc, char **argv);
 int cmd_process(int argc, char **argv); /* process.c: supervised programs */
 int cmd_upgrade(int argc, char **argv); /* upgrade.c: POST /api/v1/upgrade */
 int cmd_import(int argc, char **argv);  /* import.c */
+int cmd_metrics(int argc, char **argv); /* metrics.c: check a text of metrics */
+int cmd_audit(int argc, char **argv);   /* audit.c: who changed what */
 int cmd_query(int argc, char **argv);   /* query.c: PromQL */
 int cmd_rule(int argc, char **argv);    /* rule.c: check, test, backtest */
 int cmd_reload(int argc, char **argv);  /* reload.c: POST /-/reload, prints the problems */
