@@ -12,7 +12,7 @@ import os
 import signal
 import time
 
-from benchlib import Table, load, machine, tree
+from benchlib import Table, load, machine, read, tree
 from metricslib import STEP, BelfryServer, peers
 
 PARTS = ["ingest", "mixed", "deep", "real", "restart"]
@@ -80,13 +80,23 @@ def real(table, a):
               "× VictoriaMetrics", 0.75, ", ".join(f"{n} {t / 1e3:,.0f} kB" for n, t in total.items() if n != "belfry"))
 
 
+def kill_tree(p):
+    """kill -9 of a process and all below it; returns when they are gone: the kernel takes a while to give back gigabytes, and
+    who starts before that pays for it."""
+    pids = tree(p.pid)
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    p.p.wait()
+    while any(read(f"/proc/{pid}/stat").rpartition(")")[2].split()[:1] not in ([], ["Z"]) for pid in pids):
+        time.sleep(0.01)
+
+
 def restart(table, a):
     with BelfryServer(limits={"series": 4000000, "series_per_source": 4000000}) as s:
         s.load("push", a.restart_series, a.restart_scrapes, began(a.restart_scrapes))
         b = s.b
-        for p in tree(b.pid):
-            os.kill(p, signal.SIGKILL)
-        b.p.wait()
+        print(f"  fed {a.restart_series * a.restart_scrapes:,} samples, RSS {s.rss_mb():.0f} MB, load {load()}", flush=True)
+        kill_tree(b)
         t = time.monotonic()
         b.start()
         b.wait_ready()

@@ -17,7 +17,7 @@ static int64_t cpu_ns(void)
 }
 
 /* Pages of the mixed set alone, before there is an index: histograms of 12 buckets, gauges, counters, constants. */
-static void pages(uint32_t n, int level, int64_t jitter)
+static void pages(uint32_t n, int level, int64_t jitter, bool tight)
 {
     enum { SERIES = 6000, INSTANCES = 10 };
     struct rng r;
@@ -56,6 +56,7 @@ static void pages(uint32_t n, int level, int64_t jitter)
     }
     page_builder_init(&b);
     values_plan_init(&plan, PAGE_CHUNK_MAX);
+    plan.tight = tight;
     int64_t t0 = cpu_ns();
     for (uint32_t s = 0; s < SERIES; s++) {
         uint32_t chunks = (n + 511) / 512, each = (n + chunks - 1) / chunks;
@@ -81,7 +82,7 @@ static void pages(uint32_t n, int level, int64_t jitter)
             must(page_open(&p, unzstd, 0, out.data + ref->offset, ref->len, NULL) == 0);
             for (uint32_t id = ref->first_id; id <= ref->last_id; id++) {
                 got.n = 0;
-                must(page_read(&p, id, COLUMN_RAW, INT64_MIN, INT64_MAX, &got, NULL) == 0 &&
+                must(page_read(&p, id, COLUMN_RAW, INT64_MIN, INT64_MAX, &got, 0, NULL) == 0 &&
                      got.n == n);
                 if (round == 0)
                     must(memcmp(got.v, v + (size_t)id * n, n * sizeof(*v)) == 0);
@@ -91,11 +92,11 @@ static void pages(uint32_t n, int level, int64_t jitter)
         best = took < best ? took : best;
     }
     printf(
-        "%5u samples, zstd %d, jitter %lld: %.3f B/sample (walk %.2f counter %.2f buckets %.2f constant %.2f), write %.1f ns, read %.2f ns, %zu pages\n",
-        n, level, (long long)jitter, (double)out.len / SERIES / n, (double)kind_bytes[0] / n / 1800,
-        (double)kind_bytes[1] / n / 1800, (double)kind_bytes[2] / n / 1200,
-        (double)kind_bytes[3] / n / 1200, (double)(t1 - t0) / SERIES / n, (double)best / SERIES / n,
-        refs.n);
+        "%5u samples, zstd %d, jitter %lld%s: %.3f B/sample (walk %.2f counter %.2f buckets %.2f constant %.2f), write %.1f ns, read %.2f ns, %zu pages\n",
+        n, level, (long long)jitter, tight ? ", tight" : "", (double)out.len / SERIES / n,
+        (double)kind_bytes[0] / n / 1800, (double)kind_bytes[1] / n / 1800,
+        (double)kind_bytes[2] / n / 1200, (double)kind_bytes[3] / n / 1200,
+        (double)(t1 - t0) / SERIES / n, (double)best / SERIES / n, refs.n);
     page_done(&p);
     page_builder_done(&b);
     values_plan_done(&plan);
@@ -273,8 +274,9 @@ int main(int argc, char **argv)
     static const uint32_t lengths[] = {65, 480, 1440};
     for (size_t l = 0; l < array_len(lengths); l++) {
         for (int level = 1; level <= 5; level += 2)
-            pages(lengths[l], level, 0);
-        pages(lengths[l], 3, 20);
+            pages(lengths[l], level, 0, level > 1);
+        pages(lengths[l], 3, 0, false);
+        pages(lengths[l], 3, 20, true);
     }
     return 0;
 }

@@ -100,6 +100,7 @@ struct block_writer *block_writer_new(const char *blocks_dir, const struct block
         w->slabs[i].ref.slab = i;
     }
     values_plan_init(&w->plan, PAGE_CHUNK_MAX);
+    w->plan.tight = true;
     buf_init(&w->page, PAGE_BYTES_MAX);
     w->level = meta->level > 1 || meta->tier_ms > 0 ? 6 : 1;
     w->chunks.fd = -1;

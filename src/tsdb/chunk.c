@@ -5,7 +5,7 @@
 
 void times_write(const int64_t *t, uint32_t n, const struct ints_sink *out)
 {
-    struct ints_plan p;
+    struct ints_plan p = {.tight = false};
     ints_plan(&p, t, n);
     ints_write(&p, t, out);
 }

@@ -77,6 +77,11 @@ static void ranges_of(const int64_t *x, uint32_t from, uint32_t to, struct range
     out[2] = r2;
 }
 
+static size_t group_bytes(unsigned width, uint32_t n)
+{
+    return ((size_t)n * ints__low(width) + 7) / 8 + ints__digit_bytes(width, n);
+}
+
 static uint64_t cost_of(const int64_t *x, uint32_t n, unsigned order, int64_t smallest,
                         const uint8_t *width, bool even, bool flat)
 {
@@ -90,9 +95,15 @@ static uint64_t cost_of(const int64_t *x, uint32_t n, unsigned order, int64_t sm
     uint32_t groups = (n + INTS_GROUP - 1) / INTS_GROUP;
     cost += even ? 8 : 8 * (uint64_t)groups;
     for (uint32_t g = 0; g < groups; g++)
-        cost += (uint64_t)width[g] *
-                (n - g * INTS_GROUP < INTS_GROUP ? n - g * INTS_GROUP : INTS_GROUP);
+        cost += 8 * group_bytes(width[g],
+                                n - g * INTS_GROUP < INTS_GROUP ? n - g * INTS_GROUP : INTS_GROUP);
     return cost;
+}
+
+static uint8_t width_of(uint64_t max, bool tight)
+{
+    unsigned bits = bits_of(max);
+    return tight ? ints__tight(max, bits) : (uint8_t)bits;
 }
 
 static void plan_order(struct ints_plan *best, const int64_t *x, uint32_t n, unsigned order,
@@ -106,7 +117,7 @@ static void plan_order(struct ints_plan *best, const int64_t *x, uint32_t n, uns
     bool even = true, flat = true;
     for (uint32_t g = 0; g < groups; g++) {
         bool none = r[g][order].min > r[g][order].max;
-        width[g] = none ? 0 : (uint8_t)bits_of((uint64_t)r[g][order].max - (uint64_t)smallest);
+        width[g] = none ? 0 : width_of((uint64_t)r[g][order].max - (uint64_t)smallest, best->tight);
         even &= width[g] == width[0];
         flat &= width[g] == 0;
     }
@@ -135,16 +146,19 @@ void ints_plan(struct ints_plan *p, const int64_t *x, uint32_t n)
         plan_order(p, x, n, order, (const struct range(*)[ORDERS])r);
 }
 
-static void pack(struct buf *out, const uint64_t *r, uint32_t n, unsigned w)
+static void pack(struct buf *out, const uint64_t *r, uint32_t n, unsigned width)
 {
     uint64_t words[INTS_GROUP + 1] = {0};
+    unsigned w = ints__low(width);
+    uint64_t mask = w < 64 ? (UINT64_C(1) << w) - 1 : UINT64_MAX;
     for (uint32_t i = 0; w > 0 && i < n; i++) {
         uint32_t at = i * w, k = at >> 6, shift = at & 63;
-        words[k] |= r[i] << shift;
+        words[k] |= (r[i] & mask) << shift;
         if (shift + w > 64)
-            words[k + 1] = r[i] >> (64 - shift);
+            words[k + 1] = (r[i] & mask) >> (64 - shift);
     }
     buf_add(out, words, ((size_t)n * w + 7) / 8);
+    ints__put_digits(out, r, n, width);
 }
 
 /* Residuals of one group less the smallest; those before an order's first are 0. */
@@ -192,9 +206,9 @@ static int64_t bytes_of(const uint8_t *width, bool even, uint32_t n)
     for (uint32_t g = 0; g * INTS_GROUP < n; g++) {
         unsigned w = width[even ? 0 : g];
         uint32_t left = n - g * INTS_GROUP;
-        if (w > 56 && w != 64)
+        if (ints__has_digits(w) ? ints__low(w) > INTS_DIGITS_LOW : w > 56 && w != 64)
             return -1;
-        bytes += ((uint64_t)w * (left < INTS_GROUP ? left : INTS_GROUP) + 7) / 8;
+        bytes += group_bytes(w, left < INTS_GROUP ? left : INTS_GROUP);
     }
     return (int64_t)bytes;
 }
@@ -234,7 +248,7 @@ static void unpack_group(struct ints_reader *r, uint32_t c, uint64_t *out)
             out[i] = r->smallest;
         return;
     }
-    unsigned w = r->width[r->even ? 0 : r->done / INTS_GROUP];
+    unsigned width = r->width[r->even ? 0 : r->done / INTS_GROUP], w = ints__low(width);
     size_t bytes = ((size_t)c * w + 7) / 8, touched = (size_t)(c + 7) / 8 * w + 8;
     if ((size_t)(r->end - r->bits) >= touched) {
         ints__unpack(r->bits, w, r->smallest, out, c);
@@ -245,6 +259,10 @@ static void unpack_group(struct ints_reader *r, uint32_t c, uint64_t *out)
         ints__unpack(padded, w, r->smallest, out, c);
     }
     r->bits += bytes;
+    if (ints__has_digits(width)) {
+        ints__add_digits(r->bits, width, out, c);
+        r->bits += ints__digit_bytes(width, c);
+    }
 }
 
 uint32_t ints_next(struct ints_reader *r, int64_t *out)

@@ -7,8 +7,10 @@
  *   run of integers (order 0: values, 1: deltas, 2: deltas of deltas; r: those less the smallest of them)
  *     head   u8: bits 0-1 order, bit 2 flat: every r is 0, bit 3 even: all groups have the same width
  *     num    zigzag varints: order 1: first value; order 2: first value, first delta; then the smallest
- *     width  u8 a group of 64 (or one in all when even): 0 … 56 or 64; nothing when flat
- *     bits   each group: r in `width` bits each, lowest bits first, filled up to a byte
+ *     width  u8 a group of 64 (or one in all when even), nothing when flat: 0 … 56 or 64: so many bits each;
+ *            128 + k: 3 * 2^k values, 192 + k: 5 * 2^k values, k 0 … 53
+ *     bits   each group: r in `width` bits each, lowest bits first, filled up to a byte; of 128 or 192 + k: the low k bits of each
+ *            likewise, then r >> k as digits, the first lowest: base 3, five a byte, or base 5, three in seven bits, filled up
  *   times    a run
  *   values   head u8: bits 0-3 decimals e, bit 4 exceptions, bit 5 scaled, bit 6 relative to another run, bit 7 raw
  *            scaled: num: varint the factor g, zigzag varint the first x; the run is then (x - first x) / g
@@ -32,6 +34,8 @@ struct ints_input {
 
 /* How a run will be coded, and what that costs. */
 struct ints_plan {
+    bool
+        tight; /* set before planning: digits are allowed: smaller by a few per cent, a little slower */
     uint32_t n;
     uint8_t order;
     bool flat, even;
@@ -62,10 +66,31 @@ bool ints_regular(const struct ints_reader *r, int64_t *first, int64_t *step);
  * and writes as many. */
 void ints__unpack(const uint8_t *p, unsigned width, uint64_t add, uint64_t *out, unsigned n);
 
+/* Groups whose width is not a number of bits (chunk_digits.c). */
+#define INTS_BASE3      128u
+#define INTS_BASE5      192u
+#define INTS_DIGITS_LOW 53u /* the most bits below the digit */
+static inline bool ints__has_digits(unsigned width)
+{
+    return width >= INTS_BASE3;
+}
+/* The width for numbers up to `max`, whose bits are `bits`: with digits when that is smaller. */
+uint8_t ints__tight(uint64_t max, unsigned bits);
+static inline unsigned ints__low(unsigned width)
+{
+    return ints__has_digits(width) ? width & 63 : width;
+}
+/* Bytes of the digits of n numbers, 0: the width has none. */
+size_t ints__digit_bytes(unsigned width, uint32_t n);
+void ints__put_digits(struct buf *out, const uint64_t *r, uint32_t n, unsigned width);
+/* Adds each digit, where it stands, to out, of which there are INTS_GROUP. p: as many bytes as those take, no more. */
+void ints__add_digits(const uint8_t *p, unsigned width, uint64_t *out, uint32_t n);
+
 /* --- values --- */
 
 struct values_plan {
     uint32_t cap;
+    bool tight;        /* may be set after init (ints_plan) */
     bool raw;          /* bits instead of decimals */
     uint8_t decimals;  /* e */
     uint32_t n_except; /* values that are not of that form */

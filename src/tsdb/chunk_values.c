@@ -144,6 +144,7 @@ void values_plan_done(struct values_plan *p)
 void values_prepare(struct values_plan *p, const double *v, uint32_t n)
 {
     must(n > 0 && n <= p->cap);
+    p->ints.tight = p->other.tight = p->tight;
     p->raw = !prepare_decimals(p, v, n);
     if (!p->raw)
         return;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tsdb/chunk.h"
+#include "tsdb/chunk_priv.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -16,6 +16,25 @@ static void round_trip(const int64_t *t, const double *v, uint32_t n)
     must(chunk_decode(out.data, out.len, &s, NULL) == 0 && s.n == n);
     must(memcmp(s.t, t, n * sizeof(*t)) == 0 && memcmp(s.v, v, n * sizeof(*v)) == 0);
     samples_done(&s);
+    buf_done(&out);
+}
+
+/* As blocks code values: with digits. */
+static void round_trip_tight(const double *v, uint32_t n)
+{
+    static double back[CHUNK_SAMPLES_MAX];
+    struct buf out = BUF_INIT(1 << 20);
+    struct values_plan p;
+    struct values_reader r;
+    values_plan_init(&p, n);
+    p.tight = true;
+    values_prepare(&p, v, n);
+    values_write(&p, v, n, NULL, &(struct ints_sink){&out, &out, &out, &out});
+    struct cur c = CUR_INIT(out.data, out.len);
+    must(values_open(&r, &(struct ints_input){&c, &c, &c, &c}, n) == 0 && cur_left(&c) == 0);
+    values_decode(&r, NULL, 0, n, back);
+    must(memcmp(back, v, n * sizeof(*v)) == 0);
+    values_plan_done(&p);
     buf_done(&out);
 }
 
@@ -32,8 +51,10 @@ static void as_samples(const uint8_t *data, size_t size)
         if (data[0] & 1) /* something decimal */
             v[n] = (double)(int16_t)f64_bits(v[n]) / 100;
     }
-    if (n > 0)
+    if (n > 0) {
         round_trip(t, v, n);
+        round_trip_tight(v, n);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -184,6 +184,49 @@ static void test_decimals(void **state)
     }
 }
 
+/* A run of n numbers below `limit` above a base, the largest among them, tight or not; its bytes. */
+static size_t run_trip(struct rng *r, uint64_t limit, uint32_t n, bool tight)
+{
+    int64_t x[values_room(500)], back[values_room(500)];
+    struct ints_plan p = {.tight = tight};
+    struct ints_reader rd;
+    struct buf out = BUF_INIT(1 << 20);
+    for (uint32_t i = 0; i < n; i++)
+        x[i] = -77 + (int64_t)rng_below(r, limit);
+    x[n / 2] = -77 + (int64_t)(limit - 1);
+    x[n - 1] = -77;
+    ints_plan(&p, x, n);
+    ints_write(&p, x, &(struct ints_sink){&out, &out, &out, &out});
+    struct cur c = CUR_INIT(out.data, out.len);
+    assert_int_equal(ints_open(&rd, &(struct ints_input){&c, &c, &c, &c}, n), 0);
+    assert_int_equal(cur_left(&c), 0);
+    for (int64_t *at = back; ints_next(&rd, at) > 0;)
+        at += INTS_GROUP;
+    assert_memory_equal(back, x, n * sizeof(*x));
+    size_t size = out.len;
+    buf_done(&out);
+    return size;
+}
+
+/* Numbers that need little more than a power of two are digits and bits: every width and length, and what it saves. */
+static void test_digits(void **state)
+{
+    struct rng r;
+    (void)state;
+    rng_seed(&r, 12);
+    for (unsigned k = 0; k < 53; k++) {
+        for (uint32_t n = 2; n < 500; n += n < 140 ? 1 : 59) {
+            run_trip(&r, (UINT64_C(5) << k) - (n & 1), n, true);
+            run_trip(&r, (UINT64_C(3) << k) - (n & 1), n, true);
+            run_trip(&r, (UINT64_C(3) << k) + 1, n, true);
+        }
+        assert_true(run_trip(&r, UINT64_C(3) << k, 448, true) + 7 * 3 <=
+                    run_trip(&r, UINT64_C(3) << k, 448, false));
+        assert_true(run_trip(&r, UINT64_C(5) << k, 448, true) + 7 * 4 <=
+                    run_trip(&r, UINT64_C(5) << k, 448, false));
+    }
+}
+
 static void test_damage(void **state)
 {
     int64_t t[200];
@@ -214,7 +257,7 @@ int main(void)
         cmocka_unit_test(test_kinds),    cmocka_unit_test(test_extremes),
         cmocka_unit_test(test_ranges),   cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_relative), cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_decimals),
+        cmocka_unit_test(test_decimals), cmocka_unit_test(test_digits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
