@@ -41,7 +41,7 @@ static void write_all_again(struct core *c)
         batch_delivery_put(b, d);
     }
     vec_each (&c->windows, it)
-        batch_maintenance_put(b, *it);
+        batch_maintenance_put(b, window_maintenance(*it));
     core__switched_save(c);
     core__programs_again(c);
     core__commit_now(c);
@@ -169,7 +169,7 @@ static void load_delivery(void *arg, const struct delivery *d)
 static void load_window(void *arg, const struct maintenance *m)
 {
     struct loading *l = arg;
-    vec_push(&l->core->windows, maintenance_clone(m));
+    core__window_load(l->core, m);
 }
 
 static void add_told(void *arg, const struct delivery *d)
@@ -210,6 +210,7 @@ static int load_all(struct core *c, struct err *err)
         return -1;
     if (core__switched_load(c, err) != 0 || core__documents_load(c, err) != 0)
         return -1;
+    core__silences_init(c);
     vec_each (&c->order, it)
         core__index_live(c, *it);
     return load_told(c, err);
@@ -240,6 +241,7 @@ static void on_tick(struct timer *t)
     check_own_network(c);
     settle_store(c);
     core__recheck_waiting(c);
+    core__silences_tick(c);
     core__expire_checks(c);
     core__retire_unwanted(c);
     core__mend_watchers(c);
@@ -258,6 +260,7 @@ static int open_store(struct core *c, struct err *err)
         .path = path,
         .results_keep_ms = c->config->results.keep_ms,
         .results_max_bytes = c->config->results.max_size,
+        .audit_keep_ms = c->config->access.audit_keep_ms,
         .loop = c->loop,
         .on_health = on_store_health,
         .arg = c,

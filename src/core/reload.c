@@ -8,6 +8,7 @@
 #include "core/metrics_priv.h"
 #include "core/process_priv.h"
 #include "core/hooks.h"
+#include "core/reload_news.h"
 
 static bool same_channel(const struct channel *a, const struct channel *b)
 {
@@ -17,7 +18,7 @@ static bool same_channel(const struct channel *a, const struct channel *b)
 }
 
 static struct chan *sync_channel(struct core *c, const struct config_channel *want,
-                                 struct problems *p)
+                                 struct problems *p, struct news *news)
 {
     struct chan *have = core__chan_by_name(c, want->name);
     struct channel ch = {
@@ -38,6 +39,7 @@ static struct chan *sync_channel(struct core *c, const struct config_channel *wa
         if (!have)
             return NULL; /* the hooks checked it: cannot happen but for a race with a changed file */
         c->ids.channel += is_new;
+        core__news_add(news, NEWS_CHANNEL, is_new ? NEWS_ADDED : NEWS_CHANGED, NULL, ch.name);
         batch_channel_put(core__batch(c), have->channel);
         core__channel_changed(c, have);
     }
@@ -84,7 +86,8 @@ static const char *instance_of(const char *type, const struct node *config, stru
 }
 
 static void sync_target(struct core *c, const struct config_target *want, uint64_t id,
-                        const uint64_t *ids, struct chan *const *channels, struct arena *a)
+                        const uint64_t *ids, struct chan *const *channels, struct arena *a,
+                        struct news *news)
 {
     struct target t = want->spec;
     struct entry *e = core__entry(c, id);
@@ -102,6 +105,7 @@ static void sync_target(struct core *c, const struct config_target *want, uint64
     bool same = e && target_same_spec(e->target, &t);
     if (!same) {
         bool was_enabled = !e || e->target->enabled;
+        core__news_add(news, NEWS_TARGET, e ? NEWS_CHANGED : NEWS_ADDED, t.group, t.name);
         e = core__entry_put(c, &t, want->config, instance_of(t.type, want->config, a));
         batch_target_put(core__batch(c), e->target);
         if (e->watcher)
@@ -113,12 +117,13 @@ static void sync_target(struct core *c, const struct config_target *want, uint64
     e->seen_reload = c->reload_generation;
 }
 
-static void sync_targets(struct core *c, const struct config *cfg, struct chan *const *channels)
+static void sync_targets(struct core *c, const struct config *cfg, struct chan *const *channels,
+                         struct news *news)
 {
     uint64_t *ids = give_ids(c, cfg);
     struct arena *a = arena_new();
     for (uint32_t i = 0; i < cfg->n_targets; i++) {
-        sync_target(c, &cfg->targets[i], ids[i], ids, channels, a);
+        sync_target(c, &cfg->targets[i], ids[i], ids, channels, a, news);
         arena_reset(a);
     }
     c->references.n = 0;
@@ -130,17 +135,21 @@ static void sync_targets(struct core *c, const struct config *cfg, struct chan *
     free(ids);
 }
 
-static void drop_vanished(struct core *c)
+static void drop_vanished(struct core *c, struct news *news)
 {
     for (size_t i = c->order.n; i-- > 0;) {
         struct entry *e = c->order.at[i];
-        if (e->target->source == SOURCE_FILE && e->seen_reload != c->reload_generation)
-            core__target_remove(c, e);
+        if (e->target->source != SOURCE_FILE || e->seen_reload == c->reload_generation)
+            continue;
+        core__news_add(news, NEWS_TARGET, NEWS_REMOVED, e->target->group, e->target->name);
+        core__target_remove(c, e);
     }
     for (size_t i = c->channel_order.n; i-- > 0;) {
         struct chan *ch = c->channel_order.at[i];
-        if (ch->channel->source == SOURCE_FILE && ch->seen_reload != c->reload_generation)
-            core__channel_remove(c, ch);
+        if (ch->channel->source != SOURCE_FILE || ch->seen_reload == c->reload_generation)
+            continue;
+        core__news_add(news, NEWS_CHANNEL, NEWS_REMOVED, NULL, ch->channel->name);
+        core__channel_remove(c, ch);
     }
     core__forget_parents(c);
 }
@@ -151,12 +160,14 @@ int core__sync_config(struct core *c, struct config *config, struct err *err)
     struct arena *a = arena_new();
     struct problems p;
     problems_init(&p, a);
+    struct news news = {.arena = a};
     c->reload_generation++;
     struct chan **channels = arena_array_of(a, struct chan *, config->n_channels + 1);
     for (uint32_t i = 0; i < config->n_channels; i++)
-        channels[i] = sync_channel(c, &config->channels[i], &p);
-    sync_targets(c, config, channels);
-    drop_vanished(c);
+        channels[i] = sync_channel(c, &config->channels[i], &p, &news);
+    sync_targets(c, config, channels, &news);
+    drop_vanished(c, &news);
+    core__news_audit(c, &news, c->reload_generation > 1);
     int rc = 0;
     if (p.list.n)
         rc = err_set(err, ERR_INVALID, "%s: %s", p.list.at[0].field, p.list.at[0].message);

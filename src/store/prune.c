@@ -51,12 +51,20 @@ static int prune_processes(struct store *s, int64_t now_ms, struct err *err)
                         ROWS_A_SLICE, (long long)(now_ms - s->opt.results_keep_ms));
 }
 
+static int prune_audit(struct store *s, int64_t now_ms, struct err *err)
+{
+    return store__execf(s->db, err,
+                        "DELETE FROM audit_log WHERE id IN"
+                        " (SELECT id FROM audit_log ORDER BY id LIMIT %d) AND at < %lld",
+                        ROWS_A_SLICE, (long long)(now_ms - s->opt.audit_keep_ms));
+}
+
 static int check(struct store *s, int64_t now_ms, struct err *err)
 {
     int64_t used;
     s->prune_check_ms = now_ms + CHECK_EVERY_MS;
     if (used_bytes(s, &used, err) < 0 || prune_alerts(s, now_ms, err) < 0 ||
-        prune_processes(s, now_ms, err) < 0)
+        prune_processes(s, now_ms, err) < 0 || prune_audit(s, now_ms, err) < 0)
         return -1;
     pthread_mutex_lock(&s->lock);
     s->stats.bytes_on_disk = (uint64_t)used;

@@ -11,10 +11,11 @@
 #include "base/log.h"
 #include "store/store_priv.h"
 
-#define CHECK_NS      (100 * NS_PER_MS) /* of quick_check at the start: a successor must probe soon */
-#define KEEP_MS_MAX   (400 * DAY_MS)
-#define KEEP_MS_USUAL (30 * DAY_MS)
-#define BYTES_USUAL   (INT64_C(10) << 30)
+#define CHECK_NS         (100 * NS_PER_MS) /* of quick_check at the start: a successor must probe soon */
+#define KEEP_MS_MAX      (400 * DAY_MS)
+#define KEEP_MS_USUAL    (30 * DAY_MS)
+#define BYTES_USUAL      (INT64_C(10) << 30)
+#define AUDIT_KEEP_USUAL (400 * DAY_MS)
 
 /* Secrets of channels and targets lie in it; -wal and -shm take its mode. */
 static int create_private(const char *path, struct err *err)
@@ -112,6 +113,8 @@ static struct store *new_store(const struct store_options *opt)
         s->opt.results_keep_ms = KEEP_MS_USUAL;
     if (s->opt.results_keep_ms > KEEP_MS_MAX)
         s->opt.results_keep_ms = KEEP_MS_MAX;
+    if (s->opt.audit_keep_ms <= 0)
+        s->opt.audit_keep_ms = AUDIT_KEEP_USUAL;
     if (s->opt.results_max_bytes <= 0)
         s->opt.results_max_bytes = BYTES_USUAL;
     s->queue_end = &s->queue;

@@ -23,6 +23,7 @@ struct store_options {
     const char *path;          /* "data/belfry.db" */
     int64_t results_keep_ms;   /* default 30 days */
     int64_t results_max_bytes; /* default 10 GB */
+    int64_t audit_keep_ms;     /* default 400 days */
     struct loop *loop;         /* completions are posted here */
     /* The store stopped or resumed working: kind FULL, BUSY, IO, DAMAGED; NULL err = works again. On the loop.
      * DAMAGED: the file was set aside while running and a new one begun. Targets, channels, alerts … were copied as
