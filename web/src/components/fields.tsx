@@ -64,6 +64,8 @@ interface TextProps {
   numeric?: boolean;
   list?: readonly string[] | undefined;
   disabled?: boolean;
+  /** For the browser's password store: "username", "current-password", "one-time-code" … */
+  autocomplete?: string;
 }
 
 export function TextField(props: TextProps) {
@@ -94,7 +96,7 @@ export function TextField(props: TextProps) {
               placeholder={placeholder}
               {...(listId ? { list: listId } : {})}
               disabled={disabled}
-              autocomplete={props.secret ? 'new-password' : 'off'}
+              autocomplete={props.autocomplete ?? (props.secret ? 'new-password' : 'off')}
               autocapitalize="off"
               spellcheck={false}
               onInput={input}

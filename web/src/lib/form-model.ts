@@ -5,6 +5,8 @@ import type { Args, Key } from '../i18n';
 import { parseDuration, parseSize } from './duration';
 
 export const secretMask = '********';
+/** The server asks for as much. */
+export const leastPassword = 10;
 
 export type FormValue = string | boolean | [string, string][] | FormObject | FormObject[];
 export interface FormObject {
