@@ -2,6 +2,8 @@
  * simulation. An alert "has rung" when its target's last_rung_ms is not 0; only ring() sets it. */
 #include "alert/judge.h"
 
+#include <string.h>
+
 #include "base/must.h"
 
 static struct alert *alert_copy(struct arena *a, const struct alert *from)
@@ -62,16 +64,36 @@ static void deliver(const struct judge_env *env, const struct id_list *channels,
     }
 }
 
-static enum suppression why_silent(const struct judge_env *env, const struct target *t,
-                                   int64_t checked_ms, int64_t now_ms, const char **by)
+static struct held why_silent(const struct judge_env *env, const struct subject *s,
+                              int64_t checked_ms, int64_t now_ms)
 {
-    *by = "";
-    enum suppression s = SUPPRESSED_NONE;
+    struct held by = {SUPPRESSED_NONE, "", 0, 0};
     if (env->suppressed != NULL)
-        s = env->suppressed(env->arg, t, checked_ms, now_ms, by);
-    if (s == SUPPRESSED_NONE && t->channels.n == 0)
-        return SUPPRESSED_NO_CHANNEL;
-    return s;
+        by.why = env->suppressed(env->arg, s, checked_ms, now_ms, &by);
+    if (by.why == SUPPRESSED_NONE && s->target->channels.n == 0)
+        by.why = SUPPRESSED_NO_CHANNEL;
+    return by;
+}
+
+static struct held why_case_silent(const struct judge_env *env, const struct judge_case *c,
+                                   int64_t checked_ms, int64_t now_ms)
+{
+    struct subject s = {c->target, c->instance};
+    return why_silent(env, &s, checked_ms, now_ms);
+}
+
+static void set_held(struct alert *alert, const struct held *by)
+{
+    must(by->why == SUPPRESSED_NONE || by->by != NULL);
+    alert->suppressed = by->why;
+    alert->suppressed_by = by->by;
+    alert->suppressed_id = by->id;
+}
+
+static bool same_held(const struct alert *alert, const struct held *by)
+{
+    return alert->suppressed == by->why && alert->suppressed_id == by->id &&
+           strcmp(alert->suppressed_by, by->by) == 0;
 }
 
 /* Rings for an alert that is firing, or records why not. at_ms counts for resend_interval. */
@@ -80,8 +102,8 @@ static void ring(const struct judge_env *env, const struct judge_case *c, struct
 {
     must(c->state->last_rung_ms == 0);
     must(alert->status == ALERT_FIRING);
-    alert->suppressed =
-        why_silent(env, c->target, c->state->last_checked_ms, now_ms, &alert->suppressed_by);
+    struct held by = why_case_silent(env, c, c->state->last_checked_ms, now_ms);
+    set_held(alert, &by);
     out->alert = alert;
     if (alert->suppressed != SUPPRESSED_NONE)
         return;
@@ -107,9 +129,8 @@ static void fire(const struct judge_env *env, const struct judge_case *c,
 static void try_silent(const struct judge_env *env, const struct judge_case *c, const char *message,
                        int64_t at_ms, int64_t now_ms, struct arena *a, struct judge_actions *out)
 {
-    const char *by;
-    enum suppression s = why_silent(env, c->target, c->state->last_checked_ms, now_ms, &by);
-    if (c->open != NULL && s != SUPPRESSED_NONE && s == c->open->suppressed)
+    struct held by = why_case_silent(env, c, c->state->last_checked_ms, now_ms);
+    if (c->open != NULL && by.why != SUPPRESSED_NONE && same_held(c->open, &by))
         return;
     struct alert *alert = alert_of_case(c, a, at_ms);
     alert->fail_count = c->state->fail_count;
@@ -118,17 +139,17 @@ static void try_silent(const struct judge_env *env, const struct judge_case *c, 
     ring(env, c, alert, at_ms, now_ms, a, out);
 }
 
-static void remind(const struct judge_env *env, const struct judge_case *c,
-                   const struct judge_seen *seen, int64_t now_ms, struct arena *a,
-                   struct judge_actions *out)
+/* Not what is held back now, and not what somebody looks after. */
+static void remind(const struct judge_env *env, const struct judge_case *c, int64_t checked_ms,
+                   int64_t now_ms, struct arena *a, struct judge_actions *out)
 {
-    const char *by;
-    if (why_silent(env, c->target, seen->checked_ms, now_ms, &by) != SUPPRESSED_NONE) {
+    bool acked = c->open != NULL && c->open->acked_ms != 0;
+    if (acked || why_case_silent(env, c, checked_ms, now_ms).why != SUPPRESSED_NONE) {
         out->acts &= ~(unsigned)ACT_REMIND;
         return;
     }
-    c->state->last_rung_ms = seen->checked_ms > 0 ? seen->checked_ms : 1;
-    struct alert *alert = alert_of_case(c, a, seen->checked_ms);
+    c->state->last_rung_ms = checked_ms > 0 ? checked_ms : 1;
+    struct alert *alert = alert_of_case(c, a, checked_ms);
     alert->fail_count = c->state->fail_count;
     out->alert = alert;
     deliver(env, &c->target->channels, alert, EVENT_REMINDER, now_ms, a, out);
@@ -191,7 +212,7 @@ void judge_result(const struct judge_env *env, const struct judge_case *c,
     else if (out->acts & ACT_RESOLVE)
         resolve(env, c, seen->message, fails, seen->checked_ms, now_ms, a, out);
     else if (out->acts & ACT_REMIND)
-        remind(env, c, seen, now_ms, a, out);
+        remind(env, c, seen->checked_ms, now_ms, a, out);
     else if (judge_waiting(st) && st->fail_count > fails)
         try_silent(env, c, seen->message, seen->checked_ms, now_ms, a, out);
     must(!(out->acts & ACT_FIRE) || out->alert != NULL);
@@ -204,6 +225,18 @@ void judge_recheck(const struct judge_env *env, const struct judge_case *c, int6
     *out = (struct judge_actions){0};
     if (judge_waiting(c->state) && c->state->fail_count > 0 && c->state->status == TARGET_UNHEALTHY)
         try_silent(env, c, NULL, now_ms, now_ms, a, out);
+}
+
+void judge_again(const struct judge_env *env, const struct judge_case *c, int64_t now_ms,
+                 struct arena *a, struct judge_actions *out)
+{
+    must(c->open == NULL || c->open->id == c->state->open_alert_id);
+    *out = (struct judge_actions){0};
+    if (c->state->open_alert_id == 0 || c->state->last_rung_ms == 0 ||
+        c->state->status != TARGET_UNHEALTHY || c->state->fail_count == 0)
+        return;
+    out->acts = ACT_REMIND;
+    remind(env, c, now_ms, now_ms, a, out);
 }
 
 void judge_close(const struct judge_env *env, const struct judge_case *c, enum target_status status,
@@ -225,15 +258,22 @@ void judge_close(const struct judge_env *env, const struct judge_case *c, enum t
     st->fail_count = 0;
 }
 
-static enum suppression own_silent(const struct judge_env *env, const struct judge_own *own,
-                                   int64_t now_ms, const char **by)
+static struct held own_silent(const struct judge_env *env, const struct judge_own *own,
+                              int64_t now_ms)
 {
     const struct target as = {
-        .name = own->name, .type = own->type, .group = own->group, .channels = own->channels};
+        .name = own->name,
+        .type = own->type,
+        .group = own->group,
+        .channels = own->channels,
+        .labels = (struct label *)(uintptr_t)own->labels, /* only read */
+        .n_labels = own->n_labels,
+    };
+    const struct subject s = {&as, own->instance};
     struct judge_env asked = *env;
     if (!own->suppressible)
         asked.suppressed = NULL;
-    return why_silent(&asked, &as, now_ms, now_ms, by);
+    return why_silent(&asked, &s, now_ms, now_ms);
 }
 
 static struct alert *own_new(const struct judge_env *env, const struct judge_own *own,
@@ -252,32 +292,32 @@ static struct alert *own_new(const struct judge_env *env, const struct judge_own
         .fail_count = 1,
         .fired_ms = now_ms,
     };
-    alert->suppressed = own_silent(env, own, now_ms, &alert->suppressed_by);
+    struct held by = own_silent(env, own, now_ms);
+    set_held(alert, &by);
     return alert;
 }
 
-/* It fires already: what was suppressed may ring now, what became worse rings again. */
+/* It fires already: what was suppressed may ring now, what became worse rings again, and the same does when its time has
+ * come and nobody looks after it. */
 static void own_goes_on(const struct judge_env *env, const struct judge_own *own,
                         const struct alert *open, const char *message, int64_t now_ms,
                         struct arena *a, struct judge_actions *out)
 {
-    const char *by;
+    bool again = own->again || (own->resend && open->acked_ms == 0);
     bool was_silent = open->suppressed != SUPPRESSED_NONE;
-    enum suppression s = own_silent(env, own, now_ms, &by);
-    bool rings_late = was_silent && s == SUPPRESSED_NONE;
-    if (!own->again && !rings_late)
+    struct held by = own_silent(env, own, now_ms);
+    bool rings_late = was_silent && by.why == SUPPRESSED_NONE;
+    if (!again && !rings_late)
         return;
     struct alert *alert = alert_copy(a, open);
-    alert->fail_count += own->again;
-    if (own->again)
+    alert->fail_count += again;
+    if (again)
         alert->message = message;
-    if (was_silent) {
-        alert->suppressed = s;
-        alert->suppressed_by = by;
-    }
+    if (was_silent)
+        set_held(alert, &by);
     out->alert = alert;
     out->acts = rings_late ? 0 : ACT_REMIND;
-    if (s == SUPPRESSED_NONE)
+    if (by.why == SUPPRESSED_NONE)
         deliver(env, &own->channels, alert, rings_late ? EVENT_FIRED : EVENT_REMINDER, now_ms, a,
                 out);
 }

@@ -6,7 +6,8 @@
  *   threshold reached --FIRE--> open ── not suppressed: rings at once (deliveries FIRED), last_rung_ms set
  *                                 └──── suppressed: recorded with the reason, silent; rings at the first failing
  *                                       result (or judge_recheck) that finds the suppression over
- *   open, rung    --REMIND--> deliveries REMINDER (skipped while suppressed, made up for afterwards)
+ *   open, rung    --REMIND--> deliveries REMINDER (skipped while suppressed, made up for afterwards; not while acknowledged)
+ *                 --a silence is over (judge_again)--> the same
  *   open, rung    --RESOLVE-> deliveries RESOLVED, whatever suppresses now: who heard the bell hears its end
  *   open, silent  --RESOLVE-> closed without a word
  *
@@ -14,6 +15,7 @@
 #ifndef ALERT_JUDGE_H
 #define ALERT_JUDGE_H
 
+#include "alert/subject.h"
 #include "alert/threshold.h"
 #include "base/arena.h"
 #include "model/alert.h"
@@ -24,9 +26,9 @@ enum judge_id { JUDGE_ALERT_ID, JUDGE_DELIVERY_ID };
 struct judge_env {
     void *arg;
     uint64_t (*next_id)(void *arg, enum judge_id what); /* never 0, never twice */
-    /* suppress_find over the caller's data, further reasons (silences) included. NULL: never suppressed. */
-    enum suppression (*suppressed)(void *arg, const struct target *t, int64_t checked_ms,
-                                   int64_t now_ms, const char **by);
+    /* suppress_find over the caller's data, NULL: never suppressed. */
+    enum suppression (*suppressed)(void *arg, const struct subject *s, int64_t checked_ms,
+                                   int64_t now_ms, struct held *by);
     /* The channels (those that still exist) that were told of this alert, for its recovery: the target's may have
      * changed since. false, or NULL here: the target's own. */
     bool (*told)(void *arg, uint64_t alert_id, struct id_list *out);
@@ -67,6 +69,10 @@ void judge_result(const struct judge_env *env, const struct judge_case *c,
  * fails; records another reason otherwise. After a parent's recovery it waits for the target's own next result. */
 void judge_recheck(const struct judge_env *env, const struct judge_case *c, int64_t now_ms,
                    struct arena *a, struct judge_actions *out);
+/* For one that has rung: a silence that held its reminders is over. Rings once more, unless something else holds it or somebody
+ * looks after it. */
+void judge_again(const struct judge_env *env, const struct judge_case *c, int64_t now_ms,
+                 struct arena *a, struct judge_actions *out);
 /* An open alert that is silent so far. */
 bool judge_waiting(const struct target_state *st);
 
@@ -89,7 +95,8 @@ struct judge_own {
     uint32_t n_labels;
     bool
         suppressible; /* env->suppressed is asked, with a target of this name and group; else never suppressed */
-    bool again; /* failing, and it became worse */
+    bool again;  /* failing, and it became worse: told even when it is acknowledged */
+    bool resend; /* failing, and due for a reminder */
 };
 void judge_own_alert(const struct judge_env *env, const struct judge_own *own,
                      const struct alert *open, bool failing, const char *message, int64_t now_ms,

@@ -2,26 +2,12 @@
  * main thread. */
 #include "alert/suppress.h"
 
-#include <string.h>
-
 #include "base/must.h"
 
 static bool holds(const struct id_list *list, uint64_t id)
 {
     for (uint32_t i = 0; i < list->n; i++)
         if (list->at[i] == id)
-            return true;
-    return false;
-}
-
-bool maintenance_covers(const struct maintenance *m, const struct target *t, int64_t now_ms)
-{
-    if (now_ms < m->starts_ms || (m->ends_ms != 0 && now_ms >= m->ends_ms))
-        return false;
-    if (holds(&m->targets, t->id))
-        return true;
-    for (uint32_t i = 0; i < m->n_groups; i++)
-        if (strcmp(m->groups[i], t->group) == 0)
             return true;
     return false;
 }
@@ -100,26 +86,84 @@ static const struct target *failing_parent(const struct suppress_env *env, const
     return NULL;
 }
 
-enum suppression suppress_find(const struct suppress_env *env, const struct target *t,
-                               int64_t checked_ms, int64_t now_ms, const char **by)
+/* A list of at most `room`; full when one more would be too many. */
+struct holders {
+    struct held *at;
+    size_t n, room;
+};
+
+static bool add(struct holders *all, enum suppression why, const char *by, uint64_t id,
+                int64_t until_ms)
 {
-    must(env->find != NULL);
-    const char *ignored;
-    by = by != NULL ? by : &ignored;
-    *by = "";
+    must(all->n < all->room);
+    all->at[all->n++] = (struct held){why, by != NULL ? by : "", id, until_ms};
+    return all->n == all->room;
+}
+
+/* The next three return true when the list is full. */
+static bool add_windows(const struct suppress_env *env, const struct subject *s, int64_t now_ms,
+                        struct holders *out)
+{
+    struct window_span span;
     for (size_t i = 0; i < env->n_windows; i++) {
-        if (maintenance_covers(env->windows[i], t, now_ms)) {
-            *by = env->windows[i]->title;
-            return SUPPRESSED_MAINTENANCE;
-        }
+        struct window *w = env->windows[i];
+        if (!window_active(w, now_ms, &span) || !window_holds(w, s))
+            continue;
+        const struct maintenance *m = window_maintenance(w);
+        int64_t until = span.ends_ms != WINDOW_OPEN ? span.ends_ms : 0;
+        if (add(out, SUPPRESSED_MAINTENANCE, m->title, m->id, until))
+            return true;
     }
-    if (suppress_own_network(env, checked_ms))
-        return SUPPRESSED_OWN_NETWORK;
-    if (t->depends_on.n == 0)
-        return SUPPRESSED_NONE;
-    const struct target *parent = failing_parent(env, t, checked_ms);
-    if (parent == NULL)
-        return SUPPRESSED_NONE;
-    *by = parent->name;
-    return SUPPRESSED_PARENT;
+    return false;
+}
+
+static bool add_silences(const struct suppress_env *env, const struct subject *s, int64_t now_ms,
+                         struct holders *out)
+{
+    for (size_t i = 0; i < env->n_silences; i++) {
+        const struct silence *one = env->silences[i];
+        if (silence_holds(one, s, now_ms) &&
+            add(out, SUPPRESSED_SILENCE, one->comment, one->id, one->ends_ms))
+            return true;
+    }
+    return false;
+}
+
+static bool add_parent(const struct suppress_env *env, const struct subject *s, int64_t checked_ms,
+                       struct holders *out)
+{
+    if (s->target->depends_on.n == 0)
+        return false;
+    const struct target *parent = failing_parent(env, s->target, checked_ms);
+    return parent != NULL && add(out, SUPPRESSED_PARENT, parent->name, parent->id, 0);
+}
+
+static void find_holders(const struct suppress_env *env, const struct subject *s,
+                         int64_t checked_ms, int64_t now_ms, struct holders *out)
+{
+    must(env->find != NULL && s->target != NULL);
+    if (out->room == 0 || add_windows(env, s, now_ms, out) || add_silences(env, s, now_ms, out))
+        return;
+    if (suppress_own_network(env, checked_ms) && add(out, SUPPRESSED_OWN_NETWORK, "", 0, 0))
+        return;
+    add_parent(env, s, checked_ms, out);
+}
+
+enum suppression suppress_find(const struct suppress_env *env, const struct subject *s,
+                               int64_t checked_ms, int64_t now_ms, struct held *by)
+{
+    struct held one = {SUPPRESSED_NONE, "", 0, 0};
+    struct holders all = {&one, 0, 1};
+    find_holders(env, s, checked_ms, now_ms, &all);
+    if (by != NULL)
+        *by = one;
+    return one.why;
+}
+
+size_t suppress_all(const struct suppress_env *env, const struct subject *s, int64_t now_ms,
+                    struct held *out, size_t room)
+{
+    struct holders all = {out, 0, room};
+    find_holders(env, s, INT64_MAX, now_ms, &all);
+    return all.n;
 }

@@ -131,6 +131,8 @@ void call_audit(struct call *k, const struct audit_entry *e);
 
 /* --- handlers, by file --- */
 void targets_list(struct call *k);
+void targets_facets(struct call *k);
+void targets_recent(struct call *k);
 void targets_create(struct call *k);
 void targets_get(struct call *k);
 void targets_replace(struct call *k);
@@ -160,6 +162,8 @@ void maintenances_create(struct call *k);
 void maintenances_get(struct call *k);
 void maintenances_patch(struct call *k);
 void maintenances_delete(struct call *k);
+void maintenances_preview(struct call *k);
+void maintenances_calendar(struct call *k);
 void processes_list(struct call *k);
 void processes_options(struct call *k);
 void processes_create(struct call *k);

@@ -1,29 +1,13 @@
-/* /api/v1/maintenances: windows in which alerts are recorded but do not ring. */
+/* /api/v1/maintenances: windows in which alerts are recorded but do not ring; when they take place, and whom they hold. */
+#include <stdlib.h>
 #include <string.h>
 
-#include "api/api_priv.h"
+#include "api/maintenance_doc.h"
 #include "base/clock.h"
 #include "base/str.h"
 
-struct maintenance_doc {
-    const char *title, *starts_at, *ends_at;
-    struct str_list groups;
-    const struct node *target_ids;
-};
-
-const struct option maintenance_doc_options[] = {
-    {"title", OPT_STRING, offsetof(struct maintenance_doc, title), .required = true, .min = 1,
-     .max = 200, .help = {"What is done.", "标题。"}},
-    {"target_ids", OPT_NODE, offsetof(struct maintenance_doc, target_ids),
-     .help = {"Targets in it.", "涉及的目标。"}},
-    {"groups", OPT_LIST, offsetof(struct maintenance_doc, groups), .max = 1000,
-     .help = {"Whole groups.", "涉及的分组。"}},
-    {"starts_at", OPT_STRING, offsetof(struct maintenance_doc, starts_at),
-     .help = {"RFC 3339; now when absent.", "开始时间（RFC 3339），缺省为现在。"}},
-    {"ends_at", OPT_STRING, offsetof(struct maintenance_doc, ends_at),
-     .help = {"RFC 3339; until it is ended by hand when absent.", "结束时间，缺省为手动结束。"}},
-    OPTION_END,
-};
+#define CALENDAR_MAX_MS (INT64_C(400) * 86400 * 1000)
+#define CALENDAR_ITEMS  5000
 
 struct listing {
     struct call *call;
@@ -31,10 +15,10 @@ struct listing {
     uint64_t n;
 };
 
-static bool list_one(void *arg, const struct maintenance *m)
+static bool list_one(void *arg, const struct window *w)
 {
     struct listing *l = arg;
-    maintenance_json(m, clock_wall_ms(), &l->json);
+    maintenance_json(w, clock_wall_ms(), &l->json);
     l->n++;
     return true;
 }
@@ -57,19 +41,19 @@ void maintenances_list(struct call *k)
 
 struct finding {
     uint64_t id;
-    const struct maintenance *found;
+    const struct window *found;
 };
 
-static bool find_one(void *arg, const struct maintenance *m)
+static bool find_one(void *arg, const struct window *w)
 {
     struct finding *f = arg;
-    if (m->id == f->id)
-        f->found = m;
+    if (window_maintenance(w)->id == f->id)
+        f->found = w;
     return !f->found;
 }
 
 /* On the loop. NULL: c->rc and c->err are set. */
-static const struct maintenance *find(struct change *c)
+static const struct window *find(struct change *c)
 {
     struct finding f = {.id = c->call->id};
     core_maintenances_each(c->call->api->core, find_one, &f);
@@ -82,11 +66,11 @@ static const struct maintenance *find(struct change *c)
 static void get_on_core(void *arg)
 {
     struct change *c = arg;
-    const struct maintenance *m = find(c);
-    if (!m)
+    const struct window *w = find(c);
+    if (!w)
         return;
     struct json j = call_json(c->call);
-    maintenance_json(m, clock_wall_ms(), &j);
+    maintenance_json(w, clock_wall_ms(), &j);
 }
 
 void maintenances_get(struct call *k)
@@ -97,48 +81,7 @@ void maintenances_get(struct call *k)
         call_fail(k, &c.err);
 }
 
-static void take_time(struct call *k, const char *field, const char *text, int64_t *out)
-{
-    struct err err = {0};
-    if (text && time_parse(str_of(text), out, &err) != 0)
-        problem_add(&k->problems, NULL, field, "%s", err.msg);
-}
-
-static void take_targets(struct call *k, const struct node *n, struct maintenance *m)
-{
-    if (!n)
-        return;
-    m->targets = (struct id_list){arena_array_of(k->arena, uint64_t, n->count + 1), 0};
-    for (const struct node *i = n->kind == NODE_LIST ? n->first : NULL; i; i = i->next)
-        if (i->kind == NODE_INT && i->num > 0)
-            m->targets.at[m->targets.n++] = (uint64_t)i->num;
-    if (n->kind != NODE_LIST || m->targets.n != n->count)
-        problem_add(&k->problems, NULL, "target_ids", "got %s; want a list of ids",
-                    node_kind_name(n));
-}
-
-/* old: what is not named stays. */
-static void from_doc(struct change *c, const struct maintenance *old, struct maintenance *out)
-{
-    struct call *k = c->call;
-    struct maintenance_doc d = {0};
-    struct node *doc = node_copy(k->arena, c->doc);
-    if (old && !node_get(doc, "title"))
-        node_put(doc, k->arena, "title", node_text(k->arena, old->title));
-    options_bind(maintenance_doc_options, doc, &d, k->arena, &k->problems, "");
-    *out = old ? *old : (struct maintenance){.starts_ms = clock_wall_ms()};
-    out->title = d.title;
-    take_time(k, "starts_at", d.starts_at, &out->starts_ms);
-    take_time(k, "ends_at", d.ends_at, &out->ends_ms);
-    take_targets(k, d.target_ids, out);
-    if (node_get(doc, "groups")) {
-        out->groups = d.groups.at;
-        out->n_groups = (uint32_t)d.groups.n;
-    }
-    if (out->targets.n == 0 && out->n_groups == 0)
-        problem_add(&k->problems, NULL, "groups",
-                    "neither target_ids nor groups given; want what it is about");
-}
+/* --- changing --- */
 
 static bool show(struct call *k, struct json *j, const char **name)
 {
@@ -147,7 +90,7 @@ static bool show(struct call *k, struct json *j, const char **name)
         core_maintenances_each(k->api->core, find_one, &f);
     if (f.found) {
         maintenance_json(f.found, clock_wall_ms(), j);
-        *name = arena_strdup(k->arena, f.found->title);
+        *name = arena_strdup(k->arena, window_maintenance(f.found)->title);
     }
     return f.found != NULL;
 }
@@ -160,10 +103,10 @@ static void put_on_core(void *arg)
     struct change *c = arg;
     struct call *k = c->call;
     struct maintenance m;
-    const struct maintenance *old = k->id ? find(c) : NULL;
+    const struct window *old = k->id ? find(c) : NULL;
     if (k->id && !old)
         return;
-    from_doc(c, old, &m);
+    maintenance_from_doc(k, c->doc, old ? window_maintenance(old) : NULL, &m);
     if (k->problems.list.n) {
         c->rc = err_set(&c->err, ERR_INVALID, "the maintenance is invalid");
         return;
@@ -208,4 +151,133 @@ void maintenances_delete(struct call *k)
 {
     struct change c = {.call = k, .of = &audited};
     change_commit(&c, delete_on_core);
+}
+
+/* --- one that is not saved --- */
+
+struct preview {
+    struct call *call;
+    const struct window *window;
+    uint64_t targets;
+};
+
+static bool count_target(void *arg, const struct core_target *t)
+{
+    struct preview *p = arg;
+    p->targets += window_holds(p->window, &(struct subject){t->target, t->instance});
+    return true;
+}
+
+static void count_on_core(void *arg)
+{
+    struct preview *p = arg;
+    core_targets_each(p->call->api->core, 0, count_target, p);
+}
+
+void maintenances_preview(struct call *k)
+{
+    struct maintenance m;
+    struct err err = {0};
+    const struct node *doc = call_body(k);
+    if (!doc)
+        return;
+    maintenance_from_doc(k, doc, NULL, &m);
+    if (k->problems.list.n) {
+        call_fail_code(k, ERR_INVALID, "the maintenance is invalid");
+        return;
+    }
+    struct window *w = window_new(&m, &err);
+    if (!w) {
+        call_fail(k, &err);
+        return;
+    }
+    struct preview p = {.call = k, .window = w};
+    on_core(k, count_on_core, &p);
+    struct json j = call_json(k);
+    maintenance_json_open(w, clock_wall_ms(), &j);
+    json_kuint(&j, "targets", p.targets);
+    json_end(&j);
+    window_free(w);
+}
+
+/* --- calendar --- */
+
+struct occurrence {
+    struct maintenance *m;
+    int64_t starts_ms, ends_ms;
+};
+struct calendar {
+    struct call *call;
+    int64_t since_ms, until_ms;
+    struct occurrence *at;
+    size_t n;
+    bool truncated;
+};
+
+static bool note_one(void *arg, const struct core_occurrence *o)
+{
+    struct calendar *c = arg;
+    c->truncated = c->n == CALENDAR_ITEMS;
+    if (!c->truncated)
+        c->at[c->n++] = (struct occurrence){maintenance_clone(window_maintenance(o->window)),
+                                            o->starts_ms, o->ends_ms};
+    return !c->truncated;
+}
+
+static void calendar_on_core(void *arg)
+{
+    struct calendar *c = arg;
+    core_occurrences_each(c->call->api->core, c->since_ms, c->until_ms, note_one, c);
+}
+
+static int by_start(const void *a, const void *b)
+{
+    const struct occurrence *x = a, *y = b;
+    if (x->starts_ms != y->starts_ms)
+        return x->starts_ms < y->starts_ms ? -1 : 1;
+    return x->m->id < y->m->id ? -1 : x->m->id > y->m->id;
+}
+
+static void put_occurrence(const struct occurrence *o, int64_t now, struct json *j)
+{
+    json_obj(j);
+    json_kuint(j, "maintenance_id", o->m->id);
+    json_kstr(j, "title", o->m->title);
+    json_ktime(j, "starts_at", o->starts_ms);
+    json_ktime(j, "ends_at", o->ends_ms);
+    json_kbool(j, "active", o->starts_ms <= now && (o->ends_ms == 0 || now < o->ends_ms));
+    maintenance_whom_json(o->m, j);
+    json_end(j);
+}
+
+static void put_calendar(struct calendar *c)
+{
+    struct json j = call_json(c->call);
+    int64_t now = clock_wall_ms();
+    qsort(c->at, c->n, sizeof(*c->at), by_start);
+    json_obj(&j);
+    json_karr(&j, "items");
+    for (size_t i = 0; i < c->n; i++) {
+        put_occurrence(&c->at[i], now, &j);
+        maintenance_free(c->at[i].m);
+    }
+    list_end(&j, c->n, 0);
+    json_kbool(&j, "truncated", c->truncated);
+    json_end(&j);
+}
+
+void maintenances_calendar(struct call *k)
+{
+    struct calendar c = {.call = k};
+    if (call_time(k, "since", clock_wall_ms(), &c.since_ms) != 0 ||
+        call_time(k, "until", c.since_ms + INT64_C(31) * 86400 * 1000, &c.until_ms) != 0)
+        return;
+    if (c.until_ms <= c.since_ms || c.until_ms - c.since_ms > CALENDAR_MAX_MS) {
+        problem_add(&k->problems, NULL, "until", "want a moment after since, by at most 400 days");
+        call_fail_code(k, ERR_MALFORMED, "a query parameter is invalid");
+        return;
+    }
+    c.at = arena_array_of(k->arena, struct occurrence, CALENDAR_ITEMS);
+    on_core(k, calendar_on_core, &c);
+    put_calendar(&c);
 }

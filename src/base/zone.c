@@ -246,3 +246,23 @@ struct zone *zone_open(const char *name, struct err *err)
     struct zone *z = streq(name, "UTC") ? zone_fixed(name) : NULL;
     return z != NULL ? z : open_named(name, err);
 }
+
+#define LOCAL_AROUND_S INT64_C(172800) /* further from UTC is no clock */
+
+int64_t zone_moment(const struct zone *z, int64_t local_s, bool last)
+{
+    int64_t start = local_s - LOCAL_AROUND_S, found = INT64_MAX;
+    while (start <= local_s + LOCAL_AROUND_S) {
+        int64_t end = zone_next_change(z, start), at = local_s - zone_seconds(z, start);
+        must(end > start);
+        if (at < start && found == INT64_MAX)
+            return start; /* it was skipped */
+        if (at >= start && at < end)
+            found = at;
+        if (found != INT64_MAX && !last)
+            break;
+        start = end;
+    }
+    must(found != INT64_MAX);
+    return found;
+}

@@ -7,6 +7,7 @@
 #ifndef BASE_ZONE_H
 #define BASE_ZONE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,5 +27,8 @@ void zone_free(struct zone **z);
 int zone_seconds(const struct zone *z, int64_t at_s);
 /* The first moment after `after_s` at which that may change; INT64_MAX: none. */
 int64_t zone_next_change(const struct zone *z, int64_t after_s);
+/* When a clock on the wall there shows local_s (seconds since 1970-01-01 as such a clock counts them). What it shows twice: the
+ * first time, or the second with `last`. What it never shows: the first moment after the gap. */
+int64_t zone_moment(const struct zone *z, int64_t local_s, bool last);
 
 #endif

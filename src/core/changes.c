@@ -331,62 +331,6 @@ int core_channel_del(struct core *c, uint64_t id, struct waiter *w, struct err *
     return 0;
 }
 
-static size_t window_of(const struct core *c, uint64_t id)
-{
-    for (size_t i = 0; i < c->windows.n; i++)
-        if (c->windows.at[i]->id == id)
-            return i;
-    return c->windows.n;
-}
-
-int core_maintenance_put(struct core *c, const struct maintenance *m, struct waiter *w,
-                         uint64_t *id, struct err *err)
-{
-    check_magic(c, CORE_MAGIC);
-    if (core__store_refuses(c, err) != 0)
-        return -1;
-    size_t at = m->id ? window_of(c, m->id) : c->windows.n;
-    if (m->id && at == c->windows.n)
-        return err_set(err, ERR_NOT_FOUND, "no maintenance has the id %llu",
-                       (unsigned long long)m->id);
-    if (m->ends_ms && m->ends_ms <= m->starts_ms)
-        return err_set(err, ERR_INVALID, "ends_at is not after starts_at");
-    struct maintenance *copy = maintenance_clone(m);
-    if (!m->id) {
-        copy->id = ++c->ids.maintenance;
-        copy->created_ms = clock_wall_ms();
-        vec_push(&c->windows, copy);
-    } else {
-        maintenance_free(c->windows.at[at]);
-        c->windows.at[at] = copy;
-    }
-    batch_maintenance_put(core__batch(c), copy);
-    *id = copy->id;
-    core__recheck_waiting(c);
-    core__event_simple(c, "maintenance", copy->id);
-    core__commit_wait(c, w);
-    return 0;
-}
-
-int core_maintenance_del(struct core *c, uint64_t id, struct waiter *w, struct err *err)
-{
-    check_magic(c, CORE_MAGIC);
-    if (core__store_refuses(c, err) != 0)
-        return -1;
-    size_t at = window_of(c, id);
-    if (at == c->windows.n)
-        return err_set(err, ERR_NOT_FOUND, "no maintenance has the id %llu",
-                       (unsigned long long)id);
-    maintenance_free(c->windows.at[at]);
-    memmove(&c->windows.at[at], &c->windows.at[at + 1],
-            (--c->windows.n - at) * sizeof(c->windows.at[0]));
-    batch_maintenance_del(core__batch(c), id);
-    core__recheck_waiting(c);
-    core__event_simple(c, "maintenance", id);
-    core__commit_wait(c, w);
-    return 0;
-}
-
 static struct watcher_slot *any_watcher(struct core *c)
 {
     vec_each (&c->watchers, it)

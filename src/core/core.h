@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "alert/window.h"
 #include "config/config.h"
 #include "config/option.h"
 #include "core/waiter.h"
@@ -81,8 +82,29 @@ enum target_status core_target_status(const struct core_target *t);
 const struct channel *core_channel_get(struct core *c, uint64_t id);
 void core_channels_each(struct core *c,
                         bool (*fn)(void *arg, const struct channel *ch, size_t waiting), void *arg);
-void core_maintenances_each(struct core *c, bool (*fn)(void *arg, const struct maintenance *m),
+void core_maintenances_each(struct core *c, bool (*fn)(void *arg, const struct window *w),
                             void *arg);
+/* Each time that a maintenance takes place and that touches [since, until): window by window, each one's in order of time. */
+struct core_occurrence {
+    const struct window *window; /* window_maintenance(): what it is */
+    int64_t starts_ms, ends_ms;  /* ends_ms 0: until it is ended by hand */
+};
+void core_occurrences_each(struct core *c, int64_t since_ms, int64_t until_ms,
+                           bool (*fn)(void *arg, const struct core_occurrence *o), void *arg);
+/* Does it hold the target back, whenever it takes place? */
+bool core_window_holds(struct core *c, const struct window *w, uint64_t target_id);
+/* Why a bell of an open alert would not ring now, all reasons, at most CORE_HOLDS_MAX: what suppress.h says, and
+ * "no_channel", "channel_disabled" (each of its target's), "acknowledged". Returns how many; none when it is not open. Texts are
+ * borrowed. */
+#define CORE_HOLDS_MAX 20
+struct core_hold {
+    const char *reason;
+    const char
+        *name;   /* the window's title, the silence's comment, the parent's, who acknowledged */
+    uint64_t id; /* of the maintenance, the silence, the parent; 0 */
+    int64_t until_ms; /* 0: not known */
+};
+size_t core_alert_holds(struct core *c, uint64_t alert_id, struct core_hold out[CORE_HOLDS_MAX]);
 
 struct core_watcher_info {
     const char *name, *group;
@@ -123,6 +145,11 @@ int core_channel_del(struct core *c, uint64_t id, struct waiter *w, struct err *
 int core_maintenance_put(struct core *c, const struct maintenance *m, struct waiter *w,
                          uint64_t *id, struct err *err);
 int core_maintenance_del(struct core *c, uint64_t id, struct waiter *w, struct err *err);
+/* Somebody looks after it: no reminders until it is resolved. by NULL takes it back. CONFLICT: it is not firing. */
+int core_alert_ack(struct core *c, uint64_t id, const char *by, const char *note, struct waiter *w,
+                   struct err *err);
+/* The firing alert; NULL. Borrowed until it changes. */
+const struct alert *core_alert_get(struct core *c, uint64_t id);
 
 /* Probes now: the waiter gets the encoded result (model/result.h). */
 int core_check(struct core *c, uint64_t target_id, struct waiter *w, struct err *err);

@@ -118,7 +118,8 @@ struct core {
     struct map_u64 *channels;     /* id → chan */
     vec_of(struct chan *) channel_order;
     struct target_index *index; /* of `targets`; read by other threads */
-    vec_of(struct maintenance *) windows;
+    vec_of(struct window *) windows; /* maintenances.c */
+    struct silences *silences;       /* silences.c */
     vec_of(struct doc *) documents; /* by id */
     vec_of(struct document_watcher) document_watchers;
     struct map_u64 *deliveries;      /* id → struct delivery, pending ones */
@@ -210,6 +211,17 @@ void core__on_link(void *arg, const char *peer, const struct link_message *m);
 const struct alert *core__alert(struct core *c, uint64_t id); /* NULL when unknown or id 0 */
 void core__alert_put(struct core *c,
                      const struct alert *a);        /* copies; replaces the one of its id */
+size_t core__alerts_count(const struct core *c);
+bool core__alerts_next(const struct core *c, size_t *it, uint64_t *id); /* *it begins at 0 */
+/* As what a maintenance or a silence is asked about it; *as is what the subject then points to. */
+struct subject core__subject(struct core *c, const struct alert *a, struct target *as);
+/* Its bell went out at now. */
+void core__alert_rung(struct core *c, uint64_t id, int64_t now_ms);
+/* A silence that held it from starts to ends is over: rings again soon, if it rang before that end. */
+void core__alert_again(struct core *c, uint64_t id, int64_t starts_ms, int64_t ends_ms);
+/* For what has no target: whether it is to ring again; true once. */
+bool core__alert_take_again(struct core *c, uint64_t id);
+bool core__alert_is_due(const struct core *c, uint64_t id); /* the same, and stays */
 void core__alert_hold(struct core *c, uint64_t id); /* a delivery names it */
 void core__alert_unhold(struct core *c, uint64_t id);
 void core__alerts_free(struct core *c);
@@ -219,6 +231,10 @@ void core__judge(struct core *c, struct entry *e, const struct result *r);
 void core__close_alert(struct core *c, struct entry *e, enum target_status status,
                        const char *message);
 void core__recheck_waiting(struct core *c); /* suppressed alerts whose suppression may be over */
+void core__ring_again(struct core *c, struct entry *e); /* judge_again */
+/* The alert's record changed: store it, show it. what: for the log. */
+void core__alert_changed(struct core *c, const struct alert *a, const char *what);
+struct suppress_env core__suppress_env(struct core *c, const struct subject *s);
 /* Whatever rings without being a target. *open: the id of its open alert, 0 none; kept up to date. */
 void core__judge_own(struct core *c, const struct judge_own *own, uint64_t *open, bool failing,
                      const char *message, struct arena *a);
@@ -263,6 +279,16 @@ void core__adopt_rings(struct core *c);
 void core__retire_unwanted(struct core *c); /* drained watchers of groups that are gone */
 void core__mend_watchers(struct core *c); /* what a full disk refused: rings, assignments, units */
 void core__watchers_free(struct core *c);
+
+/* --- maintenances.c --- */
+void core__window_load(struct core *c, const struct maintenance *m);
+void core__windows_free(struct core *c);
+
+/* --- silences.c --- */
+void core__silences_init(struct core *c); /* after the documents are loaded */
+void core__silences_free(struct core *c);
+void core__silences_tick(struct core *c); /* each second: those that end now */
+const struct silence *const *core__silences(const struct core *c, size_t *n);
 
 /* --- changes.c --- */
 int core__store_refuses(const struct core *c,

@@ -26,22 +26,25 @@ static const struct target *find_target(void *arg, uint64_t id, const struct tar
     return e->target;
 }
 
-static struct suppress_env suppress_env(struct core *c)
+/* What is no target hangs on no network: a program of this machine, a rule. */
+struct suppress_env core__suppress_env(struct core *c, const struct subject *s)
 {
-    return (struct suppress_env){
+    struct suppress_env env = {
         .find = find_target,
         .arg = c,
-        .windows = (const struct maintenance *const *)c->windows.at,
+        .windows = c->windows.at,
         .n_windows = c->windows.n,
-        .references = c->references,
+        .references = s->target->id ? c->references : (struct id_list){0},
     };
+    env.silences = core__silences(c, &env.n_silences);
+    return env;
 }
 
-static enum suppression suppressed(void *arg, const struct target *t, int64_t checked_ms,
-                                   int64_t now_ms, const char **by)
+static enum suppression suppressed(void *arg, const struct subject *s, int64_t checked_ms,
+                                   int64_t now_ms, struct held *by)
 {
-    struct suppress_env env = suppress_env(((struct judging *)arg)->core);
-    return suppress_find(&env, t, checked_ms, now_ms, by);
+    struct suppress_env env = core__suppress_env(((struct judging *)arg)->core, s);
+    return suppress_find(&env, s, checked_ms, now_ms, by);
 }
 
 static bool told(void *arg, uint64_t alert_id, struct id_list *out)
@@ -78,25 +81,27 @@ static void add_deliveries(struct core *c, struct entry *e, const struct judge_a
         batch_delivery_put(core__batch(c), d);
         core__delivery_keep(c, d);
         core__commit_release(c, d->id);
+        if (d->kind != EVENT_RESOLVED)
+            core__alert_rung(c, d->alert_id, d->created_ms);
         if (e && d->kind == EVENT_FIRED)
             remember_told(e, d->channel_id);
     }
 }
 
-/* The alert's record changed: store it, show it, keep it while it is open or must still be told. */
-static void put_alert(struct core *c, const struct alert *a)
+/* It is kept while it is open or must still be told. */
+void core__alert_changed(struct core *c, const struct alert *a, const char *what)
 {
     batch_alert_put(core__batch(c), a);
     core__alert_put(c, a);
     a = core__alert(c, a->id); /* the old one, from which it borrowed, is gone */
     core__event_alert(c, a);
-    core__log_alert(c, a, alert_status_name(a->status));
+    core__log_alert(c, a, what);
 }
 
 static void execute(struct core *c, struct entry *e, const struct judge_actions *act)
 {
     if (act->alert)
-        put_alert(c, act->alert);
+        core__alert_changed(c, act->alert, alert_status_name(act->alert->status));
     add_deliveries(c, e, act);
     if (act->alert) { /* a closed one nobody must hear of is forgotten here */
         core__alert_hold(c, act->alert->id);
@@ -162,7 +167,10 @@ void core__close_alert(struct core *c, struct entry *e, enum target_status statu
     arena_free(a);
 }
 
-static void recheck(struct core *c, struct entry *e)
+typedef void judge_fn(const struct judge_env *env, const struct judge_case *c, int64_t now_ms,
+                      struct arena *a, struct judge_actions *out);
+
+static void judge_open(struct core *c, struct entry *e, judge_fn *fn)
 {
     struct arena *a = arena_new();
     struct judging j = {c, e};
@@ -170,12 +178,16 @@ static void recheck(struct core *c, struct entry *e)
     struct judge_case cs = {e->target, &e->state, core__alert(c, e->state.open_alert_id),
                             e->instance};
     struct judge_actions act = {0};
-    judge_recheck(&env, &cs, clock_wall_ms(), a, &act);
+    fn(&env, &cs, clock_wall_ms(), a, &act);
     execute(c, e, &act);
     if (act.alert || act.n_deliveries)
         batch_target_state(core__batch(c), e->target->id, &e->state, e->last_message);
-    core__index_live(c, e);
     arena_free(a);
+}
+
+void core__ring_again(struct core *c, struct entry *e)
+{
+    judge_open(c, e, judge_again);
 }
 
 void core__recheck_waiting(struct core *c)
@@ -191,7 +203,7 @@ void core__recheck_waiting(struct core *c)
     for (size_t i = 0; i < n; i++) {
         struct entry *e = ids[i] ? core__entry(c, ids[i]) : NULL;
         if (e && e->state.open_alert_id && judge_waiting(&e->state))
-            recheck(c, e);
+            judge_open(c, e, judge_recheck);
     }
     free(ids);
 }
@@ -205,28 +217,19 @@ struct id_list core__all_channels(struct core *c, struct arena *a)
     return ids;
 }
 
-/* Of what has no target only a maintenance window of its group can hold it back. */
-static enum suppression maintained(void *arg, const struct target *t, int64_t checked_ms,
-                                   int64_t now_ms, const char **by)
-{
-    const struct core *c = ((struct judging *)arg)->core;
-    (void)checked_ms;
-    vec_each (&c->windows, it)
-        if (maintenance_covers(*it, t, now_ms)) {
-            *by = (*it)->title;
-            return SUPPRESSED_MAINTENANCE;
-        }
-    return SUPPRESSED_NONE;
-}
-
 void core__judge_own(struct core *c, const struct judge_own *own, uint64_t *open, bool failing,
                      const char *message, struct arena *a)
 {
     struct judging j = {c, NULL};
     struct judge_env env = judge_env(&j);
     struct judge_actions act = {0};
-    env.suppressed = maintained;
-    judge_own_alert(&env, own, core__alert(c, *open), failing, message, clock_wall_ms(), a, &act);
+    struct judge_own asked = *own;
+    const struct alert *alert = core__alert(c, *open);
+    if (failing && core__alert_take_again(c, *open)) {
+        asked.resend = true; /* a silence is over */
+        message = own->again ? message : alert->message;
+    }
+    judge_own_alert(&env, &asked, alert, failing, message, clock_wall_ms(), a, &act);
     if (act.alert)
         *open = act.alert->status == ALERT_FIRING ? act.alert->id : 0;
     execute(c, NULL, &act);

@@ -170,9 +170,9 @@ static void judge(struct rule_alerts *all, struct open_alert *o, const struct to
         .labels = t->labels,
         .n_labels = t->n_labels,
         .suppressible = true,
-        .again = failing && is_due_again(c, o, now),
+        .resend = failing && is_due_again(c, o, now),
     };
-    if (o->alert_id == 0 || own.again)
+    if (o->alert_id == 0 || own.resend)
         o->rung_ms = now;
     core__judge_own(c, &own, &o->alert_id, failing, t->message, a);
 }
@@ -212,16 +212,27 @@ static void on_letters(void *arg)
     free(in);
 }
 
+/* Told by nobody but its record. message NULL: the record's. */
+static void judge_record(struct rule_alerts *all, struct open_alert *o, bool failing,
+                         const char *message)
+{
+    const struct alert *open = core__alert(all->core, o->alert_id);
+    if (!open)
+        return;
+    struct alert *copy = alert_clone(open); /* the record is replaced meanwhile */
+    struct told t = {.name = copy->target_name,
+                     .instance = copy->instance,
+                     .labels = copy->labels,
+                     .n_labels = copy->n_labels,
+                     .message = message ? message : copy->message};
+    judge(all, o, &t, failing);
+    alert_free(copy);
+}
+
 /* The rule was removed while no core ran, or its evaluation fails for long. */
 static void end_silent(struct rule_alerts *all, struct open_alert *o)
 {
-    const struct alert *open = core__alert(all->core, o->alert_id);
-    struct arena *a cleanup(arena_freep) = arena_new();
-    struct told t = {.name = open ? arena_strdup(a, open->target_name) : "",
-                     .instance = open ? arena_strdup(a, open->instance) : "",
-                     .message = "the rule says nothing of it any more"};
-    if (open)
-        judge(all, o, &t, false);
+    judge_record(all, o, false, "the rule says nothing of it any more");
     forget(all, o);
 }
 
@@ -234,6 +245,8 @@ void core__rule_alerts_tick(struct rule_alerts *all)
         struct open_alert *o = value;
         if (now > o->valid_ms + SILENCE_MS)
             end_silent(all, o);
+        else if (core__alert_is_due(all->core, o->alert_id))
+            judge_record(all, o, true, NULL); /* what was held back may ring now */
     }
 }
 

@@ -207,9 +207,8 @@ void core__registry_free(struct core *c)
         core__entry_del(c, c->order.at[c->order.n - 1]);
     while (c->channel_order.n)
         core__chan_del(c, c->channel_order.at[c->channel_order.n - 1]);
-    vec_each (&c->windows, it)
-        maintenance_free(*it);
-    vec_done(&c->windows);
+    core__windows_free(c);
+    core__silences_free(c);
     vec_done(&c->order);
     vec_done(&c->channel_order);
     map_u64_free(c->targets);

@@ -1,9 +1,15 @@
 /* See resources.h. Pure functions over plain data. */
 #include "core/resources.h"
 
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/must.h"
 #include "config/option.h"
 #include "notify/channel.h"
 #include "probe/prober.h"
+
+#define NEXT_SHOWN 5 /* windows of a maintenance */
 
 static void put_id_list(struct json *j, const char *key, const struct id_list *ids)
 {
@@ -147,6 +153,17 @@ void alert_json_open(const struct alert *a, struct json *j)
     json_ktime(j, "resolved_at", a->resolved_ms);
     json_kstr(j, "suppressed", suppression_name(a->suppressed));
     json_kstr(j, "suppressed_by", a->suppressed_by);
+    json_kuint(j, "suppressed_by_id", a->suppressed_id);
+    json_key(j, "acknowledged");
+    if (!a->acked_ms) {
+        json_nil(j);
+        return;
+    }
+    json_obj(j);
+    json_kstr(j, "by", a->acked_by);
+    json_ktime(j, "at", a->acked_ms);
+    json_kstr(j, "note", a->ack_note);
+    json_end(j);
 }
 
 void alert_json(const struct alert *a, struct json *j)
@@ -155,20 +172,102 @@ void alert_json(const struct alert *a, struct json *j)
     json_end(j);
 }
 
-void maintenance_json(const struct maintenance *m, int64_t now_ms, struct json *j)
+void matchers_json(const struct label_match *m, uint32_t n, struct json *j)
 {
-    json_obj(j);
-    json_kuint(j, "id", m->id);
-    json_kstr(j, "title", m->title);
+    json_karr(j, "matchers");
+    for (uint32_t i = 0; i < n; i++) {
+        json_obj(j);
+        json_kstr(j, "name", m[i].name);
+        json_kstr(j, "op", matcher_op_text(m[i].op));
+        json_kstr(j, "value", m[i].value);
+        json_end(j);
+    }
+    json_end(j);
+}
+
+void maintenance_whom_json(const struct maintenance *m, struct json *j)
+{
     put_id_list(j, "target_ids", &m->targets);
     json_karr(j, "groups");
     for (uint32_t i = 0; i < m->n_groups; i++)
         json_str(j, m->groups[i]);
     json_end(j);
+    matchers_json(m->matchers, m->n_matchers, j);
+}
+
+static void put_time_of_day(struct json *j, const char *key, int32_t minutes)
+{
+    char text[8];
+    must(minutes >= 0 && minutes <= 24 * 60);
+    snprintf(text, sizeof(text), "%02d:%02d", minutes / 60, minutes % 60);
+    json_kstr(j, key, text);
+}
+
+static void put_days(struct json *j, uint32_t days)
+{
+    static const char *const names[] = {"sun", "mon", "tue", "wed", "thu", "fri", "sat"};
+    json_karr(j, "days");
+    for (size_t i = 0; i < array_len(names); i++)
+        if (days >> i & 1)
+            json_str(j, names[i]);
+    json_end(j);
+}
+
+static void put_schedule(struct json *j, const struct schedule *s)
+{
+    char duration[DURATION_SIZE];
+    json_kobj(j, "schedule");
+    json_kstr(j, "kind", schedule_kind_name(s->kind));
+    if (s->kind == SCHEDULE_WEEKLY) {
+        put_days(j, s->days);
+        put_time_of_day(j, "from", s->from_min);
+        put_time_of_day(j, "to", s->to_min);
+    }
+    if (s->kind == SCHEDULE_CRON) {
+        json_kstr(j, "cron", s->cron);
+        json_kstr(j, "duration", duration_format(s->duration_ms, duration));
+    }
+    if (s->kind != SCHEDULE_ONCE)
+        json_kstr(j, "time_zone", s->zone);
+    json_end(j);
+}
+
+static void put_next(const struct window *w, int64_t now_ms, struct json *j)
+{
+    struct window_span span, first = {0};
+    bool any = window_next(w, now_ms, &first), more = any;
+    json_kbool(j, "active", any && first.starts_ms <= now_ms);
+    json_ktime(j, "next_starts_at", first.starts_ms);
+    json_ktime(j, "next_ends_at", first.ends_ms == WINDOW_OPEN ? 0 : first.ends_ms);
+    json_karr(j, "next");
+    span = first;
+    for (int i = 0; more && i < NEXT_SHOWN; i++) {
+        json_obj(j);
+        json_ktime(j, "starts_at", span.starts_ms);
+        json_ktime(j, "ends_at", span.ends_ms == WINDOW_OPEN ? 0 : span.ends_ms);
+        json_end(j);
+        more = span.ends_ms != WINDOW_OPEN && window_next(w, span.ends_ms, &span);
+    }
+    json_end(j);
+}
+
+void maintenance_json_open(const struct window *w, int64_t now_ms, struct json *j)
+{
+    const struct maintenance *m = window_maintenance(w);
+    json_obj(j);
+    json_kuint(j, "id", m->id);
+    json_kstr(j, "title", m->title);
+    maintenance_whom_json(m, j);
+    put_schedule(j, &m->schedule);
     json_ktime(j, "starts_at", m->starts_ms);
     json_ktime(j, "ends_at", m->ends_ms);
-    json_kbool(j, "active", m->starts_ms <= now_ms && (m->ends_ms == 0 || now_ms < m->ends_ms));
+    put_next(w, now_ms, j);
     json_ktime(j, "created_at", m->created_ms);
+}
+
+void maintenance_json(const struct window *w, int64_t now_ms, struct json *j)
+{
+    maintenance_json_open(w, now_ms, j);
     json_end(j);
 }
 

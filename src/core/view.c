@@ -112,14 +112,6 @@ void core_channels_each(struct core *c,
             return;
 }
 
-void core_maintenances_each(struct core *c, bool (*fn)(void *arg, const struct maintenance *m),
-                            void *arg)
-{
-    vec_each (&c->windows, it)
-        if (!fn(arg, *it))
-            return;
-}
-
 void core_watchers_each(struct core *c, bool (*fn)(void *arg, const struct core_watcher_info *w),
                         void *arg)
 {

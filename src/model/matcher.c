@@ -30,6 +30,16 @@ const char *matcher_op_text(enum matcher_op op)
     return text[op];
 }
 
+bool matcher_op_parse(const char *text, enum matcher_op *out)
+{
+    for (enum matcher_op op = MATCH_EQ; op <= MATCH_NRE; op++)
+        if (strcmp(text, matcher_op_text(op)) == 0) {
+            *out = op;
+            return true;
+        }
+    return false;
+}
+
 /* --- reading a pattern --- */
 
 static bool is_meta(char c)

@@ -13,6 +13,7 @@
 
 enum matcher_op { MATCH_EQ, MATCH_NE, MATCH_RE, MATCH_NRE };
 const char *matcher_op_text(enum matcher_op op); /* "=~" */
+bool matcher_op_parse(const char *text, enum matcher_op *out);
 
 struct matcher;
 /* Copies name and value. MALFORMED: the expression cannot be parsed. */

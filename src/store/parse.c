@@ -93,21 +93,12 @@ void store__parse_schedule(const char *json, struct arena *a, struct schedule *o
     json_decref(root);
 }
 
-static bool parse_op(const char *text, enum matcher_op *out)
-{
-    for (enum matcher_op op = MATCH_EQ; text && op <= MATCH_NRE; op++)
-        if (strcmp(text, matcher_op_text(op)) == 0) {
-            *out = op;
-            return true;
-        }
-    return false;
-}
-
 static bool parse_match(json_t *one, struct arena *a, struct label_match *out)
 {
     const char *name = json_string_value(json_array_get(one, 0));
     const char *value = json_string_value(json_array_get(one, 2));
-    if (!name || !value || !parse_op(json_string_value(json_array_get(one, 1)), &out->op))
+    const char *op = json_string_value(json_array_get(one, 1));
+    if (!name || !value || !op || !matcher_op_parse(op, &out->op))
         return false;
     out->name = arena_strdup(a, name);
     out->value = arena_strdup(a, value);

@@ -14,11 +14,11 @@ static uint64_t next_id(void *arg, enum judge_id what)
     return what == JUDGE_ALERT_ID ? ++s->core.last_alert : ++s->core.last_delivery;
 }
 
-static enum suppression suppressed(void *arg, const struct target *t, int64_t checked_ms,
-                                   int64_t now_ms, const char **by)
+static enum suppression suppressed(void *arg, const struct subject *about, int64_t checked_ms,
+                                   int64_t now_ms, struct held *by)
 {
     struct sim *s = arg;
-    return suppress_find(&s->suppress, t, checked_ms, now_ms, by);
+    return suppress_find(&s->suppress, about, checked_ms, now_ms, by);
 }
 
 static bool told(void *arg, uint64_t alert_id, struct id_list *out)
@@ -393,6 +393,8 @@ void sim_done(struct sim *s)
     vec_done(&s->seen);
     vec_done(&s->posts);
     arena_free(s->arena);
+    for (int i = 0; i < s->n_windows; i++)
+        window_free(s->window_at[i]);
     heap_done(&s->events);
     sched_done(&s->sched);
 }

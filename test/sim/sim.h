@@ -157,7 +157,7 @@ struct sim {
     struct sim_channel channels[CHANNELS];
     struct spans network; /* Belfry's own */
     struct maintenance windows[3];
-    const struct maintenance *window_at[3];
+    struct window *window_at[3];
     const char *window_group[3];
     uint64_t window_target[3];
     int n_windows;

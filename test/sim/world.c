@@ -90,7 +90,8 @@ static void make_windows(struct sim *s)
             m->targets.at = &s->window_target[i];
             m->targets.at[m->targets.n++] = (uint64_t)sim_between(s, 1, s->n_targets);
         }
-        s->window_at[i] = m;
+        s->window_at[i] = window_new(m, NULL);
+        must(s->window_at[i] != NULL);
     }
 }
 

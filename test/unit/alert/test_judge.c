@@ -27,10 +27,10 @@ static uint64_t next_id(void *arg, enum judge_id what)
     return ++((struct fixture *)arg)->last_id;
 }
 
-static enum suppression suppressed(void *arg, const struct target *t, int64_t checked_ms,
-                                   int64_t now_ms, const char **by)
+static enum suppression suppressed(void *arg, const struct subject *s, int64_t checked_ms,
+                                   int64_t now_ms, struct held *by)
 {
-    *by = "why";
+    *by = (struct held){.by = "why", .id = 7};
     return ((struct fixture *)arg)->suppressed;
 }
 
@@ -326,11 +326,82 @@ static void test_own_alert_suppressed_and_again(void **state)
     assert_int_equal(f->got.alert->status, ALERT_RESOLVED);
 }
 
+/* Reminders wait while somebody looks after it; what became worse does not. */
+static void test_acknowledged(void **state)
+{
+    struct fixture *f = *state;
+    f->target.resend_interval_ms = 10000;
+    see(f, false);
+    see(f, false);
+    assert_int_equal(f->got.n_deliveries, 2);
+    f->open->acked_ms = f->clock;
+    see(f, false);
+    see(f, false);
+    see(f, false);
+    assert_int_equal(f->got.acts, 0);
+    assert_int_equal(f->got.n_deliveries, 0);
+    f->open->acked_ms = 0;
+    see(f, false);
+    assert_int_equal(f->got.acts, ACT_REMIND);
+    f->open->acked_ms = f->clock;
+    see(f, true); /* the end is told */
+    assert_int_equal(f->got.n_deliveries, 2);
+    assert_int_equal(f->got.alert->acked_ms, f->clock - 10000);
+}
+
+static void test_own_acknowledged(void **state)
+{
+    struct fixture *f = *state;
+    struct judge_env env = env_of(f);
+    struct judge_own own = {.name = "HighLoad",
+                            .type = "rule",
+                            .group = "rules",
+                            .instance = "",
+                            .channels = {f->channels, 1},
+                            .resend = true};
+    judge_own_alert(&env, &own, NULL, true, "6", 5, f->arena, &f->got);
+    keep(f);
+    judge_own_alert(&env, &own, f->open, true, "7", 6, f->arena, &f->got);
+    assert_int_equal(f->got.n_deliveries, 1);
+    keep(f);
+    f->open->acked_ms = 7;
+    judge_own_alert(&env, &own, f->open, true, "8", 8, f->arena, &f->got);
+    assert_null(f->got.alert);
+    own.again = true;
+    judge_own_alert(&env, &own, f->open, true, "worse", 9, f->arena, &f->got);
+    assert_int_equal(f->got.n_deliveries, 1);
+}
+
+/* What rang before a silence rings again behind it, if it still fails. */
+static void test_silence_is_over(void **state)
+{
+    struct fixture *f = *state;
+    struct judge_env env = env_of(f);
+    see(f, false);
+    see(f, false);
+    struct judge_case c = {&f->target, &f->st, f->open, NULL};
+    f->suppressed = SUPPRESSED_SILENCE; /* another one holds it */
+    judge_again(&env, &c, f->clock, f->arena, &f->got);
+    assert_null(f->got.alert);
+    f->suppressed = SUPPRESSED_NONE;
+    judge_again(&env, &c, f->clock, f->arena, &f->got);
+    assert_int_equal(f->got.acts, ACT_REMIND);
+    assert_int_equal(f->got.deliveries[0].kind, EVENT_REMINDER);
+    keep(f);
+    see(f, true);
+    c.open = NULL;
+    judge_again(&env, &c, f->clock, f->arena, &f->got);
+    assert_int_equal(f->got.acts, 0);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(test_acknowledged),
+        TEST(test_own_acknowledged),
+        TEST(test_silence_is_over),
         TEST(test_fire_and_resolve),
         TEST(test_recovery_goes_where_the_alert_went),
         TEST(test_suppressed_then_recovered_is_silent),
