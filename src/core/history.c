@@ -235,6 +235,17 @@ static int add_up(struct series_set *set, int64_t min_ms, int64_t max_ms, double
     return rc;
 }
 
+int history_day(struct series_source source, const struct history_target *t, int64_t now_ms,
+                double *out, struct err *err)
+{
+    struct series_set *set =
+        select_metric(source, "probe_success", t, now_ms - DAY_MS, now_ms, 0, err);
+    int rc = set ? add_up(set, now_ms - DAY_MS, now_ms, out, err) : -1;
+    if (set)
+        set->ops->free(set);
+    return rc;
+}
+
 int history_uptime(struct series_source source, const struct history_target *t, int64_t now_ms,
                    struct history_uptime *out, struct err *err)
 {

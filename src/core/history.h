@@ -21,5 +21,8 @@ struct history_uptime {
 };
 int history_uptime(struct series_source source, const struct history_target *t, int64_t now_ms,
                    struct history_uptime *out, struct err *err);
+/* Of the last 24 h alone. */
+int history_day(struct series_source source, const struct history_target *t, int64_t now_ms,
+                double *out, struct err *err);
 
 #endif

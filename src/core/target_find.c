@@ -84,10 +84,11 @@ static void take_numbers(struct finding *f)
         return;
     bool *seen = calloc(f->ix->groups.at.n + 1, sizeof(*seen));
     must(seen);
+    memset(seen, q->groups_hidden, f->ix->groups.at.n);
     for (const char *const *g = q->groups; *g; g++) {
         uint32_t number = index__number(&f->ix->groups, *g);
         if (number != UINT32_MAX)
-            seen[number] = true;
+            seen[number] = !q->groups_hidden;
     }
     f->seen = seen;
 }

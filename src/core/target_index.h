@@ -78,6 +78,7 @@ struct index_query {
     const uint64_t *ids; /* only these; NULL: all */
     size_t n_ids;
     const char *const *groups; /* which the caller may see, ended by NULL; NULL: all */
+    bool groups_hidden;        /* `groups` are those that it may not see */
     enum index_sort sort;
     /* Groups one after the other, those with trouble first, each in the order `sort`. */
     bool grouped;
