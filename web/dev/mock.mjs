@@ -1,10 +1,11 @@
 // A Belfry that is not there: serves the built page and a plausible API, for development and UI tests.
-//   node dev/mock.mjs [--port 9371] [--targets 200] [--prefix /path/] [--empty] [--watch] [--dist DIR]
+//   node dev/mock.mjs [--port 9371] [--targets 200] [--prefix /path/] [--empty] [--auth open|closed|setup] [--watch] [--dist DIR]
 // No dependencies. `startMock` is what test/ui/run.mjs uses.
 import { createReadStream, existsSync, statSync, watch } from 'node:fs';
 import { createServer } from 'node:http';
 import { dirname, extname, join, normalize, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Access } from './access.mjs';
 import { channelTypes, probers } from './catalogue.mjs';
 import { Programs } from './processes.mjs';
 import { prometheusApi } from './prometheus.mjs';
@@ -18,6 +19,11 @@ function send(res, status, body, type = 'application/json') {
   const text = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body);
   res.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
   res.end(text);
+}
+
+function sendAll(res, status, body, headers = {}) {
+  res.writeHead(status, { 'content-type': status >= 400 ? 'application/problem+json' : 'application/json', 'cache-control': 'no-store', ...headers });
+  res.end(body === undefined ? '' : JSON.stringify(body));
 }
 
 function problem(res, status, title, errors = [], detail = '') {
@@ -49,6 +55,7 @@ class Mock {
       this.world.channels.clear();
       this.world.alerts = [];
     }
+    this.access = new Access(options.auth);
     this.streams = new Set();
     this.programs = new Programs((name, data) => this.emit(name, data), options.empty);
   }
@@ -340,6 +347,7 @@ class Mock {
     const one = /^processes\/([^/]+)(?:\/(\w+))?$/.exec(path);
     if (one) return this.process(req, res, one[1], one[2], query);
     if (path === 'alerts') return this.alerts(res, query);
+    if (path === 'groups') return send(res, 200, { items: [...new Set([...items.values()].map((x) => x.pub.group))].map((name) => ({ name })) });
     if (path === 'nodes') return this.nodes(res);
     if (path === 'events') return this.events(req, res);
     return problem(res, 404, 'No such resource');
@@ -350,6 +358,11 @@ class Mock {
     const { prefix, dist } = this.options;
     if (!url.pathname.startsWith(prefix)) return problem(res, 404, 'Not under the prefix');
     const path = decodeURIComponent(url.pathname.slice(prefix.length));
+    if (path.startsWith('api/v1/')) {
+      const own = /^(session|setup|users|tokens|audit)/.test(path.slice(7)) && !['GET', 'DELETE'].includes(req.method);
+      const found = this.access.answer(req, path.slice(7), url.searchParams, own ? await bodyOf(req) : {});
+      if (found) return sendAll(res, ...found);
+    }
     if (path.startsWith('api/v1/')) return this.api(req, res, path.slice(7), url.searchParams);
     if (path.startsWith('prometheus/api/v1/')) return send(res, ...prometheusApi(this.world, path.slice(18), url.searchParams));
     if (path === '-/reload' && req.method === 'POST') return this.reload(res);
@@ -362,7 +375,7 @@ class Mock {
 }
 
 export function startMock(given = {}) {
-  const options = { port: 0, targets: 200, prefix: '/', dist: resolve(here, '../dist'), empty: false, brokenConfig: false, ...given };
+  const options = { port: 0, targets: 200, prefix: '/', dist: resolve(here, '../dist'), empty: false, brokenConfig: false, auth: 'open', ...given };
   if (options.empty) options.targets = 0;
   const mock = new Mock(options);
   const server = createServer((req, res) => {
@@ -401,6 +414,6 @@ if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.ur
       timer = setTimeout(() => build(dist).catch(() => undefined), 60);
     });
   }
-  const running = await startMock({ port: Number(arg('port', 9371)), targets: Number(arg('targets', 200)), prefix: arg('prefix', '/'), dist, empty: process.argv.includes('--empty'), brokenConfig: process.argv.includes('--broken-config') });
+  const running = await startMock({ port: Number(arg('port', 9371)), targets: Number(arg('targets', 200)), prefix: arg('prefix', '/'), dist, empty: process.argv.includes('--empty'), brokenConfig: process.argv.includes('--broken-config'), auth: arg('auth', 'open') });
   console.log(`the page, with a mock of Belfry behind it: ${running.url}`);
 }

@@ -46,7 +46,7 @@ function Password() {
   return (
     <Card title={t('account.password')}>
       <form class="card-form" onSubmit={(e) => void submit(e)} noValidate>
-        <input type="text" class="hidden" autocomplete="username" value={session.who.name} readOnly tabIndex={-1} aria-hidden="true" />
+        <input type="text" hidden autocomplete="username" value={session.who.name} readOnly />
         <div class="fields">
           <TextField wide path="old" label={t('account.password.old')} secret autocomplete="current-password" value={old} error={errors.errorAt('old')} onInput={(v) => (setOld(v), errors.touch('old'))} />
           <TextField path="new" label={t('account.password.new')} secret value={next} help={t('check.password', { n: leastPassword })} error={errors.errorAt('new') ?? errors.errorAt('password')} onInput={setNext} />
@@ -187,11 +187,11 @@ export default function AccountView() {
       </PageHead>
       <Card>
         <dl class="facts">
-          <div>
+          <div class="fact">
             <dt>{t('login.name')}</dt>
             <dd>{who.name}</dd>
           </div>
-          <div>
+          <div class="fact">
             <dt>{t('users.col.role')}</dt>
             <dd>
               {t(`role.${who.role}` as FirstKey)}
@@ -202,7 +202,7 @@ export default function AccountView() {
               ))}
             </dd>
           </div>
-          <div>
+          <div class="fact">
             <dt>{t('account.totp')}</dt>
             <dd>
               <StateLabel state={who.totp ? 'up' : 'paused'} word={t(who.totp ? 'account.totp.on' : 'account.totp.off')} />

@@ -55,7 +55,7 @@ function Entry({ entry }: { entry: AuditEntry }) {
         <span class="entry-who">{entry.actor}</span>
         <span class="entry-what">
           <span class={failed ? 'is-down stateful' : ''}>{word('audit.action', entry.action)}</span>
-          {entry.kind && <> {word('audit.kind', entry.kind)}</>} {name && <strong>{name}</strong>}
+          {entry.kind && entry.kind !== 'session' && <> {word('audit.kind', entry.kind)}</>} {name && <strong>{name}</strong>}
         </span>
         <span class="entry-from num muted">{entry.address}</span>
       </button>
