@@ -278,7 +278,7 @@ def ui_real(args):
         port = free_port()
         config = os.path.join(folder, "belfry.yaml")
         with open(config, "w", encoding="utf-8") as f:
-            f.write(f"server: {{listen: '127.0.0.1:{port}'}}\n")
+            f.write(f"server: {{listen: '127.0.0.1:{port}', anonymous: admin}}\n")
         log = os.path.join(args.out, "ui-belfry.log")
         with open(log, "wb") as out:
             child = subprocess.Popen([args.env["BELFRY"], "run", "-c", config], stdout=out,

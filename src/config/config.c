@@ -33,13 +33,14 @@ static bool split_listen(const char *text, struct str *host, int64_t *port)
     return true;
 }
 
-static bool is_loopback(const char *host)
+/* -1: no address; else whether only this machine reaches it. */
+static int is_loopback(const char *host)
 {
     struct in_addr v4;
     struct in6_addr v6;
     if (inet_pton(AF_INET, host, &v4) == 1)
         return ntohl(v4.s_addr) >> 24 == 127;
-    return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+    return inet_pton(AF_INET6, host, &v6) == 1 ? IN6_IS_ADDR_LOOPBACK(&v6) : -1;
 }
 
 static void finish_listen(struct loader *l)
@@ -55,12 +56,18 @@ static void finish_listen(struct loader *l)
     }
     s->listen_host =
         str_eqz(host, "localhost") ? "127.0.0.1" : arena_strndup(l->arena, host.p, host.n);
+    if (host.n == 0) /* ":9370", as Prometheus takes it */
+        s->listen_host = "0.0.0.0";
     s->listen_port = (uint16_t)port;
-    if (!is_loopback(s->listen_host))
+    int loopback = is_loopback(s->listen_host);
+    if (loopback < 0)
         problem_add(l->problems, at, "server.listen",
-                    "got \"%s\"; other addresses than loopback are refused until "
-                    "access control arrives; want 127.0.0.1:%d or [::1]:%d",
-                    s->listen, (int)port, (int)port);
+                    "got the host \"%s\"; want an address such as 127.0.0.1, 0.0.0.0 or [::]",
+                    s->listen_host);
+    if (loopback == 0 && s->anonymous == ANONYMOUS_ADMIN)
+        loader_warn(l, at, "server.anonymous",
+                    "admin: whoever reaches this address may do everything, and it is more than "
+                    "this machine's own (server.listen)");
 }
 
 static void finish_server(struct loader *l)
@@ -177,6 +184,10 @@ static void bind_main(struct loader *l)
     if (c->server.tls.key_file[0] != '\0')
         c->server.tls.key_file = absolute(l, c->server.tls.key_file);
     finish_server(l);
+    c->access = l->raw.access;
+    if (c->access.oidc.ca_file[0] != '\0')
+        c->access.oidc.ca_file = absolute(l, c->access.oidc.ca_file);
+    loader_access(l, setting(l, "access", "oidc"), setting(l, "access", "proxy"));
     check_store(l);
     check_restart(l);
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "config/access.h"
 #include "config/metrics.h"
 #include "config/option.h"
 #include "config/process.h"
@@ -20,7 +21,7 @@
 enum config_anonymous { ANONYMOUS_NONE, ANONYMOUS_VIEWER, ANONYMOUS_ADMIN };
 
 struct config_server {
-    const char *listen;     /* "127.0.0.1:9370": a loopback address, see listen_host, listen_port */
+    const char *listen;     /* "127.0.0.1:9370": see listen_host, listen_port */
     const char *public_url; /* "" when not given */
     int anonymous;          /* enum config_anonymous */
     const char *user; /* that the children run as when started as root; "" for the caller's own */
@@ -102,6 +103,7 @@ struct config {
     const char *path; /* absolute; of the main file */
     const char *dir;  /* relative paths of the file start here */
     struct config_server server;
+    struct config_access access;
     const char *data_dir; /* absolute */
     struct config_log log;
     struct config_results results;

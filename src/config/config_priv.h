@@ -61,6 +61,7 @@ struct raw_proxy {
 };
 struct raw_file {
     struct config_server server;
+    struct config_access access;
     const char *data_dir, *store;
     struct config_log log;
     struct config_results results;
@@ -115,6 +116,9 @@ void loader_warn(struct loader *l, const struct node *at, const char *field, con
 
 /* config_env.c: ${NAME}, ${NAME:-default}, $$ in all values of the tree. */
 void expand_environment(struct node *n, struct arena *a, struct problems *p);
+
+/* config_access.c. oidc, proxy: where the file has them, for messages. */
+void loader_access(struct loader *l, const struct node *oidc, const struct node *proxy);
 
 /* config_channel.c */
 void loader_channels(struct loader *l);

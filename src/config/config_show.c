@@ -239,6 +239,7 @@ static struct node *show(const struct config *c, const struct config_hooks *hook
                            .results = c->results,
                            .limits = c->limits,
                            .restart = c->restart,
+                           .access = c->access,
                            .metrics = c->metrics,
                            .rule_files = c->rule_files,
                            .remote_write = show_remote_write(c, a),

@@ -26,9 +26,7 @@ static const struct option tls_options[] = {
 static const struct option server_options[] = {
     {"listen", OPT_STRING, offsetof(struct config_server, listen), .def = "127.0.0.1:9370",
      .min = 1, .max = 300,
-     .help =
-         {"Address and port of page, API and metrics. Until access control arrives only loopback addresses are accepted.",
-          "页面、API 与指标的监听地址和端口。在提供访问控制之前，只接受本机回环地址。"}},
+     .help = {"Address and port of page, API and metrics.", "页面、API 与指标的监听地址和端口。"}},
     {"public_url", OPT_STRING, offsetof(struct config_server, public_url), .def = "", .min = 0,
      .max = 1000,
      .help = {"Address under which people reach the page; messages link to it.",
@@ -318,6 +316,8 @@ static const struct option file_options[] = {
      .example = "[conf.d/*.yaml]"},
     {"server", OPT_SECTION, offsetof(struct raw_file, server), .sub = server_options,
      .help = {"The HTTP server of page, API and metrics.", "页面、API 与指标的 HTTP 服务。"}},
+    {"access", OPT_SECTION, offsetof(struct raw_file, access), .sub = config_access_options,
+     .help = {"Accounts and sign-in.", "账号与登录。"}},
     {"data_dir", OPT_STRING, offsetof(struct raw_file, data_dir), .def = "data", .min = 1,
      .max = 1000,
      .help = {"Directory of everything that Belfry keeps, beside this file unless absolute.",

@@ -73,10 +73,10 @@ class Belfry:
     # --- configuration -------------------------------------------------------------------------
 
     def write(self, config):
-        """A dictionary (JSON is YAML; server.listen is filled in) or a text."""
+        """A dictionary (JSON is YAML; server.listen and server.anonymous are filled in) or a text."""
         if not isinstance(config, str):
             config = dict(config)
-            config["server"] = {"listen": f"127.0.0.1:{self.port}", **config.get("server", {})}
+            config["server"] = {"listen": f"127.0.0.1:{self.port}", "anonymous": "admin", **config.get("server", {})}
             config = json.dumps(config, indent=2, ensure_ascii=False)
         with open(self.path + ".new", "w", encoding="utf-8") as f:
             f.write(config)

@@ -112,7 +112,7 @@ class Belfry:
         self.dir, self.wrap, self.port = str(folder), list(wrap), free_port()
         self.path = os.path.join(self.dir, "belfry.yaml")
         with open(self.path, "w", encoding="utf-8") as f:
-            f.write(f"server: {{listen: '127.0.0.1:{self.port}'}}\nchannels: {channels}\n"
+            f.write(f"server: {{listen: '127.0.0.1:{self.port}', anonymous: admin}}\nchannels: {channels}\n"
                     "restart: {delay: 50ms, growth: 1, delay_max: 50ms, max_restarts: 0}\n"
                     "limits: {watcher: {hang_timeout: 1s}, core: {hang_timeout: 3s}}\n"
                     "groups:\n")

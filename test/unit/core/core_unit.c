@@ -100,6 +100,8 @@ void bed_config(struct bed *b, const char *fmt, ...)
     va_list ap;
     assert_non_null(f);
     fprintf(f, "data_dir: data\nlog: {dir: logs}\n");
+    if (!strstr(fmt, "server:"))
+        fprintf(f, "server: {anonymous: admin}\n");
     va_start(ap, fmt);
     vfprintf(f, fmt, ap);
     va_end(ap);
