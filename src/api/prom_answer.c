@@ -1,15 +1,10 @@
-/* Answers of the Prometheus API: its envelope, its errors, gzip. */
+/* Answers of the Prometheus API: its envelope and its errors. */
 #include "api/prom_priv.h"
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <strings.h>
-#include <zlib.h>
 
 #include "base/clock.h"
-
-#define GZIP_FROM  1024 /* smaller answers are not worth it */
-#define GZIP_LEVEL 1
 
 static const struct error_type {
     const char *name;
@@ -96,10 +91,15 @@ bool prom_gone(void *call)
 
 /* --- the envelope --- */
 
+void prom_put_begin(struct buf *out)
+{
+    buf_puts(out, "{\"status\":\"success\",\"data\":");
+}
+
 struct buf *prom_begin(struct call *k)
 {
     buf_clear(&k->resp->body);
-    buf_puts(&k->resp->body, "{\"status\":\"success\",\"data\":");
+    prom_put_begin(&k->resp->body);
     return &k->resp->body;
 }
 
@@ -116,13 +116,17 @@ static void put_notes(struct buf *out, const char *key, const char *const *notes
     buf_putc(out, ']');
 }
 
+void prom_put_notes(struct buf *out, const struct prom_notes *notes)
+{
+    put_notes(out, "warnings", notes->warnings, notes->n_warnings);
+    put_notes(out, "infos", notes->infos, notes->n_infos);
+}
+
 void prom_end(struct call *k, const struct prom_notes *notes)
 {
     struct buf *out = &k->resp->body;
-    if (notes) {
-        put_notes(out, "warnings", notes->warnings, notes->n_warnings);
-        put_notes(out, "infos", notes->infos, notes->n_infos);
-    }
+    if (notes)
+        prom_put_notes(out, notes);
     buf_putc(out, '}');
     if (out->failed)
         prom_fail(k, PROM_EXECUTION,
@@ -137,63 +141,7 @@ void prom_end_truncated(struct call *k, bool truncated)
     prom_end(k, &(struct prom_notes){.warnings = warning, .n_warnings = truncated});
 }
 
-/* --- gzip --- */
-
-/* "gzip, deflate;q=0.5": gzip, and not with q=0. */
-static bool takes_gzip(const struct http_req *req)
-{
-    const char *text = http_req_header(req, "Accept-Encoding");
-    struct str rest = str_of(text), part, name, weight;
-    while (text && str_next(&rest, ',', &part)) {
-        if (!str_cut(part, ';', &name, &weight)) {
-            name = part;
-            weight = STR("");
-        }
-        name = str_trim(name);
-        weight = str_trim(weight);
-        bool none = str_eqz(weight, "q=0") || str_eqz(weight, "q=0.0");
-        if (name.n == 4 && strncasecmp(name.p, "gzip", 4) == 0)
-            return !none;
-    }
-    return false;
-}
-
-static bool deflate_all(const struct buf *in, struct buf *out)
-{
-    z_stream z = {0};
-    if (deflateInit2(&z, GZIP_LEVEL, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
-        return false;
-    size_t most = deflateBound(&z, in->len);
-    bool good = in->len < UINT32_MAX && most < UINT32_MAX && buf_reserve(out, most);
-    if (good) {
-        z.next_in = (Bytef *)in->data;
-        z.avail_in = (uInt)in->len;
-        z.next_out = (Bytef *)out->data;
-        z.avail_out = (uInt)most;
-        good = deflate(&z, Z_FINISH) == Z_STREAM_END;
-        out->len = z.total_out;
-    }
-    deflateEnd(&z);
-    return good;
-}
-
-void prom_compress(struct call *k)
-{
-    struct buf *body = &k->resp->body;
-    if (body->len < GZIP_FROM || !takes_gzip(k->req))
-        return;
-    struct buf packed = BUF_INIT(body->max);
-    if (!deflate_all(body, &packed)) {
-        buf_done(&packed);
-        return;
-    }
-    buf_done(body);
-    *body = packed;
-    http_resp_header(k->resp, "Content-Encoding", "gzip");
-    http_resp_header(k->resp, "Vary", "Accept-Encoding");
-}
-
-/* --- pieces --- */
+/* --- parts --- */
 
 void prom_put_labels(struct buf *out, const struct labels *l)
 {

@@ -5,6 +5,7 @@
 
 #include "api/api_priv.h"
 #include "promql/promql.h"
+#include "remote/receive.h"
 #include "rule/rule.h"
 #include "tsdb/tsdb.h"
 
@@ -39,8 +40,21 @@ struct prom_notes {
 void prom_end(struct call *k, const struct prom_notes *notes); /* NULL: none */
 #define PROM_TRUNCATED "results truncated due to limit"
 void prom_end_truncated(struct call *k, bool truncated);
+void prom_put_begin(struct buf *out); /* the same, into a piece */
+void prom_put_notes(struct buf *out, const struct prom_notes *notes);
 /* Compresses the answer when whoever asked takes gzip and it is worth it. */
 void prom_compress(struct call *k);
+
+/* --- answers that may be large (prom_pieces.c): made piece by piece, and sent so, compressed or not, when they are longer
+ * than PROM_WHOLE. What fails before that is answered as an error; later the connection is cut. --- */
+#define PROM_WHOLE ((size_t)1 << 20)
+struct prom_pieces {
+    /* Appends about HTTP_PIECE bytes. HTTP_BROKEN: with *err. ctx must not lean on the call. */
+    enum http_more (*next)(void *ctx, struct buf *out, struct err *err);
+    void (*done)(void *ctx);
+    void *ctx;
+};
+void prom_answer_pieces(struct call *k, const struct prom_pieces *p); /* takes ctx */
 
 void prom_put_labels(struct buf *out, const struct labels *l);           /* {"a":"b"} */
 void prom_put_text(struct buf *out, const char *key, const char *value); /* "key":"value" */
@@ -68,6 +82,9 @@ int prom_limit(const struct prom_params *p, const char *name, uint32_t *out); /*
 /* start and end, "always" when absent */
 int prom_period(const struct prom_params *p, int64_t *start, int64_t *end);
 
+/* format=: "prometheus", "openmetrics", "jsonl"; else as the type of content says. */
+int prom_format(const struct prom_params *p, const char *type, enum ingest_format *out);
+
 struct prom_selector {
     const struct matcher *const *matchers;
     size_t n;
@@ -85,7 +102,15 @@ bool prom_store(struct call *k, struct api_metrics *out);
 bool prom_gone(void *call);
 
 /* prom_result.c: {"resultType":…,"result":…,"stats":…} */
-void prom_put_result(struct buf *out, const struct promql_result *r);
+struct prom_rows { /* how far a result is written; {.r = r} at first */
+    const struct promql_result *r;
+    struct prom_time_text *times;     /* of a range query */
+    size_t series;                    /* the one at hand */
+    uint32_t point;                   /* its next one */
+    bool begun, inside, rows, points; /* the result, a series; anything was written in it */
+};
+/* {"resultType":…,"result":…: appends about HTTP_PIECE bytes. True: that was all. */
+bool prom_put_result(struct buf *out, struct prom_rows *w);
 void prom_put_stats(struct buf *out, const struct promql_result *r, bool all);
 
 /* Whether this call of a route that waits is over sooner than a worker would have begun. */

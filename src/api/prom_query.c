@@ -44,15 +44,42 @@ static int fail_query(struct call *k, const struct err *err)
     return prom_fail_err(k, err);
 }
 
-static void answer(struct call *k, const struct question *q, const struct promql_result *r)
+/* --- the answer: the result stays as it is, its text is made while it is sent --- */
+
+struct reply { /* in the result's arena */
+    struct promql_result *r;
+    struct prom_rows rows;
+    bool stats, nodes;
+};
+
+static enum http_more next_piece(void *ctx, struct buf *out, struct err *err)
 {
-    struct buf *out = prom_begin(k);
-    struct prom_notes notes = {r->warnings, r->infos, r->n_warnings, r->n_infos};
-    prom_put_result(out, r);
-    if (q->stats)
-        prom_put_stats(out, r, q->request.stats);
+    struct reply *x = ctx;
+    struct promql_result *r = x->r;
+    (void)err;
+    if (!x->rows.begun)
+        prom_put_begin(out);
+    if (!prom_put_result(out, &x->rows))
+        return HTTP_MORE;
+    if (x->stats)
+        prom_put_stats(out, r, x->nodes);
     buf_putc(out, '}');
-    prom_end(k, &notes);
+    prom_put_notes(out, &(struct prom_notes){r->warnings, r->infos, r->n_warnings, r->n_infos});
+    buf_putc(out, '}');
+    return HTTP_LAST;
+}
+
+static void reply_done(void *ctx)
+{
+    struct reply *x = ctx;
+    promql_result_free(x->r);
+}
+
+static void answer(struct call *k, const struct question *q, struct promql_result *r)
+{
+    struct reply *x = arena_new_of(r->arena, struct reply);
+    *x = (struct reply){.r = r, .rows.r = r, .stats = q->stats, .nodes = q->request.stats};
+    prom_answer_pieces(k, &(struct prom_pieces){next_piece, reply_done, x});
 }
 
 static void run(struct call *k, struct question *q)
@@ -67,7 +94,6 @@ static void run(struct call *k, struct question *q)
         return;
     }
     answer(k, q, r);
-    promql_result_free(r);
 }
 
 void prom_query(struct call *k)

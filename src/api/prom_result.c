@@ -12,34 +12,39 @@ static void put_point(struct buf *out, int64_t ms, double v)
     buf_puts(out, "\"]");
 }
 
-static void put_vector(struct buf *out, const struct promql_result *r)
+/* Starts {"metric":{…}, of the series at hand. */
+static void open_row(struct buf *out, struct prom_rows *w)
 {
-    bool first = true;
-    buf_putc(out, '[');
-    for (size_t i = 0; i < r->n_series && !out->failed; i++) {
-        const struct promql_series *s = &r->series[i];
+    buf_puts(out, w->rows ? ",{\"metric\":" : "{\"metric\":");
+    w->rows = true;
+    prom_put_labels(out, &w->r->series[w->series].labels);
+}
+
+static bool put_vector(struct buf *out, struct prom_rows *w)
+{
+    const struct promql_result *r = w->r;
+    for (; w->series < r->n_series && out->len < HTTP_PIECE; w->series++) {
+        const struct promql_series *s = &r->series[w->series];
         if (s->n == 0 || is_stale(s->v[0]))
             continue;
-        buf_puts(out, first ? "{\"metric\":" : ",{\"metric\":");
-        first = false;
-        prom_put_labels(out, &s->labels);
+        open_row(out, w);
         buf_puts(out, ",\"value\":");
         put_point(out, r->start_ms, s->v[0]);
         buf_putc(out, '}');
     }
-    buf_putc(out, ']');
+    return w->series == r->n_series;
 }
 
 /* --- matrices: all series of a range query have the same times, so that each is written once --- */
 
-struct time_text {
+struct prom_time_text {
     uint8_t n;
     char text[31]; /* "[1732190400.123,\"" */
 };
 
-static struct time_text time_text(int64_t ms)
+static struct prom_time_text time_text(int64_t ms)
 {
-    struct time_text t;
+    struct prom_time_text t;
     struct buf b = BUF_FIXED(t.text);
     buf_putc(&b, '[');
     promql_format_time(&b, ms);
@@ -49,79 +54,98 @@ static struct time_text time_text(int64_t ms)
     return t;
 }
 
-static struct time_text *all_times(const struct promql_result *r)
+static struct prom_time_text *all_times(const struct promql_result *r)
 {
-    struct time_text *times = arena_array_of(r->arena, struct time_text, r->steps + 1);
+    struct prom_time_text *times = arena_array_of(r->arena, struct prom_time_text, r->steps + 1);
     for (uint32_t i = 0; i < r->steps; i++)
         times[i] = time_text(r->start_ms + i * r->step_ms);
     return times;
 }
 
-/* False, and nothing was written, when the series has no point. */
-static bool put_points(struct buf *out, const struct time_text *times,
-                       const struct promql_series *s)
+/* The first point that there is, from `at` on. */
+static uint32_t next_point(const struct promql_series *s, uint32_t at)
 {
-    bool first = true;
-    struct time_text own;
-    for (uint32_t i = 0; i < s->n && !out->failed; i++) {
-        if (is_stale(s->v[i]))
-            continue;
-        const struct time_text *at = s->t ? &own : &times[i];
+    while (at < s->n && is_stale(s->v[at]))
+        at++;
+    return at;
+}
+
+/* Points of the series at hand, as far as the piece goes. */
+static void put_points(struct buf *out, struct prom_rows *w)
+{
+    const struct promql_series *s = &w->r->series[w->series];
+    struct prom_time_text own;
+    uint32_t i = w->point;
+    for (; i < s->n && out->len < HTTP_PIECE; i = next_point(s, i + 1)) {
+        const struct prom_time_text *at = s->t ? &own : &w->times[i];
         if (s->t)
             own = time_text(s->t[i]);
-        if (!first)
+        if (w->points)
             buf_putc(out, ',');
-        first = false;
+        w->points = true;
         buf_add(out, at->text, at->n);
         promql_format_value(out, s->v[i]);
         buf_add(out, "\"]", 2);
     }
-    return !first;
+    w->point = i;
 }
 
-static void put_matrix(struct buf *out, const struct promql_result *r)
+static bool put_matrix(struct buf *out, struct prom_rows *w)
 {
-    bool first = true;
-    const struct time_text *times = all_times(r);
-    buf_putc(out, '[');
-    for (size_t i = 0; i < r->n_series && !out->failed; i++) {
-        must(r->series[i].t || r->series[i].n <= r->steps);
-        size_t before = out->len;
-        buf_puts(out, first ? "{\"metric\":" : ",{\"metric\":");
-        prom_put_labels(out, &r->series[i].labels);
-        buf_puts(out, ",\"values\":[");
-        if (put_points(out, times, &r->series[i])) {
-            buf_puts(out, "]}");
-            first = false;
-        } else if (!out->failed) {
-            out->len = before;
+    const struct promql_result *r = w->r;
+    if (!w->times)
+        w->times = all_times(r);
+    while (w->series < r->n_series && out->len < HTTP_PIECE) {
+        const struct promql_series *s = &r->series[w->series];
+        must(s->t || s->n <= r->steps);
+        if (!w->inside) {
+            w->point = next_point(s, 0);
+            w->inside = w->point < s->n;
+            w->points = false;
+            if (w->inside) {
+                open_row(out, w);
+                buf_puts(out, ",\"values\":[");
+            }
         }
+        put_points(out, w);
+        if (w->point < s->n)
+            return false;
+        if (w->inside)
+            buf_puts(out, "]}");
+        w->inside = false;
+        w->series++;
     }
+    return w->series == r->n_series;
+}
+
+static void put_string(struct buf *out, const struct promql_result *r)
+{
+    buf_putc(out, '[');
+    promql_format_time(out, r->start_ms);
+    buf_putc(out, ',');
+    json_escape(out, r->string.p, r->string.n);
     buf_putc(out, ']');
 }
 
-void prom_put_result(struct buf *out, const struct promql_result *r)
+bool prom_put_result(struct buf *out, struct prom_rows *w)
 {
-    buf_printf(out, "{\"resultType\":\"%s\",\"result\":", promql_type_name(r->type));
-    switch (r->type) {
-    case PROMQL_VECTOR:
-        put_vector(out, r);
-        return;
-    case PROMQL_MATRIX:
-        put_matrix(out, r);
-        return;
-    case PROMQL_SCALAR:
+    const struct promql_result *r = w->r;
+    bool list = r->type == PROMQL_VECTOR || r->type == PROMQL_MATRIX, all = true;
+    if (!w->begun)
+        buf_printf(out, "{\"resultType\":\"%s\",\"result\":%s", promql_type_name(r->type),
+                   list ? "[" : "");
+    w->begun = true;
+    if (r->type == PROMQL_VECTOR)
+        all = put_vector(out, w);
+    else if (r->type == PROMQL_MATRIX)
+        all = put_matrix(out, w);
+    else if (r->type == PROMQL_SCALAR)
         put_point(out, r->start_ms, r->scalar);
-        return;
-    default:
-        must(r->type == PROMQL_STRING);
-        buf_putc(out, '[');
-        promql_format_time(out, r->start_ms);
-        buf_putc(out, ',');
-        json_escape(out, r->string.p, r->string.n);
+    else
+        put_string(out, r);
+    if (list && all)
         buf_putc(out, ']');
-        return;
-    }
+    return all;
 }
 
 /* --- statistics --- */

@@ -1,4 +1,4 @@
-/* The label browser of the Prometheus API: names of labels, values of one, series. Several match[] are a union. */
+/* The label browser of the Prometheus API: names of labels, values of one. Several match[] are a union. Series: prom_list.c. */
 #include "api/prom_priv.h"
 
 #include <stdlib.h>
@@ -222,80 +222,4 @@ bool prom_quick(struct call *k, const struct route *r)
         return false;
     k->api->metrics(k->api->metrics_arg, &m);
     return m.db && tsdb_few_texts(m.db, values ? label_asked(k) : STR(""), QUICK_TEXTS);
-}
-
-/* --- series --- */
-
-struct found_series {
-    struct labels *
-        at; /* borrowed of the sets: texts that series share stay shared, so that they compare quickly */
-    size_t n, cap;
-    struct series_set **sets;
-    size_t n_sets;
-};
-
-static int compare_series(const void *a, const void *b)
-{
-    return labels_compare(a, b);
-}
-
-static int select_series(struct browse *b, const struct prom_selector *s, struct found_series *out,
-                         struct err *err)
-{
-    b->select.matchers = s->matchers;
-    b->select.n_matchers = s->n;
-    struct series_set *set = b->source.ops->select(b->source.self, &b->select, err);
-    if (!set)
-        return -1;
-    out->sets[out->n_sets++] = set;
-    for (uint32_t i = 0; i < set->n; i++)
-        vec_push(out, set->ops->labels(set, i, b->call->arena));
-    return 0;
-}
-
-static void drop_series(struct found_series *f)
-{
-    for (size_t i = 0; i < f->n_sets; i++)
-        f->sets[i]->ops->free(f->sets[i]);
-    vec_done(f);
-}
-
-static void put_series(struct call *k, struct found_series *f, uint32_t limit)
-{
-    size_t written = 0;
-    bool truncated = false;
-    if (f->n > 1)
-        qsort(f->at, f->n, sizeof(*f->at), compare_series);
-    struct buf *out = prom_begin(k);
-    buf_putc(out, '[');
-    for (size_t i = 0; i < f->n && !truncated; i++) {
-        if (i > 0 && labels_equal(&f->at[i], &f->at[i - 1]))
-            continue;
-        truncated = limit && written == limit;
-        if (truncated)
-            break;
-        if (written++ > 0)
-            buf_putc(out, ',');
-        prom_put_labels(out, &f->at[i]);
-    }
-    buf_putc(out, ']');
-    prom_end_truncated(k, truncated);
-}
-
-void prom_series(struct call *k)
-{
-    struct browse b = {0};
-    struct found_series f = {0};
-    struct err err = {0};
-    int rc = 0;
-    if (read_browse(k, &b, true) < 0)
-        return;
-    f.sets = arena_array_of(k->arena, struct series_set *, b.selectors.n);
-    for (size_t i = 0; i < b.selectors.n && rc == 0; i++)
-        rc = select_series(&b, &b.selectors.at[i], &f, &err);
-    if (rc < 0)
-        prom_fail_err(k, &err);
-    else
-        put_series(k, &f, b.limit);
-    drop_series(&f);
 }

@@ -12,11 +12,14 @@ struct found {
     double v;
 };
 struct federation {
-    const struct federate_request *q;
+    const struct federate_request *q; /* while it is opened */
+    struct labels external;
+    enum exposition_format format;
     struct arena *arena;
     struct samples samples; /* of one series */
     vec_of(struct found) found;
     struct labels_builder builder;
+    size_t at; /* next to be written */
 };
 
 /* The newest sample: 1, 0 none, -1. */
@@ -84,7 +87,7 @@ static bool has(const struct labels *l, struct str name)
 /* Unsorted and with empty values: as told, not as kept. */
 static struct labels with_external(struct federation *f, const struct labels *l)
 {
-    const struct labels *external = &f->q->external;
+    const struct labels *external = &f->external;
     labels_builder_from(&f->builder, l);
     for (uint32_t i = 0; i < external->n; i++) {
         if (!has(l, external->at[i].name))
@@ -95,43 +98,79 @@ static struct labels with_external(struct federation *f, const struct labels *l)
     return (struct labels){f->builder.at, (uint32_t)f->builder.n};
 }
 
-static void write_all(struct federation *f, struct buf *out)
+static void write_one(struct federation *f, struct exposition_writer *w, const struct found *one)
 {
-    struct exposition_writer w = {out, f->q->format};
-    struct str metric = STR("");
-    for (size_t i = 0; i < f->found.n; i++) {
-        struct found *one = &f->found.at[i];
-        if (i > 0 && labels_equal(&one->labels, &f->found.at[i - 1].labels))
-            continue;
-        if (!str_eq(labels_metric(&one->labels), metric)) {
-            metric = labels_metric(&one->labels);
-            struct metric_metadata m = {.metric = metric, .type = METRIC_UNKNOWN};
-            exposition_write_family(&w, &m);
-        }
-        struct labels l = with_external(f, &one->labels);
-        exposition_write_sample(&w, &l, one->v, &one->t_ms);
+    const struct found *before = f->at > 0 ? one - 1 : NULL;
+    if (before && labels_equal(&one->labels, &before->labels))
+        return;
+    struct str metric = labels_metric(&one->labels);
+    if (!before || !str_eq(metric, labels_metric(&before->labels))) {
+        struct metric_metadata m = {.metric = metric, .type = METRIC_UNKNOWN};
+        exposition_write_family(w, &m);
     }
+    struct labels l = with_external(f, &one->labels);
+    exposition_write_sample(w, &l, one->v, &one->t_ms);
+}
+
+bool federate_next(struct federation *f, struct buf *out, size_t most)
+{
+    struct exposition_writer w = {out, f->format};
+    size_t end = out->len + most;
+    for (; f->at < f->found.n && out->len < end && !out->failed; f->at++)
+        write_one(f, &w, &f->found.at[f->at]);
+    if (f->at < f->found.n)
+        return false;
     exposition_write_end(&w);
+    return true;
+}
+
+uint64_t federate_bytes(const struct federation *f)
+{
+    return arena_used(f->arena) + f->found.cap * sizeof(*f->found.at);
+}
+
+struct federation *federate_open(const struct federate_request *q, struct err *err)
+{
+    must(q->source.ops != NULL && q->lookback_ms >= 0);
+    struct federation *f = calloc(1, sizeof(*f));
+    must(f != NULL);
+    f->q = q;
+    f->arena = arena_new();
+    f->format = q->format;
+    f->external = labels_dup(f->arena, &q->external);
+    int rc = 0;
+    for (size_t i = 0; i < q->n_selectors && rc == 0; i++)
+        rc = gather(f, &q->selectors[i], err);
+    f->q = NULL;
+    samples_done(&f->samples);
+    if (rc < 0) {
+        federate_free(f);
+        return NULL;
+    }
+    if (f->found.n > 0)
+        qsort(f->found.at, f->found.n, sizeof(*f->found.at), compare);
+    return f;
+}
+
+void federate_free(struct federation *f)
+{
+    if (f == NULL)
+        return;
+    vec_done(&f->found);
+    labels_builder_done(&f->builder);
+    arena_free(f->arena);
+    free(f);
 }
 
 int federate_write(const struct federate_request *q, struct buf *out, struct err *err)
 {
-    must(q->source.ops != NULL && q->lookback_ms >= 0);
-    struct federation f = {.q = q, .arena = arena_new()};
-    int rc = 0;
-    for (size_t i = 0; i < q->n_selectors && rc == 0; i++)
-        rc = gather(&f, &q->selectors[i], err);
-    if (rc == 0) {
-        if (f.found.n > 0)
-            qsort(f.found.at, f.found.n, sizeof(*f.found.at), compare);
-        write_all(&f, out);
-        if (out->failed)
-            rc = err_set(err, ERR_TOO_LARGE, "cannot answer: the series make more than %zu bytes",
-                         out->max);
-    }
-    samples_done(&f.samples);
-    vec_done(&f.found);
-    labels_builder_done(&f.builder);
-    arena_free(f.arena);
-    return rc;
+    struct federation *f = federate_open(q, err);
+    if (f == NULL)
+        return -1;
+    federate_next(f, out, SIZE_MAX / 2);
+    federate_free(f);
+    if (out->failed)
+        return err_set(err, ERR_TOO_LARGE, "cannot answer: the series make more than %zu bytes",
+                       out->max);
+    return 0;
 }

@@ -23,7 +23,15 @@ struct federate_request {
     uint32_t limit;                /* most series of a selector; 0: none. Past it: TOO_LARGE */
     const atomic_bool *cancelled;  /* or NULL */
 };
-/* Appends the text to out. Errors are the source's; TOO_LARGE when out is full. */
+/* Finds the series and their samples, and keeps copies of them: neither the request nor the source is needed any more. NULL: the
+ * source's error. */
+struct federation;
+struct federation *federate_open(const struct federate_request *q, struct err *err);
+uint64_t federate_bytes(const struct federation *f); /* about what it holds */
+/* Appends about `most` bytes. True: that was all. */
+bool federate_next(struct federation *f, struct buf *out, size_t most);
+void federate_free(struct federation *f); /* NULL is fine */
+/* All at once: appends the text to out. Errors are the source's; TOO_LARGE when out is full. */
 int federate_write(const struct federate_request *q, struct buf *out, struct err *err);
 
 #endif

@@ -320,7 +320,7 @@ static void test_import_export(void **state)
          "# TYPE in_total counter\nin_total{a=\"b\"} 5 1700000030000\nin_total{a=\"c\"} 7\n", 200,
          "…\"samples\":2,\"taken\":2"},
         {"GET", "/api/v1/metrics/export?match[]=in_total&format=prometheus", NULL, 200,
-         "in_total{a=\"b\"} 5 1700000030000\nin_total{a=\"c\"} 7 1700000060000\n"},
+         "in_total{a=\"c\"} 7 1700000060000\nin_total{a=\"b\"} 5 1700000030000\n"}, /* by hash */
         {"GET", "/api/v1/metrics/export?match[]=in_total{a=\"b\"}", NULL, 200,
          "{\"metric\":{\"__name__\":\"in_total\",\"a\":\"b\"},\"values\":[5],\"timestamps\":[1700000030000]}\n"},
         {"GET", "/api/v1/metrics/export?match[]=in_total{a=\"b\"}&format=openmetrics", NULL, 200,
