@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/str.h"
 
 enum role {
     ROLE_NONE,
@@ -48,5 +49,36 @@ enum role principal_role(const struct principal *p, const char *group);
 bool principal_sees_some(const struct principal *p, enum role least);
 /* For the audit log: "alice", "token:ci", "unix:0", "anonymous". In a. */
 const char *principal_actor(const struct principal *p, struct arena *a);
+
+/* --- the tables: who there is. Fed on the core's loop, asked by any thread --- */
+struct config;
+struct access;
+struct access *access_new(void);
+void access_free(struct access *a);
+
+/* A document of this kind ("user", "token", "session") was written; json NULL: it is gone. */
+void access_document(struct access *a, const char *kind, uint64_t id, const char *json);
+/* The configuration in force; the tables keep a reference. */
+void access_configure(struct access *a, struct config *cfg);
+/* To be given back with config_unref. Any thread. */
+struct config *access_config(struct access *a);
+
+/* Whom a session's cookie or a token stands for; strings in arena. False: nobody (any more). *stale: it was used now, and what is
+ * stored of that is old: access_used() is to be written. */
+bool access_by_session(struct access *a, struct str cookie, int64_t now_ms, struct arena *arena,
+                       struct principal *out, bool *stale);
+bool access_by_token(struct access *a, struct str token, int64_t now_ms, struct arena *arena,
+                     struct principal *out, bool *stale);
+/* When it was last used, as far as is known here; 0: never, or there is none. */
+int64_t access_used(struct access *a, const char *kind, uint64_t id);
+
+/* Accounts, and those that are administrators everywhere and enabled. */
+size_t access_accounts(struct access *a, size_t *administrators);
+/* The account of this name, whatever its case; 0: none. */
+uint64_t access_account_id(struct access *a, const char *name);
+
+/* Until there is an account: the code that the log shows. True when typed is it. */
+const char *access_setup_code(const struct access *a);
+bool access_setup_good(struct access *a, const char *typed);
 
 #endif
