@@ -336,21 +336,27 @@ static int compare(struct str a, struct str b)
     return c ? c : (a.n > b.n) - (a.n < b.n);
 }
 
-bool block__find_symbol(struct block *b, struct str s, uint32_t *symbol)
+uint32_t block__lower_symbol(struct block *b, struct str s)
 {
     uint32_t lo = 0, hi = b->section[SECTION_SYMBOLS].n * SYMBOLS_A_PAGE;
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
         struct str at = block__symbol(b, mid);
-        int c = at.n == 0 && mid > 0 ? 1 : compare(at, s); /* beyond the last */
-        if (c == 0) {
-            *symbol = mid;
-            return true;
-        }
-        lo = c < 0 ? mid + 1 : lo;
-        hi = c < 0 ? hi : mid;
+        bool before = (at.n > 0 || mid == 0) && compare(at, s) < 0; /* else beyond the last */
+        lo = before ? mid + 1 : lo;
+        hi = before ? hi : mid;
     }
-    return false;
+    return lo;
+}
+
+bool block__find_symbol(struct block *b, struct str s, uint32_t *symbol)
+{
+    uint32_t at = block__lower_symbol(b, s);
+    if (at >= b->section[SECTION_SYMBOLS].n * SYMBOLS_A_PAGE ||
+        compare(block__symbol(b, at), s) != 0)
+        return false;
+    *symbol = at;
+    return true;
 }
 
 const struct block_name *block__find_name(struct block *b, struct str name)

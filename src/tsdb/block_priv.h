@@ -249,7 +249,8 @@ bool block__page(struct block *b, enum block_section s, uint32_t k, struct cur *
 /* The same of pages that are compressed; room holds what was inflated. */
 bool block__inflate(struct block *b, enum block_section s, uint32_t k, struct buf *room,
                     struct cur *out, uint32_t *key);
-struct str block__symbol(struct block *b, uint32_t symbol); /* empty when it is damaged */
+struct str block__symbol(struct block *b, uint32_t symbol);  /* empty when it is damaged */
+uint32_t block__lower_symbol(struct block *b, struct str s); /* the first that is not before s */
 bool block__find_symbol(struct block *b, struct str s, uint32_t *symbol);
 const struct block_name *block__find_name(struct block *b, struct str name);
 struct block_cursor *block__take_cursor(struct block *b, uint32_t id);

@@ -168,11 +168,30 @@ static int values(void *self, struct str name, struct str prefix,
         return 0;
     struct tested t = {b, prefix, test, arg};
     struct value_walk w = {b, n, test_symbol, &t, out};
-    walk_values(&w, 0, pages_of(n));
+    uint32_t first = prefix.n > 0 ? page_with(b, n, block__lower_symbol(b, prefix)) : 0;
+    walk_values(&w, first, pages_of(n));
     return 0;
 }
 
-static const struct postings_ops ops = {pair, having, all, values};
+static size_t values_count(void *self, struct str name)
+{
+    const struct block_name *n = block__find_name(self, name);
+    return n ? n->values : 0;
+}
+
+static struct str value(void *self, uint32_t series, struct str name)
+{
+    return block_label(self, series, name);
+}
+
+static const struct postings_ops ops = {
+    .pair = pair,
+    .having = having,
+    .all = all,
+    .values = values,
+    .count = values_count,
+    .value = value,
+};
 
 int block_select(struct block *b, const struct matcher *const *m, size_t n, uint32_t **ids,
                  uint32_t *count, struct err *err)

@@ -66,6 +66,7 @@ struct label_name {
     vec_of(uint32_t) pairs; /* the first n_sorted in order of values */
     size_t n_sorted;
     uint64_t changes; /* of pairs */
+    uint64_t walked;  /* how many that are not sorted were looked at since the last sorting */
     roaring_bitmap_t *having;
 };
 struct pair_list {
@@ -135,6 +136,8 @@ void pairs_sweep(struct index *x, struct pair_list *gone);
 void pairs_recycle(struct index *x, uint32_t id);
 /* Numbers of the pairs with this name in order of values, malloc'ed. The caller is in an epoch. */
 uint32_t *pairs_sorted(struct index *x, struct str name, size_t *n);
+/* Sorts them when that would have paid by now. The same. */
+void pairs_sort_often(struct index *x, struct str name);
 uint32_t index_source(struct index *x, const char *name, size_t n); /* a new number if need be */
 
 /* Labels without the lock, by a reader in an epoch (or who knows that the series stays). */

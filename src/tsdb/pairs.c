@@ -140,6 +140,22 @@ static int compare_values(const void *a, const void *b, void *arg)
     return c ? c : (p->value_n > q->value_n) - (p->value_n < q->value_n);
 }
 
+/* The first n_sorted are in order, the others get into it. */
+static void sort_rest(struct index *x, uint32_t *ids, size_t n_sorted, size_t n)
+{
+    qsort_r(ids + n_sorted, n - n_sorted, sizeof(*ids), compare_values, x);
+    if (n_sorted == 0)
+        return;
+    uint32_t *rest = malloc((n - n_sorted + 1) * sizeof(*rest));
+    must(rest != NULL);
+    memcpy(rest, ids + n_sorted, (n - n_sorted) * sizeof(*rest));
+    for (size_t i = n_sorted, k = n - n_sorted, at = n; k > 0;) {
+        bool old = i > 0 && compare_values(&ids[i - 1], &rest[k - 1], x) > 0;
+        ids[--at] = old ? ids[--i] : rest[--k];
+    }
+    free(rest);
+}
+
 /* A copy, sorted; that order is kept for the next time when nothing happened meanwhile. */
 uint32_t *pairs_sorted(struct index *x, struct str name, size_t *n)
 {
@@ -150,12 +166,12 @@ uint32_t *pairs_sorted(struct index *x, struct str name, size_t *n)
     must(ids != NULL);
     if (*n > 0)
         memcpy(ids, l->pairs.at, *n * sizeof(*ids));
-    bool sorted = !l || l->n_sorted == *n;
+    size_t n_sorted = l ? l->n_sorted : 0;
     uint64_t changes = l ? l->changes : 0;
     pthread_mutex_unlock(&x->lock);
-    if (sorted)
+    if (n_sorted == *n)
         return ids;
-    qsort_r(ids, *n, sizeof(*ids), compare_values, x);
+    sort_rest(x, ids, n_sorted, *n);
     pthread_mutex_lock(&x->lock);
     if (l->changes == changes) {
         memcpy(l->pairs.at, ids, *n * sizeof(*ids));
@@ -163,4 +179,22 @@ uint32_t *pairs_sorted(struct index *x, struct str name, size_t *n)
     }
     pthread_mutex_unlock(&x->lock);
     return ids;
+}
+
+#define SORT_WORTH 8 /* walks over what is not sorted that cost as much as sorting it */
+
+void pairs_sort_often(struct index *x, struct str name)
+{
+    bool due = false;
+    pthread_mutex_lock(&x->lock);
+    struct label_name *l = map_str_get(x->name_of, name.p, name.n);
+    if (l) {
+        l->walked += l->pairs.n - l->n_sorted;
+        due = l->walked > SORT_WORTH * l->pairs.n;
+        l->walked = due ? 0 : l->walked;
+    }
+    pthread_mutex_unlock(&x->lock);
+    size_t n;
+    if (due)
+        free(pairs_sorted(x, name, &n));
 }

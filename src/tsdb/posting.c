@@ -135,16 +135,51 @@ static int post_all(void *self, roaring_bitmap_t *out, struct err *err)
 
 #define PAIRS_AT_ONCE 512
 
-/* A copy of the numbers, so that expressions are matched without the lock. The caller is in an epoch: pairs stay. */
-static uint32_t *copy_pairs(struct index *x, struct str name, size_t *n)
+/* The first of the sorted values that is not before this text. */
+static size_t lower_value(const struct index *x, const struct label_name *l, struct str text)
+{
+    size_t lo = 0, hi = l->n_sorted;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        struct str v = pair_value(index_pair(x, l->pairs.at[mid]));
+        size_t n = v.n < text.n ? v.n : text.n;
+        int c = n ? memcmp(v.p, text.p, n) : 0;
+        bool before = c ? c < 0 : v.n < text.n;
+        lo = before ? mid + 1 : lo;
+        hi = before ? hi : mid;
+    }
+    return lo;
+}
+
+static size_t end_of_prefix(const struct index *x, const struct label_name *l, size_t from,
+                            struct str prefix)
+{
+    size_t lo = from, hi = l->n_sorted;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        bool begins = str_starts(pair_value(index_pair(x, l->pairs.at[mid])), prefix);
+        lo = begins ? mid + 1 : lo;
+        hi = begins ? hi : mid;
+    }
+    return lo;
+}
+
+/* A copy of the numbers of pairs that may begin with prefix, so that expressions are matched without the lock. The caller is in
+ * an epoch: pairs stay. */
+static uint32_t *copy_pairs(struct index *x, struct str name, struct str prefix, size_t *n)
 {
     pthread_mutex_lock(&x->lock);
     const struct label_name *l = find_name(x, name);
-    *n = l ? l->pairs.n : 0;
-    uint32_t *ids = malloc((*n + 1) * sizeof(*ids));
+    size_t from = l && prefix.n ? lower_value(x, l, prefix) : 0;
+    size_t to = l && prefix.n ? end_of_prefix(x, l, from, prefix) : from;
+    size_t sorted = l && prefix.n ? l->n_sorted : 0, tail = l ? l->pairs.n - sorted : 0;
+    uint32_t *ids = malloc((to - from + tail + 1) * sizeof(*ids));
     must(ids != NULL);
-    if (*n > 0)
-        memcpy(ids, l->pairs.at, *n * sizeof(*ids));
+    if (to > from)
+        memcpy(ids, l->pairs.at + from, (to - from) * sizeof(*ids));
+    if (tail > 0)
+        memcpy(ids + (to - from), l->pairs.at + sorted, tail * sizeof(*ids));
+    *n = to - from + tail;
     pthread_mutex_unlock(&x->lock);
     return ids;
 }
@@ -165,7 +200,9 @@ static int post_values(void *self, struct str name, struct str prefix,
 {
     struct index *x = self;
     size_t n, kept = 0;
-    uint32_t *ids = copy_pairs(x, name, &n);
+    if (prefix.n > 0)
+        pairs_sort_often(x, name);
+    uint32_t *ids = copy_pairs(x, name, prefix, &n);
     for (size_t i = 0; i < n; i++) {
         struct str v = pair_value(index_pair(x, ids[i]));
         if (str_starts(v, prefix) && test(arg, v))
@@ -176,4 +213,27 @@ static int post_values(void *self, struct str name, struct str prefix,
     return 0;
 }
 
-const struct postings_ops index_postings = {post_pair, post_having, post_all, post_values};
+static size_t post_count(void *self, struct str name)
+{
+    struct index *x = self;
+    pthread_mutex_lock(&x->lock);
+    const struct label_name *l = find_name(x, name);
+    size_t n = l ? l->pairs.n : 0;
+    pthread_mutex_unlock(&x->lock);
+    return n;
+}
+
+/* Without the lock: whoever selects is in an epoch. */
+static struct str post_value(void *self, uint32_t series, struct str name)
+{
+    return index_label(self, series, name);
+}
+
+const struct postings_ops index_postings = {
+    .pair = post_pair,
+    .having = post_having,
+    .all = post_all,
+    .values = post_values,
+    .count = post_count,
+    .value = post_value,
+};

@@ -48,6 +48,47 @@ static int add_values(struct select *s, const struct matcher *m, bool want, roar
     return s->ops->values(s->self, matcher_name(m), prefix, test_value, &t, out, s->err);
 }
 
+/* Must every value of the name be tested? As add_values decides. */
+static bool is_scan(const struct matcher *m)
+{
+    size_t n;
+    return !matcher_set(m, &n) && !matcher_some(m) && !matcher_any(m) &&
+           (matcher_op(m) != MATCH_EQ || matcher_value(m).n > 0);
+}
+
+#define LOOK_AT 4 /* values that are tested in the time of looking at a series */
+
+static bool is_few(const struct select *s, const struct matcher *m)
+{
+    return s->kept && is_scan(m) &&
+           roaring_bitmap_get_cardinality(s->kept) * LOOK_AT <
+               s->ops->count(s->self, matcher_name(m));
+}
+
+struct looking {
+    struct select *s;
+    const struct matcher *m;
+    roaring_bitmap_t *out;
+};
+
+static bool look_at(uint32_t series, void *arg)
+{
+    struct looking *l = arg;
+    struct str v = l->s->ops->value(l->s->self, series, matcher_name(l->m));
+    if (v.n > 0 ? matcher_test(l->m, v) : matcher_empty(l->m))
+        roaring_bitmap_add(l->out, series);
+    return true;
+}
+
+static void look_at_kept(struct select *s, const struct matcher *m)
+{
+    struct looking l = {s, m, roaring_bitmap_create()};
+    must(l.out != NULL);
+    roaring_iterate(s->kept, look_at, &l);
+    roaring_bitmap_free(s->kept);
+    s->kept = l.out;
+}
+
 static int intersect(struct select *s, const struct matcher *m)
 {
     roaring_bitmap_t *set = roaring_bitmap_create();
@@ -88,7 +129,9 @@ static int select_rank(struct select *s, const struct matcher *const *m, size_t 
             continue;
         if (s->kept && roaring_bitmap_is_empty(s->kept))
             return 0;
-        if ((wanted == 3 ? subtract(s, m[i]) : intersect(s, m[i])) < 0)
+        if (is_few(s, m[i]))
+            look_at_kept(s, m[i]);
+        else if ((wanted == 3 ? subtract(s, m[i]) : intersect(s, m[i])) < 0)
             return -1;
     }
     return 0;

@@ -1,7 +1,8 @@
 /* From matchers to series numbers, over any index of label pairs: the head's in memory, a block's on the disk.
  *
  * Every matcher becomes a set to intersect with (when it does not match the empty value) or a set to take away (when it does:
- * series without the label stay). Sets are CRoaring bitmaps. */
+ * series without the label stay). Sets are CRoaring bitmaps. When what is left is much less than the values that an expression would
+ * be tested on, the series left are looked at instead: a label with a million values costs nothing to who asks for few series. */
 #ifndef TSDB_POSTINGS_H
 #define TSDB_POSTINGS_H
 
@@ -19,6 +20,10 @@ struct postings_ops {
     int (*values)(void *self, struct str name, struct str prefix,
                   bool (*test)(void *arg, struct str value), void *arg, roaring_bitmap_t *out,
                   struct err *err);
+    /* How many values the name has, about. */
+    size_t (*count)(void *self, struct str name);
+    /* The value of the name in this series, "" when it has none; lives until the next call. */
+    struct str (*value)(void *self, uint32_t series, struct str name);
 };
 
 /* The series that all matchers match; free with roaring_bitmap_free. NULL: damaged. */
