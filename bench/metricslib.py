@@ -49,10 +49,14 @@ class Server:
         finally:
             c.close()
 
-    def load(self, data_set, series, scrapes, start, connections=4, per_request=2000):
+    def start(self):
+        """Again, after proc() has ended; returns at once."""
+        raise NotImplementedError
+
+    def load(self, data_set, series, scrapes, start, connections=4, per_request=2000, step=STEP):
         """Feeds it; returns the generator's own figures."""
         argv = [tool("metrics_load", ["snappy", "pthread"], ["-D_GNU_SOURCE"]), f"127.0.0.1:{self.port}", self.write,
-                data_set, "--series", series, "--scrapes", scrapes, "--step", STEP, "--start", start,
+                data_set, "--series", series, "--scrapes", scrapes, "--step", step, "--start", start,
                 "--connections", connections, "--per-request", per_request]
         return json.loads(subprocess.run([str(a) for a in argv], check=True, stdout=subprocess.PIPE).stdout)
 
@@ -105,9 +109,24 @@ class BelfryServer(Server):
 
     pid = property(lambda self: self.b.pid)
 
+    def proc(self):
+        return self.b.p
+
+    def start(self):
+        self.b.start()
+
     def __enter__(self):
+        """Ready, the store included: it opens while the rest serves already."""
         self.b.wait_ready()
-        return self
+        end = time.monotonic() + 60
+        while True:
+            try:
+                self.request(self.api + "/query?query=1")
+                return self
+            except RuntimeError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.02)
 
     def __exit__(self, *a):
         self.b.__exit__(*a)
@@ -136,11 +155,17 @@ class Prometheus(Server):
         self.data = self.dir + "/data"
         with open(self.dir + "/c.yml", "w") as f:
             f.write("global: {scrape_interval: 15s}\n")
-        self.p = Proc([exe, "--config.file=" + self.dir + "/c.yml", "--storage.tsdb.path=" + self.data,
-                       "--storage.tsdb.retention.time=10y", "--web.enable-admin-api",
-                       "--web.enable-remote-write-receiver", f"--web.listen-address=127.0.0.1:{self.port}"], self.port)
+        self.start()
 
     pid = property(lambda self: self.p.pid)
+
+    def proc(self):
+        return self.p.p
+
+    def start(self):
+        self.p = Proc([self.exe, "--config.file=" + self.dir + "/c.yml", "--storage.tsdb.path=" + self.data,
+                       "--storage.tsdb.retention.time=10y", "--web.enable-admin-api",
+                       "--web.enable-remote-write-receiver", f"--web.listen-address=127.0.0.1:{self.port}"])
 
     def __enter__(self):
         end = time.monotonic() + 60

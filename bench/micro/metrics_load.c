@@ -8,6 +8,7 @@
  *   deep   instances of 200 series: 128 CPU counters, 48 histogram buckets, 24 gauges and constants
  *   mixed  targets of 20,000 with ten labels: gauges that walk by cents, counters, buckets, constants
  *   push   the same as mixed, for as long as it takes
+ *   churn  1,000 series that stay, and others of the same metric that are replaced by new ones each 15 scrapes, at their own times
  * --text prints the first scrape as exposition text instead. Ends with one line of JSON: samples, requests, seconds, CPU. */
 #include <netdb.h>
 #include <pthread.h>
@@ -47,7 +48,7 @@ struct sender {
     pthread_t thread;
     const struct options *opt;
     struct series *at;
-    long n;
+    long first, n; /* of all series */
     int fd;
     long requests, samples;
     char *raw, *packed, *head;
@@ -190,11 +191,35 @@ static long mixed(struct names *l, long i)
                        : CONSTANT;
 }
 
-static void name_series(struct series *s, const struct options *opt, long i)
+#define CHURN_STAY 1000
+#define CHURN_LIFE 15 /* scrapes */
+
+/* `life`: the how-many-th series in this place. */
+static long churning(struct names *l, long i, long life)
+{
+    static const char *const paths[] = {"/", "/api", "/cart", "/login", "/search"};
+    char instance[64];
+    bool stays = i < CHURN_STAY;
+    add(l, "__name__", "app_requests_total");
+    if (stays)
+        snprintf(instance, sizeof(instance), "stable-%ld", i);
+    else
+        snprintf(instance, sizeof(instance), "pod-%05ld-%08lx", i,
+                 (long)(mix((uint64_t)(i * 65536 + life)) & 0xffffffff));
+    add(l, "instance", instance);
+    add(l, "job", stays ? "stable" : "batch");
+    add(l, "path", paths[i % 5]);
+    add(l, "region", "eu-west-1");
+    return COUNTER;
+}
+
+static void name_series(struct series *s, const struct options *opt, long i, long life)
 {
     char buf[2000];
     struct names l = {buf, opt->text, true};
-    long kind = !strcmp(opt->set, "deep") ? deep(&l, i) : mixed(&l, i);
+    long kind = !strcmp(opt->set, "deep")    ? deep(&l, i)
+                : !strcmp(opt->set, "churn") ? churning(&l, i, life)
+                                             : mixed(&l, i);
     s->kind = (uint8_t)(kind < BUCKET ? kind : BUCKET);
     s->rank = (uint8_t)(kind - s->kind);
     s->histogram = mix((uint64_t)(i - s->rank));
@@ -330,16 +355,30 @@ static size_t put_series(char *p, struct series *s, long scrape, int64_t t)
     return (size_t)(p + n - p0);
 }
 
+/* Another series takes the place of one whose life is over. */
+static void replace(struct sender *s, long i, long scrape)
+{
+    long place = s->first + i, at = scrape + place % CHURN_LIFE;
+    if (place < CHURN_STAY || at % CHURN_LIFE != 0 || scrape == 0)
+        return;
+    free(s->at[i].labels);
+    name_series(&s->at[i], s->opt, place, at / CHURN_LIFE);
+}
+
 static void *run(void *arg)
 {
     struct sender *s = arg;
+    bool churn = !strcmp(s->opt->set, "churn");
     s->fd = dial(s->opt);
     for (long scrape = 0; scrape < s->opt->scrapes; scrape++) {
         int64_t t = s->opt->start + scrape * s->opt->step;
         for (long i = 0; i < s->n;) {
             size_t raw = 0;
-            for (long k = 0; k < s->opt->per_request && i < s->n; k++, i++, s->samples++)
+            for (long k = 0; k < s->opt->per_request && i < s->n; k++, i++, s->samples++) {
+                if (churn)
+                    replace(s, i, scrape);
                 raw += put_series(s->raw + raw, &s->at[i], scrape, t);
+            }
             post(s, raw);
         }
     }
@@ -393,7 +432,7 @@ int main(int argc, char **argv)
     parse(&opt, argc, argv);
     struct series *all = calloc((size_t)opt.series, sizeof(*all));
     for (long i = 0; i < opt.series; i++)
-        name_series(&all[i], &opt, i);
+        name_series(&all[i], &opt, i, 0);
     if (opt.text) {
         for (long i = 0; i < opt.series; i++)
             printf("%s} %.17g\n", all[i].labels, next_value(&all[i], 0));
@@ -404,7 +443,8 @@ int main(int argc, char **argv)
     for (long c = 0; c < opt.connections; c++) {
         long from = opt.series * c / opt.connections, to = opt.series * (c + 1) / opt.connections;
         struct sender *s = &senders[c];
-        *s = (struct sender){.opt = &opt, .at = all + from, .n = to - from, .head = malloc(1000)};
+        *s = (struct sender){
+            .opt = &opt, .at = all + from, .first = from, .n = to - from, .head = malloc(1000)};
         s->raw_cap = (size_t)opt.per_request * 2100;
         s->packed_cap = snappy_max_compressed_length(s->raw_cap);
         s->raw = malloc(s->raw_cap);
