@@ -144,6 +144,11 @@ struct node *options_mask(const struct option *table, const struct node *node, s
 struct node *options_unmask(const struct option *table, const struct node *fresh,
                             const struct node *old, struct arena *a);
 
+/* A copy in which each secret value that is there is what fn makes of it. */
+typedef struct node *secret_fn(void *arg, const struct node *secret, struct arena *a);
+struct node *options_secrets(const struct option *table, const struct node *node, secret_fn *fn,
+                             void *arg, struct arena *a);
+
 /* The table as JSON array for the page's forms:
  * [{"name","type","default","min","max","unit","required",
  * "choices","secret","advanced","help":{"en","zh"},"example","options":[…]}]. */

@@ -13,8 +13,16 @@ static const struct option *option_of(const struct option *table, struct str key
 
 /* What is done to one value; NULL leaves the key out. `old` is the earlier document's value, or
  * NULL. */
-typedef struct node *rewrite_fn(const struct option *o, const struct node *n,
-                                const struct node *old, struct arena *a);
+struct rewriting;
+typedef struct node *rewrite_fn(const struct rewriting *r, const struct option *o,
+                                const struct node *n, const struct node *old);
+
+struct rewriting {
+    struct arena *arena;
+    rewrite_fn *fn;
+    secret_fn *secret; /* of options_secrets */
+    void *arg;
+};
 
 static struct node *shell(const struct node *n, struct arena *a)
 {
@@ -55,9 +63,9 @@ static const struct node *same_child(const struct node *old, const struct node *
 /* Copies a map by its table; `whole` is the option that all values belong to when there is no
  * table. */
 static struct node *rewrite(const struct option *table, const struct option *whole,
-                            const struct node *n, const struct node *old, struct arena *a,
-                            rewrite_fn *fn)
+                            const struct node *n, const struct node *old, const struct rewriting *r)
 {
+    struct arena *a = r->arena;
     struct node *copy = shell(n, a);
     size_t index = 0;
     for (const struct node *c = n->first; c != NULL; c = c->next, index++) {
@@ -68,35 +76,35 @@ static struct node *rewrite(const struct option *table, const struct option *who
         if (o == NULL)
             child = node_copy(a, c);
         else if (o->type == OPT_SECTION && c->kind == NODE_MAP)
-            child = rewrite(o->sub, NULL, c, was, a, fn);
+            child = rewrite(o->sub, NULL, c, was, r);
         else if (o->type == OPT_SECTIONS && parent)
-            child = c->kind == NODE_LIST ? rewrite(NULL, o, c, was, a, fn)
-                                         : rewrite(o->sub, NULL, c, was, a, fn);
+            child = c->kind == NODE_LIST ? rewrite(NULL, o, c, was, r)
+                                         : rewrite(o->sub, NULL, c, was, r);
         else if (parent && o->type != OPT_NODE)
-            child = rewrite(NULL, o, c, was, a, fn);
+            child = rewrite(NULL, o, c, was, r);
         else
-            child = fn(o, c, was, a);
+            child = r->fn(r, o, c, was);
         add_child(copy, c, child, a);
     }
     return copy;
 }
 
 static struct node *rewrite_document(const struct option *table, const struct node *n,
-                                     const struct node *old, struct arena *a, rewrite_fn *fn)
+                                     const struct node *old, const struct rewriting *r)
 {
     must(table != NULL);
     if (n == NULL)
-        return node_map(a);
-    return n->kind == NODE_MAP ? rewrite(table, NULL, n, old, a, fn) : node_copy(a, n);
+        return node_map(r->arena);
+    return n->kind == NODE_MAP ? rewrite(table, NULL, n, old, r) : node_copy(r->arena, n);
 }
 
 /* --- types ---------------------------------------------------------------------------------------
  */
 
-static struct node *typed(const struct option *o, const struct node *n, const struct node *old,
-                          struct arena *a)
+static struct node *typed(const struct rewriting *r, const struct option *o, const struct node *n,
+                          const struct node *old)
 {
-    struct node *copy = node_copy(a, n);
+    struct node *copy = node_copy(r->arena, n);
     bool number = o->type == OPT_INT || o->type == OPT_RANGES;
     if (n->kind != NODE_TEXT && n->kind != NODE_F64)
         return copy;
@@ -114,34 +122,53 @@ static struct node *typed(const struct option *o, const struct node *n, const st
 
 struct node *options_normalize(const struct option *table, const struct node *node, struct arena *a)
 {
-    return rewrite_document(table, node, NULL, a, typed);
+    return rewrite_document(table, node, NULL, &(struct rewriting){.arena = a, .fn = typed});
 }
 
 /* --- secrets -------------------------------------------------------------------------------------
  */
 
-static struct node *masked(const struct option *o, const struct node *n, const struct node *old,
-                           struct arena *a)
+static bool is_secret(const struct option *o, const struct node *n)
 {
     bool empty = n->kind == NODE_NULL || (n->kind == NODE_TEXT && n->text.n == 0);
-    return o->secret && !empty ? node_text(a, SECRET_MASK) : node_copy(a, n);
+    return o->secret && !empty;
+}
+
+static struct node *masked(const struct rewriting *r, const struct option *o, const struct node *n,
+                           const struct node *old)
+{
+    return is_secret(o, n) ? node_text(r->arena, SECRET_MASK) : node_copy(r->arena, n);
 }
 
 struct node *options_mask(const struct option *table, const struct node *node, struct arena *a)
 {
-    return rewrite_document(table, node, NULL, a, masked);
+    return rewrite_document(table, node, NULL, &(struct rewriting){.arena = a, .fn = masked});
 }
 
-static struct node *unmasked(const struct option *o, const struct node *n, const struct node *old,
-                             struct arena *a)
+static struct node *unmasked(const struct rewriting *r, const struct option *o,
+                             const struct node *n, const struct node *old)
 {
     if (!o->secret || n->kind != NODE_TEXT || !str_eqz(n->text, SECRET_MASK))
-        return node_copy(a, n);
-    return old != NULL ? node_copy(a, old) : NULL;
+        return node_copy(r->arena, n);
+    return old != NULL ? node_copy(r->arena, old) : NULL;
 }
 
 struct node *options_unmask(const struct option *table, const struct node *fresh,
                             const struct node *old, struct arena *a)
 {
-    return rewrite_document(table, fresh, old, a, unmasked);
+    return rewrite_document(table, fresh, old, &(struct rewriting){.arena = a, .fn = unmasked});
+}
+
+static struct node *told(const struct rewriting *r, const struct option *o, const struct node *n,
+                         const struct node *old)
+{
+    return is_secret(o, n) ? r->secret(r->arg, n, r->arena) : node_copy(r->arena, n);
+}
+
+struct node *options_secrets(const struct option *table, const struct node *node, secret_fn *fn,
+                             void *arg, struct arena *a)
+{
+    must(fn != NULL);
+    return rewrite_document(table, node, NULL,
+                            &(struct rewriting){.arena = a, .fn = told, .secret = fn, .arg = arg});
 }

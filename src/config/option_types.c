@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/seal.h"
 #include "config/option_priv.h"
 
 static bool is_blank_bound(const struct option *o)
@@ -465,11 +466,29 @@ static parse_fn *const parsers[] = {
     [OPT_NODE] = parse_node,     [OPT_SECTIONS] = parse_sections,
 };
 
+/* A secret of the store whose key is not here: it must never be sent to anybody as if it were the password. */
+static const struct node *still_sealed(const struct node *n)
+{
+    bool parent = n->kind == NODE_MAP || n->kind == NODE_LIST;
+    if (n->kind == NODE_TEXT && seal_is_sealed(n->text))
+        return n;
+    for (const struct node *c = parent ? n->first : NULL; c != NULL; c = c->next)
+        if (c->kind == NODE_TEXT && seal_is_sealed(c->text))
+            return c;
+    return NULL;
+}
+
 bool option_parse(struct bind *b, const struct option_path *path, const struct option *o,
                   const struct node *n, void *at)
 {
     must(n->kind != NODE_NULL);
     must((size_t)o->type < array_len(parsers));
+    const struct node *sealed = o->secret ? still_sealed(n) : NULL;
+    if (sealed != NULL)
+        return bind_fail(b, path, n,
+                         "is sealed with another key (%.8s); want that key in data/secret.key, or "
+                         "the secret given again",
+                         sealed->text.p + strlen(SEAL_PREFIX));
     return parsers[o->type](b, path, o, n, at);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "core/core_priv.h"
+#include "core/seal.h"
 
 static const char *normal_json(const struct option *options, const struct node *config,
                                struct arena *a)
@@ -98,7 +99,7 @@ static void apply_target(struct core *c, const struct target *t, const struct no
     struct entry *old = core__entry(c, t->id);
     bool was_enabled = old && old->target->enabled;
     struct entry *e = core__entry_put(c, t, config, instance);
-    batch_target_put(core__batch(c), e->target);
+    core__store_target(c, e->target);
     if (was_enabled && !t->enabled)
         core__close_alert(c, e, TARGET_DISABLED, "monitoring was paused");
     else if (!was_enabled && t->enabled && e->state.status == TARGET_DISABLED)
@@ -194,7 +195,7 @@ static bool drop_ids(struct core *c, struct id_list *ids,
 static void spec_changed(struct core *c, struct entry *e)
 {
     e->spec_hash = target_spec_hash(e->target);
-    batch_target_put(core__batch(c), e->target);
+    core__store_target(c, e->target);
 }
 
 void core__forget_channel(struct core *c, uint64_t id)
@@ -275,7 +276,7 @@ int core_channel_put(struct core *c, const struct channel *ch, struct problems *
         return core__refuse(p, err);
     if (!old)
         c->ids.channel++;
-    batch_channel_put(core__batch(c), made->channel);
+    core__store_channel(c, made->channel);
     core__channel_changed(c, made);
     core__event_simple(c, "channel", whole.id);
     *id = whole.id;
@@ -296,7 +297,7 @@ int core_channel_enable(struct core *c, uint64_t id, bool enabled, struct waiter
     if (ch->channel->source == SOURCE_FILE)
         core__switch(c, 'c', id, enabled);
     ch->channel->updated_ms = clock_wall_ms();
-    batch_channel_put(core__batch(c), ch->channel);
+    core__store_channel(c, ch->channel);
     core__channel_changed(c, ch);
     core__event_simple(c, "channel", id);
     core__commit_wait(c, w);

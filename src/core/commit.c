@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "core/core_priv.h"
+#include "core/seal.h"
 
 #define FLUSH_NS       (100 * NS_PER_MS)
 #define RETRY_NS       NS_PER_S
@@ -32,6 +33,7 @@ struct commit {
     vec_of(struct waiter *) waiters;
     uint64_t series; /* what the writer of series was given until it was submitted */
     bool urgent;
+    bool reseal; /* the secrets of all rows are in it, sealed with the present key */
 };
 
 static void on_retry(struct timer *t);
@@ -135,6 +137,8 @@ static void finish(struct commit *k)
         if (m->tap->ring && ring_id(m->tap->ring) == m->ring_id)
             core__metrics_free_ring(k->core, m->tap, m->seq, k->series);
     release(k);
+    if (k->reseal)
+        core__seal_stored(k->core);
     vec_each (&k->waiters, it) {
         waiter_finish(*it, NULL, NULL, 0);
         waiter_unref(*it);
@@ -320,6 +324,12 @@ void core__commit_free_ring(struct core *c, struct ring_tap *t, uint64_t seq)
             return;
         }
     vec_push(&k->marks, ((struct ring_mark){t, ring_id(t->ring), seq}));
+}
+
+void core__commit_reseal(struct core *c)
+{
+    c->commit->reseal = true;
+    core__commit_soon(c);
 }
 
 void core__commit_release(struct core *c, uint64_t delivery_id)

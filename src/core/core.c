@@ -10,6 +10,7 @@
 #include "core/core_priv.h"
 #include "core/metrics_priv.h"
 #include "core/process_priv.h"
+#include "core/seal.h"
 #include "io/fiber.h"
 
 #define TICK_NS             NS_PER_S
@@ -26,10 +27,10 @@ static void write_all_again(struct core *c)
     uint64_t id;
     void *value;
     vec_each (&c->channel_order, it)
-        batch_channel_put(b, (*it)->channel);
+        core__store_channel(c, (*it)->channel);
     for (size_t i = 0; i < c->order.n; i++) {
         const struct entry *e = c->order.at[i];
-        batch_target_put(b, e->target);
+        core__store_target(c, e->target);
         batch_target_state(b, e->target->id, &e->state, e->last_message);
         if (e->state.open_alert_id && core__alert(c, e->state.open_alert_id))
             batch_alert_put(b, core__alert(c, e->state.open_alert_id));
@@ -42,6 +43,7 @@ static void write_all_again(struct core *c)
     }
     vec_each (&c->windows, it)
         batch_maintenance_put(b, window_maintenance(*it));
+    core__documents_again(c);
     core__switched_save(c);
     core__programs_again(c);
     core__commit_now(c);
@@ -102,18 +104,22 @@ static void load_channel(void *arg, const struct channel *ch)
     struct arena *a = arena_new();
     struct problems p;
     problems_init(&p, a);
-    if (!core__chan_put(l->core, ch, &p))
-        log_error("a stored channel cannot be used by this build; it does not ring",
+    const struct channel plain = core__unseal_channel(l->core, ch, a);
+    if (!core__chan_put(l->core, &plain, &p)) {
+        log_error("a stored channel cannot be used now; it does not ring",
                   F_STR("channel", ch->name), F_STR("error", p.list.n ? p.list.at[0].message : ""));
+        core__chan_keep(l->core, &plain);
+    }
     problems_done(&p);
     arena_free(a);
 }
 
-static void load_target(void *arg, const struct target *t, const struct target_state *st,
+static void load_target(void *arg, const struct target *stored, const struct target_state *st,
                         const char *last_message)
 {
     struct loading *l = arg;
     struct arena *a = arena_new();
+    const struct target plain = core__unseal_target(l->core, stored, a), *t = &plain;
     struct err err = {0};
     struct problems p;
     const char *instance = "";
@@ -210,6 +216,7 @@ static int load_all(struct core *c, struct err *err)
         return -1;
     if (core__switched_load(c, err) != 0 || core__documents_load(c, err) != 0)
         return -1;
+    core__seal_loaded(c);
     core__silences_init(c);
     vec_each (&c->order, it)
         core__index_live(c, *it);
@@ -333,8 +340,8 @@ struct core *core_new(const struct core_options *opt, struct err *err)
     c->dispatch = dispatch_new();
     core__commit_init(c);
     core__metrics_new(c); /* before anything is taken from a ring */
-    if (make_run_dirs(c, err) != 0 || open_store(c, err) != 0 || load_all(c, err) != 0 ||
-        open_link(c, err) != 0 || open_notify(c, err) != 0) {
+    if (make_run_dirs(c, err) != 0 || core__seal_open(c, err) != 0 || open_store(c, err) != 0 ||
+        load_all(c, err) != 0 || open_link(c, err) != 0 || open_notify(c, err) != 0) {
         core_free(c);
         return NULL;
     }
@@ -415,6 +422,7 @@ void core_free(struct core *c)
     map_u64_free(c->switched);
     map_str_free(c->switched_units);
     core__documents_free(c);
+    core__seal_close(c);
     core__registry_free(c);
     core__logs_close(c);
     config_unref(&c->config);

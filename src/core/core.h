@@ -99,9 +99,8 @@ bool core_window_holds(struct core *c, const struct window *w, uint64_t target_i
 #define CORE_HOLDS_MAX 20
 struct core_hold {
     const char *reason;
-    const char
-        *name;   /* the window's title, the silence's comment, the parent's, who acknowledged */
-    uint64_t id; /* of the maintenance, the silence, the parent; 0 */
+    const char *name; /* the window's title, the silence's comment, the parent's name, or whose ack */
+    uint64_t id;      /* of the maintenance, the silence, the parent; 0 */
     int64_t until_ms; /* 0: not known */
 };
 size_t core_alert_holds(struct core *c, uint64_t alert_id, struct core_hold out[CORE_HOLDS_MAX]);
@@ -162,6 +161,12 @@ int core_channel_test(struct core *c, const struct channel *ch, struct problems 
 
 /* The notification of a test message, for previews too. Strings live in a. */
 void core_sample_note(struct core *c, struct arena *a, struct notification *out);
+
+/* Secrets in the store (core/seal.h): the key in force; how many secrets no key here could open at the start. */
+const char *core_key_id(const struct core *c);
+size_t core_sealed_away(const struct core *c);
+/* A new key for them all; the waiter is done when every row is sealed anew. */
+int core_key_rotate(struct core *c, size_t *rows, struct waiter *w, struct err *err);
 
 /* Reads the configuration again. -1 with all problems when it does not validate; then nothing changed. */
 int core_reload(struct core *c, struct problems *p, struct err *err);

@@ -133,6 +133,8 @@ struct core {
     struct dispatch *dispatch;
     struct notify_env notify;
     struct store_max_ids ids;
+    struct seal *seal;                /* the keys of secrets in the store: seal.h */
+    size_t sealed_away, sealed_anew;  /* at the load: secrets that no key opens; rows written again */
     const struct core_actor *actor; /* who acts now: audit.h; NULL: Belfry itself */
 
     struct commit *commit;    /* being filled */
@@ -174,6 +176,8 @@ struct chan *core__chan(struct core *c, uint64_t id);
 struct chan *core__chan_by_name(struct core *c, const char *name);
 /* NULL with problems when the options do not bind. */
 struct chan *core__chan_put(struct core *c, const struct channel *ch, struct problems *p);
+/* One whose options do not bind now (sealed with another key): it stays, but cannot ring. */
+void core__chan_keep(struct core *c, const struct channel *ch);
 void core__chan_del(struct core *c, struct chan *ch);
 void core__registry_free(struct core *c);
 /* Compiles the target's configuration once, to check it and to learn its instance text (in a). */
@@ -189,6 +193,7 @@ void core__commit_wait(struct core *c,
                        struct waiter *w); /* finished when the present batch is durable */
 void core__commit_free_ring(struct core *c, struct ring_tap *t, uint64_t seq);
 void core__commit_forget_ring(struct core *c, const struct ring_tap *t); /* it goes away */
+void core__commit_reseal(struct core *c); /* then older keys are forgotten: seal_keys.c */
 void core__commit_release(struct core *c, uint64_t delivery_id); /* may be sent once durable */
 bool core__commits_idle(const struct core *c);
 bool core__commits_crowded(const struct core *c); /* so much waits that rings should wait too */
@@ -332,6 +337,7 @@ void core__unswitch_unit(struct core *c, const char *unit);
 bool core__switched_unit(struct core *c, const char *unit, bool file_says);
 
 /* --- documents.c --- */
+size_t core__documents_again(struct core *c); /* all into the batch; how many */
 int core__documents_load(struct core *c, struct err *err);
 void core__documents_free(struct core *c);
 

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "core/core_priv.h"
+#include "core/seal.h"
 
 #define DOCUMENT_MAX (1u << 20)
 #define OF_A_KIND    100000
@@ -112,7 +113,7 @@ int core_document_put(struct core *c, const char *kind, uint64_t *id, const char
         vec_push(&c->documents, d); /* ids grow: it is the last */
     }
     *id = d->id;
-    batch_document_put(core__batch(c), d->id, kind, json, clock_wall_ms());
+    core__store_document(c, d->id, kind, json);
     struct core_document told = seen(d);
     tell(c, &told);
     commit(c, w);
@@ -184,7 +185,17 @@ static void load_one(void *arg, uint64_t id, const char *kind, const char *json)
 {
     struct core *c = arg;
     must(c->documents.n == 0 || c->documents.at[c->documents.n - 1]->id < id);
-    vec_push(&c->documents, doc_new(id, kind, json));
+    struct arena *a cleanup(arena_freep) = arena_new();
+    vec_push(&c->documents, doc_new(id, kind, core__unseal_document(c, id, kind, json, a)));
+}
+
+size_t core__documents_again(struct core *c)
+{
+    for (size_t i = 0; i < c->documents.n; i++) {
+        const struct doc *d = c->documents.at[i];
+        core__store_document(c, d->id, d->kind, d->json);
+    }
+    return c->documents.n;
 }
 
 int core__documents_load(struct core *c, struct err *err)

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "core/process_priv.h"
+#include "core/seal.h"
 
 #define LIST_MAX  ((size_t)256 << 20)
 #define RING_SIZE ((size_t)4 << 20)
@@ -147,7 +148,8 @@ void core__programs_sync(struct core *c)
 static void load_unit(void *arg, const char *unit, const char *doc_json)
 {
     struct programs *all = arg;
-    char *copy = strdup(doc_json);
+    struct arena *a cleanup(arena_freep) = arena_new();
+    char *copy = strdup(core__unseal_process(all->core, unit, doc_json, a));
     must(copy);
     free(map_str_put(all->api_docs, unit, strlen(unit), copy));
 }
@@ -240,7 +242,7 @@ void core__programs_again(struct core *c)
     size_t len;
     void *json;
     for (size_t it = 0; map_str_next(c->programs->api_docs, &it, &id, &len, &json);)
-        batch_process_put(core__batch(c), id, json, clock_wall_ms());
+        core__store_process(c, id, json);
     c->programs->stats_changed = c->programs->jobs_changed = true;
 }
 

@@ -93,4 +93,7 @@ int64_t process_uptime_ms(const struct core_process *p); /* 0 while it does not 
 struct node *process_mask(const struct node *doc, struct arena *a);
 struct node *process_unmask(const struct node *fresh, const struct node *old, struct arena *a);
 
+/* A copy of it in which each secret is what fn makes of it: environment, those of its health probe, a URL with a password. */
+struct node *process_secrets(const struct node *doc, secret_fn *fn, void *arg, struct arena *a);
+
 #endif

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "core/audit.h"
 #include "core/process_priv.h"
+#include "core/seal.h"
 
 #define DOC_MAX ((size_t)1 << 20)
 
@@ -90,7 +91,7 @@ static bool id_agrees(const char *id, const struct node *doc, struct problems *p
 /* A name that the switch and the history were kept under goes with a unit that is replaced by others. */
 static void store_doc(struct core *c, const char *id, char *json)
 {
-    batch_process_put(core__batch(c), id, json, clock_wall_ms());
+    core__store_process(c, id, json);
     free(map_str_put(c->programs->api_docs, id, strlen(id), json));
 }
 

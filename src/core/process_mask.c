@@ -67,6 +67,29 @@ static void mask_health(struct node *health, struct arena *a)
     mask_url(health, a);
 }
 
+/* As a whole, when there is a password in it. */
+static void url_secret(struct node *map, secret_fn *fn, void *arg, struct arena *a)
+{
+    const char *url = text_of(map, "url");
+    if (url && !streq(url, masked_url(url, a)))
+        node_put(map, a, "url", fn(arg, node_get(map, "url"), a));
+}
+
+struct node *process_secrets(const struct node *doc, secret_fn *fn, void *arg, struct arena *a)
+{
+    struct node *copy = options_secrets(process_unit_options, doc, fn, arg, a);
+    struct node *health = health_of(copy);
+    const struct option *options = health ? prober_options(health) : NULL;
+    struct node *config = config_of(health);
+    if (config && options) {
+        node_put(health, a, "config", options_secrets(options, config, fn, arg, a));
+        url_secret(config_of(health), fn, arg, a);
+    }
+    if (health)
+        url_secret(health, fn, arg, a);
+    return copy;
+}
+
 struct node *process_mask(const struct node *doc, struct arena *a)
 {
     struct node *copy = options_mask(process_unit_options, doc, a);

@@ -156,20 +156,10 @@ struct chan *core__chan_by_name(struct core *c, const char *name)
     return NULL;
 }
 
-struct chan *core__chan_put(struct core *c, const struct channel *ch, struct problems *p)
+/* Takes the arena over. */
+static struct chan *chan_set(struct core *c, const struct channel *ch,
+                             const struct channel_ops *ops, struct arena *a, void *config)
 {
-    must(ch->id != 0);
-    const struct channel_ops *ops = channel_by_type(ch->type);
-    if (!ops) {
-        problem_add(p, NULL, "type", "unknown channel type \"%.40s\"", ch->type);
-        return NULL;
-    }
-    struct arena *a = arena_new_sized(512);
-    void *config = channel_bind(ops, ch, a, p);
-    if (!config) {
-        arena_free(a);
-        return NULL;
-    }
     struct chan *have = core__chan(c, ch->id);
     if (!have) {
         have = calloc(1, sizeof(*have));
@@ -185,6 +175,30 @@ struct chan *core__chan_put(struct core *c, const struct channel *ch, struct pro
     have->arena = a;
     have->config = config;
     return have;
+}
+
+struct chan *core__chan_put(struct core *c, const struct channel *ch, struct problems *p)
+{
+    must(ch->id != 0);
+    const struct channel_ops *ops = channel_by_type(ch->type);
+    if (!ops) {
+        problem_add(p, NULL, "type", "unknown channel type \"%.40s\"", ch->type);
+        return NULL;
+    }
+    struct arena *a = arena_new_sized(512);
+    void *config = channel_bind(ops, ch, a, p);
+    if (!config) {
+        arena_free(a);
+        return NULL;
+    }
+    return chan_set(c, ch, ops, a, config);
+}
+
+void core__chan_keep(struct core *c, const struct channel *ch)
+{
+    const struct channel_ops *ops = channel_by_type(ch->type);
+    if (ops) /* a delivery binds again, and then tells what is wrong */
+        chan_set(c, ch, ops, arena_new_sized(64), NULL);
 }
 
 void core__chan_del(struct core *c, struct chan *ch)

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "core/core_priv.h"
+#include "core/seal.h"
 #include "core/metrics_priv.h"
 #include "core/process_priv.h"
 #include "core/hooks.h"
@@ -40,7 +41,7 @@ static struct chan *sync_channel(struct core *c, const struct config_channel *wa
             return NULL; /* the hooks checked it: cannot happen but for a race with a changed file */
         c->ids.channel += is_new;
         core__news_add(news, NEWS_CHANNEL, is_new ? NEWS_ADDED : NEWS_CHANGED, NULL, ch.name);
-        batch_channel_put(core__batch(c), have->channel);
+        core__store_channel(c, have->channel);
         core__channel_changed(c, have);
     }
     have->seen_reload = c->reload_generation;
@@ -107,7 +108,7 @@ static void sync_target(struct core *c, const struct config_target *want, uint64
         bool was_enabled = !e || e->target->enabled;
         core__news_add(news, NEWS_TARGET, e ? NEWS_CHANGED : NEWS_ADDED, t.group, t.name);
         e = core__entry_put(c, &t, want->config, instance_of(t.type, want->config, a));
-        batch_target_put(core__batch(c), e->target);
+        core__store_target(c, e->target);
         if (e->watcher)
             e->watcher->dirty = true;
         if (was_enabled != t.enabled)

@@ -539,3 +539,9 @@ size_t batch_drop_results(struct batch *b)
     b->n_results = 0;
     return dropped;
 }
+
+void batch_scrub(struct batch *b)
+{
+    check_magic(b, BATCH_MAGIC);
+    b->scrub = true;
+}

@@ -112,6 +112,8 @@ struct audit_entry {
     const char *before, *after; /* JSON; "" when there was or is nothing */
 };
 void batch_audit(struct batch *b, const struct audit_entry *e);
+/* When it is stored, what the write-ahead log still has of earlier rows is erased: they held secrets in plain text. */
+void batch_scrub(struct batch *b);
 /* Drops the result ops (a full disk: alerts are kept), and the states and cursors that later ones of this batch
  * replace. Returns how many results. */
 size_t batch_drop_results(struct batch *b);
@@ -156,10 +158,16 @@ int store_recent(struct store_reader *r, uint64_t target_id, uint32_t n,
                  struct err *err);
 
 struct alerts_query {
-    uint64_t id, target_id;   /* 0: any */
-    int status;               /* enum alert_status or -1 */
-    const char *group, *text; /* NULL: any */
-    int64_t since_ms, until_ms;
+    uint64_t id, target_id;    /* 0: any */
+    int status;                /* enum alert_status or -1 */
+    const char *group, *text;  /* NULL: any */
+    const char *type, *name;   /* the target's; NULL: any */
+    const char *suppressed;    /* a reason's name, "yes": any reason, "no": none; NULL: no matter */
+    int acknowledged;          /* 1: yes, -1: no, 0: no matter */
+    const char *in_groups;     /* a JSON list: of these groups only, or … NULL: any */
+    const char *not_in_groups; /* … of all but these */
+    int64_t since_ms, until_ms; /* fired within; 0: any */
+    int64_t open_since_ms;      /* not resolved before; 0: any */
     uint64_t before_id;
     uint32_t limit;
 };

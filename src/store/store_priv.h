@@ -106,6 +106,7 @@ struct batch {
     uint32_t magic;
     struct buf ops;
     size_t n_ops, n_results;
+    bool scrub;
     struct batch *next;
     /* While submitted. */
     void (*done)(void *arg, struct batch *b, const struct err *err);

@@ -172,6 +172,16 @@ static void forget_transaction(struct store *s)
     s->written = map_u64_new();
 }
 
+/* A reader at work keeps some of the log; it is written over later. */
+static void scrub(struct store *s, struct batch *const *at, size_t n)
+{
+    bool wanted = false;
+    for (size_t i = 0; i < n; i++)
+        wanted = wanted || at[i]->scrub;
+    if (wanted)
+        store__exec(s->db, NULL, "PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
 static int attempt(struct store *s, struct batch *const *at, size_t n, struct err *err)
 {
     int64_t start = clock_mono_ns();
@@ -186,6 +196,7 @@ static int attempt(struct store *s, struct batch *const *at, size_t n, struct er
     if (store__exec(s->db, err, "COMMIT") < 0)
         goto fail;
     store__hot_commit(&s->hot);
+    scrub(s, at, n);
     pthread_mutex_lock(&s->lock);
     s->stats.batches += n;
     s->stats.rows += rows;
