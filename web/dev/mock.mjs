@@ -6,9 +6,11 @@ import { createServer } from 'node:http';
 import { dirname, extname, join, normalize, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Access } from './access.mjs';
+import { Alerting } from './alerting.mjs';
 import { channelTypes, probers } from './catalogue.mjs';
 import { Programs } from './processes.mjs';
 import { prometheusApi } from './prometheus.mjs';
+import { TargetLists, uptimeOf } from './targets.mjs';
 import { alertOf, makeWorld, resultAt } from './world.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -47,6 +49,15 @@ async function bodyOf(req) {
 
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
+function alertMatches(a, query) {
+  const [q, group, suppressed, acknowledged] = ['q', 'group', 'suppressed', 'acknowledged'].map((n) => query.get(n));
+  if (q && !`${a.target_name} ${a.group} ${a.message}`.toLowerCase().includes(q.toLowerCase())) return false;
+  if (group && a.group !== group) return false;
+  if (suppressed && (suppressed === 'yes' ? !a.suppressed : suppressed === 'no' ? a.suppressed : a.suppressed !== suppressed)) return false;
+  if (acknowledged && (acknowledged === 'yes') !== Boolean(a.acknowledged)) return false;
+  return (!query.get('since') || a.fired_at >= query.get('since')) && (!query.get('until') || a.fired_at < query.get('until'));
+}
+
 class Mock {
   constructor(options) {
     this.options = options;
@@ -56,13 +67,16 @@ class Mock {
       this.world.alerts = [];
     }
     this.access = new Access(options.auth);
-    this.streams = new Set();
+    this.alerting = new Alerting(this.world, (name, data) => this.emit(name, data), options.empty);
+    this.streams = new Map(); // response → ids whose results it wants; null: all
+    this.lists = new TargetLists(this.world.items);
+    this.requests = [];
     this.programs = new Programs((name, data) => this.emit(name, data), options.empty);
   }
 
   emit(name, data) {
     const text = `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
-    for (const stream of this.streams) stream.write(text);
+    for (const [stream, ids] of this.streams) if (name !== 'result' || ids === null || ids.has(data.target_id)) stream.write(text);
   }
 
   list(items, query, cap) {
@@ -122,7 +136,7 @@ class Mock {
   }
 
   targets(req, res, query) {
-    if (req.method === 'GET') return send(res, 200, this.list([...this.world.items.values()].map((x) => x.pub), query, 1000));
+    if (req.method === 'GET') return send(res, 200, this.lists.list(query));
     return bodyOf(req).then((body) => {
       const errors = this.faults(body, true);
       if (errors.length) return problem(res, 422, 'The target is not valid', errors);
@@ -235,6 +249,7 @@ class Mock {
     const target = query.get('target_id');
     if (status) items = items.filter((a) => a.status === status);
     if (target) items = items.filter((a) => a.target_id === Number(target));
+    items = items.map((a) => this.alerting.dress(a)).filter((a) => alertMatches(a, query));
     return send(res, 200, this.list(items, query, 1000));
   }
 
@@ -306,10 +321,10 @@ class Mock {
     return send(res, 200, { items, total: items.length, next: null, version: '0.1.0' });
   }
 
-  events(req, res) {
+  events(req, res, query) {
     res.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
     res.write('retry: 500\n\n');
-    this.streams.add(res);
+    this.streams.set(res, query.has('targets') ? new Set(query.get('targets').split(',').map(Number)) : null);
     req.on('close', () => this.streams.delete(res));
   }
 
@@ -327,12 +342,16 @@ class Mock {
     const { items } = this.world;
     if (path === 'targets') return this.targets(req, res, query);
     if (path === 'targets/try') return this.tryIt(req, res);
-    const found = /^targets\/(\d+)(?:\/(results|graph|check))?$/.exec(path);
+    if (path === 'targets/facets') return send(res, 200, this.lists.facets(query));
+    if (path === 'targets/recent') return send(res, 200, this.lists.recent(query));
+    if (path === 'groups') return send(res, 200, { items: this.lists.facets(query).groups });
+    const found = /^targets\/(\d+)(?:\/(results|graph|check|uptime))?$/.exec(path);
     if (found) {
       const item = items.get(Number(found[1]));
       if (!item) return problem(res, 404, 'No such target');
       if (found[2] === 'results') return this.results(res, item, query);
       if (found[2] === 'graph') return this.graph(res, item, query);
+      if (found[2] === 'uptime') return send(res, 200, uptimeOf(item));
       if (found[2] === 'check') return sleep(350).then(() => send(res, 200, this.check(item, Date.now())));
       return this.target(req, res, item);
     }
@@ -349,7 +368,7 @@ class Mock {
     if (path === 'alerts') return this.alerts(res, query);
     if (path === 'groups') return send(res, 200, { items: [...new Set([...items.values()].map((x) => x.pub.group))].map((name) => ({ name })) });
     if (path === 'nodes') return this.nodes(res);
-    if (path === 'events') return this.events(req, res);
+    if (path === 'events') return this.events(req, res, query);
     return problem(res, 404, 'No such resource');
   }
 
@@ -359,8 +378,10 @@ class Mock {
     if (!url.pathname.startsWith(prefix)) return problem(res, 404, 'Not under the prefix');
     const path = decodeURIComponent(url.pathname.slice(prefix.length));
     if (path.startsWith('api/v1/')) {
-      const own = /^(session|setup|users|tokens|audit)/.test(path.slice(7)) && !['GET', 'DELETE'].includes(req.method);
-      const found = this.access.answer(req, path.slice(7), url.searchParams, own ? await bodyOf(req) : {});
+      const own = /^(session|setup|users|tokens|audit|silences|maintenances|alerts|reports)/.test(path.slice(7)) && !['GET', 'DELETE'].includes(req.method);
+      const body = own ? await bodyOf(req) : {};
+      const name = path.slice(7);
+      const found = this.access.answer(req, name, url.searchParams, body) ?? this.alerting.answer(req, name, url.searchParams, body, this.access.userOf(req)?.name);
       if (found) return sendAll(res, ...found);
     }
     if (path.startsWith('api/v1/')) return this.api(req, res, path.slice(7), url.searchParams);

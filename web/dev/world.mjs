@@ -137,7 +137,8 @@ function alertOf(id, item, now) {
   const at = item.since + 95e3;
   const alert = { id, target_id: item.pub.id, target_name: item.pub.name, group: item.pub.group, status: 'firing', message: item.pub.last_message ?? '', fired_at: iso(at), resolved_at: null, notified: [], suppressed: '' };
   if (id % 4 === 2) Object.assign(alert, { suppressed: 'parent', suppressed_by: 'core-switch' });
-  else alert.notified = [delivery(1, '运维群', 'sent', at + 120, '{"errcode":0,"errmsg":"ok"}'), delivery(4, 'ticket hook', id % 3 === 0 ? 'failed' : 'pending', at + 9000, 'HTTP 502 from 10.0.0.9')];
+  if (id % 4 === 3) alert.acknowledged = { by: 'alice', at: iso(at + 240e3), note: 'the switch in rack 4 is being replaced' };
+  if (id % 4 !== 2) alert.notified = [delivery(1, '运维群', 'sent', at + 120, '{"errcode":0,"errmsg":"ok"}'), delivery(4, 'ticket hook', id % 3 === 0 ? 'failed' : 'pending', at + 9000, 'HTTP 502 from 10.0.0.9')];
   return alert;
 }
 

@@ -12,6 +12,10 @@ const names = [
   'process',
   'process_output',
   'config',
+  'silence',
+  'maintenance',
+  'status_page',
+  'incident',
   'reset',
 ] as const;
 export type EventName = (typeof names)[number];
@@ -27,15 +31,18 @@ export interface LiveHandlers {
 
 export class LiveStream {
   private source: EventSource | null = null;
+  /** Opened for other ids; the old one goes on until this one is there. */
+  private successor: EventSource | null = null;
   private delay = 500;
   private opened = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private watched: number[] = [];
 
   constructor(private readonly handlers: LiveHandlers) {}
 
   open(): void {
     this.handlers.onState(this.opened ? 'lost' : 'connecting');
-    const source = new EventSource('api/v1/events');
+    const source = this.connect();
     this.source = source;
     source.onopen = () => {
       this.delay = 500;
@@ -43,21 +50,59 @@ export class LiveStream {
       if (this.opened) this.handlers.onGap();
       this.opened = true;
     };
+    this.follow(source);
+  }
+
+  /** Whose results are wanted; changes of state come of all. Nothing is missed in between. */
+  watch(ids: readonly number[]): void {
+    this.watched = [...ids];
+    this.successor?.close();
+    this.successor = null;
+    if (!this.opened || this.source?.readyState !== EventSource.OPEN) {
+      if (this.source) this.reopen();
+      return;
+    }
+    const next = this.connect();
+    this.successor = next;
+    next.onopen = () => {
+      next.onopen = () => {
+        this.handlers.onState('live');
+        this.handlers.onGap();
+      };
+      this.source?.close();
+      this.source = next;
+      this.successor = null;
+      this.follow(next);
+    };
+    next.onerror = () => {
+      if (this.successor !== next) return;
+      this.successor = null;
+      next.close();
+    };
+  }
+
+  close(): void {
+    clearTimeout(this.timer);
+    this.source?.close();
+    this.successor?.close();
+    this.source = this.successor = null;
+  }
+
+  private connect(): EventSource {
+    const source = new EventSource(`api/v1/events?targets=${this.watched.join(',')}`);
+    for (const name of names) {
+      source.addEventListener(name, (event) => this.deliver(name, event as MessageEvent<string>));
+    }
+    return source;
+  }
+
+  private follow(source: EventSource): void {
     source.onerror = () => {
       this.handlers.onState('lost');
       if (source.readyState !== EventSource.CLOSED) return;
       this.handlers.onRefused?.();
       this.retry();
     };
-    for (const name of names) {
-      source.addEventListener(name, (event) => this.deliver(name, event as MessageEvent<string>));
-    }
-  }
-
-  close(): void {
-    clearTimeout(this.timer);
-    this.source?.close();
-    this.source = null;
   }
 
   private deliver(name: EventName, event: MessageEvent<string>): void {
@@ -68,6 +113,12 @@ export class LiveStream {
       return; // half an event from a broken proxy: the next load mends it
     }
     this.handlers.onEvent(name, data);
+  }
+
+  private reopen(): void {
+    this.source?.close();
+    clearTimeout(this.timer);
+    this.open();
   }
 
   private retry(): void {

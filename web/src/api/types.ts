@@ -60,8 +60,13 @@ export interface Result {
 }
 
 export interface Delivery {
+  delivery_id?: number;
   channel_id: number;
   channel: string;
+  channel_enabled?: boolean;
+  created_at?: string | null;
+  /** When a pending one is tried again. */
+  next_at?: string | null;
   status: 'pending' | 'sent' | 'failed';
   kind?: 'fired' | 'resolved' | 'reminder' | 'test';
   attempts?: number;
@@ -84,6 +89,17 @@ export interface Alert {
   /** Why it does not ring: maintenance, parent, own_network, no_channel, silence; empty if it does. */
   suppressed?: string | null;
   suppressed_by?: string | null;
+  suppressed_by_id?: number;
+  acknowledged?: { by: string; at: string; note?: string | null } | null;
+  /** What would keep its bell quiet now; only of firing ones, and not in events. */
+  holds?: Hold[];
+}
+
+export interface Hold {
+  reason: string;
+  id?: number;
+  name?: string | null;
+  until?: string | null;
 }
 
 export interface Channel {
@@ -175,6 +191,61 @@ export interface Page<T> {
   items: T[];
   total?: number;
   next?: string | null;
+}
+
+/** How many targets are in each state: what the page calls the states. */
+export type StateCounts = Record<'down' | 'degraded' | 'unknown' | 'maintenance' | 'up' | 'paused', number>;
+
+export interface GroupCounts extends StateCounts {
+  name: string;
+  targets: number;
+}
+
+export interface Count {
+  name: string;
+  targets: number;
+}
+
+/** What there is to filter by; each kind counts what fits all other filters. */
+export interface Facets {
+  all: StateCounts & { total: number };
+  states: StateCounts & { total: number };
+  groups: Count[];
+  types: Count[];
+  labels: Count[];
+}
+
+export interface TargetPage extends Page<Target> {
+  facets?: Facets;
+  /** With layout=groups: the groups in the order of the rows. */
+  groups?: GroupCounts[];
+}
+
+export interface RecentItem {
+  id: number;
+  /** Of the last 24 h, 0 to 1. */
+  uptime?: number | null;
+  recent: Result[];
+}
+
+export interface UptimeWindow {
+  window: string;
+  uptime: number | null;
+  incidents: number;
+  down_seconds: number;
+}
+
+export interface FailureReason {
+  reason: string;
+  count: number;
+  last_at?: string | null;
+  example?: string | null;
+}
+
+export interface Uptime {
+  windows: UptimeWindow[];
+  failures: FailureReason[];
+  failures_since?: string | null;
 }
 
 export interface FieldError {

@@ -41,7 +41,7 @@ function dispatch(name: EventName, data: unknown): void {
     if (name === 'target') targets.merge(data as Target);
     else if (name === 'result') targets.result(data as Result);
     else if (name === 'alert') alerts.merge(data as Alert);
-    else if (name === 'delivery') alerts.stale();
+    else if (name === 'delivery' || name === 'silence' || name === 'maintenance') alerts.stale();
     else if (name === 'process') processes.merge(data as Process);
     else if (name === 'channel') mergeChannel(data as Channel & { deleted?: boolean });
   }
@@ -56,7 +56,7 @@ function mergeChannel(channel: Channel & { deleted?: boolean }): void {
 }
 
 function reloadAll(): void {
-  void targets.reload();
+  targets.reload();
   alerts.stale();
   channels.stale();
   processes.stale();
@@ -70,7 +70,7 @@ function start(): void {
     reloadAll();
     stream.close();
   } else {
-    void targets.load();
+    void targets.countDown();
     void alerts.load();
   }
   stream = new LiveStream({
@@ -79,6 +79,8 @@ function start(): void {
     onGap: reloadAll,
     onRefused: () => void session.ask(),
   });
+  const opened = stream;
+  targets.onWatch = (ids) => opened.watch(ids);
   stream.open();
 }
 

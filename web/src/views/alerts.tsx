@@ -1,86 +1,77 @@
-// Alerts: what rings now, and what rang before.
-import { useEffect, useState } from 'preact/hooks';
-import { api } from '../api/client';
+// What rings now: how long, who was told and what they answered, who has taken it on.
 import type { Alert } from '../api/types';
+import { AlertActions } from '../components/alert-actions';
 import { AlertItem } from '../components/alert-item';
-import { Button, Empty, Failure, Loading, PageHead, Segmented } from '../components/basics';
+import { Empty, Failure, LinkButton, Loading, PageHead, Segmented } from '../components/basics';
+import { FilterBar, useFilters } from '../components/filter-bar';
+import { AlertsNav } from '../components/sections';
 import { t } from '../i18n';
-import { useClock, useLoad } from '../lib/hooks';
-import { replaceQuery, type Route } from '../router';
-import { alerts, onEvent } from '../store';
+import { useClock } from '../lib/hooks';
+import { href, type Route } from '../router';
+import { alerts } from '../store';
 import { useStores } from '../store/observable';
 
-type Tab = 'firing' | 'history';
+type Show = 'all' | 'open' | 'acked';
 
-function AlertList({ items, now }: { items: Alert[]; now: number }) {
+function wanted(alert: Alert, raw: Record<string, string>): boolean {
+  if (raw['show'] === 'open' && alert.acknowledged) return false;
+  if (raw['show'] === 'acked' && !alert.acknowledged) return false;
+  if (raw['group'] && alert.group !== raw['group']) return false;
+  const q = raw['q']?.toLowerCase();
+  return !q || `${alert.target_name} ${alert.group} ${alert.message}`.toLowerCase().includes(q);
+}
+
+function List({ items, all, now, clear }: { items: Alert[]; all: number; now: number; clear: () => void }) {
+  if (alerts.error) return <Failure error={alerts.error} onRetry={() => void alerts.load()} />;
+  if (alerts.state !== 'ready' && all === 0) return <Loading />;
+  if (all === 0) return <Empty icon="check" title={t('alerts.firing.empty')} hint={t('alerts.firing.empty.hint')} />;
+  if (items.length === 0) {
+    return (
+      <Empty icon="search" title={t('filter.none')} hint={t('filter.none.hint')}>
+        <button type="button" class="button" onClick={clear}>{t('overview.clear')}</button>
+      </Empty>
+    );
+  }
   return (
     <div class="alert-list">
       {items.map((a) => (
-        <AlertItem key={a.id} alert={a} now={now} named />
+        <AlertItem key={a.id} alert={a} now={now} named>
+          <AlertActions alert={a} />
+        </AlertItem>
       ))}
     </div>
   );
 }
 
-function History({ now }: { now: number }) {
-  const [limit, setLimit] = useState(50);
-  const list = useLoad(() => api.alerts({ status: 'resolved', limit }), [limit]);
-  useEffect(
-    () =>
-      onEvent((name, data) => {
-        if (name === 'alert' && (data as Alert).status === 'resolved') list.reload();
-      }),
-    [],
-  );
-  if (list.error) return <Failure error={list.error} onRetry={list.reload} />;
-  if (!list.data) return <Loading />;
-  const items = list.data.items.filter((a) => a.status === 'resolved');
-  if (items.length === 0) {
-    return <Empty icon="bell" title={t('alerts.history.empty')} hint={t('alerts.history.empty.hint')} />;
-  }
-  return (
-    <>
-      <AlertList items={items} now={now} />
-      {list.data.items.length >= limit && (
-        <div class="card-foot">
-          <Button kind="quiet" busy={list.busy} onClick={() => setLimit(limit + 150)}>
-            {t('common.more')}
-          </Button>
-        </div>
-      )}
-    </>
-  );
-}
-
-function Firing({ now }: { now: number }) {
-  if (alerts.error) return <Failure error={alerts.error} onRetry={() => void alerts.load()} />;
-  if (alerts.state !== 'ready' && alerts.items.length === 0) return <Loading />;
-  if (alerts.items.length === 0) {
-    return <Empty icon="check" title={t('alerts.firing.empty')} hint={t('alerts.firing.empty.hint')} />;
-  }
-  return <AlertList items={alerts.items} now={now} />;
-}
-
 export default function AlertsView({ route }: { route: Route }) {
   useStores(alerts);
   const now = useClock();
-  const tab: Tab = route.query.get('show') === 'history' ? 'history' : 'firing';
-  const choose = (next: Tab) =>
-    replaceQuery('/alerts', new URLSearchParams(next === 'history' ? { show: 'history' } : {}));
+  const filters = useFilters('/alerts', route);
+  const items = alerts.items.filter((a) => wanted(a, filters.raw));
+  const acked = alerts.items.filter((a) => a.acknowledged).length;
+  const groups = [...new Set(alerts.items.map((a) => a.group ?? ''))].filter(Boolean).sort();
   return (
     <div class="alerts">
+      <AlertsNav current="/alerts" />
       <PageHead title={t('alerts.title')}>
-        <Segmented<Tab>
-          label={t('alerts.title')}
-          value={tab}
-          choices={[
-            { value: 'firing', text: t('alerts.firing'), count: alerts.items.length },
-            { value: 'history', text: t('alerts.history') },
-          ]}
-          onChange={choose}
-        />
+        {alerts.items.length > 0 && (
+          <Segmented<Show>
+            label={t('alerts.title')}
+            value={(filters.raw['show'] as Show | undefined) ?? 'all'}
+            choices={[
+              { value: 'all', text: t('alerts.show.all'), count: alerts.items.length },
+              { value: 'open', text: t('alerts.show.open'), count: alerts.items.length - acked },
+              { value: 'acked', text: t('alerts.show.acked'), count: acked },
+            ]}
+            onChange={(v) => filters.set('show', v === 'all' ? '' : v)}
+          />
+        )}
+        <LinkButton icon="mute" href={href('/silences', { new: '1' })}>{t('silences.add')}</LinkButton>
       </PageHead>
-      {tab === 'firing' ? <Firing now={now} /> : <History now={now} />}
+      {alerts.items.length > 3 && (
+        <FilterBar filters={filters} search={t('alerts.search')} selects={[{ name: 'group', label: t('overview.group'), all: t('overview.group.all'), choices: groups.map((g) => ({ value: g, text: g })) }]} />
+      )}
+      <List items={items} all={alerts.items.length} now={now} clear={filters.clear} />
     </div>
   );
 }
