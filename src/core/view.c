@@ -1,6 +1,7 @@
 /* Views of the core for those who ask: the API, /metrics, /health. On the main loop. */
 #include "base/clock.h"
 #include "core/core_priv.h"
+#include "core/notify.h"
 
 struct loop *core_loop(struct core *c)
 {
@@ -138,4 +139,10 @@ void core_get_stats(struct core *c, struct core_stats *out)
     out->pending_ops = batch_ops(core__batch(c));
     out->pending_bytes = batch_bytes(core__batch(c));
     out->deliveries_waiting = map_u64_count(c->deliveries);
+}
+
+const struct notify_env *core_notify(struct core *c)
+{
+    check_magic(c, CORE_MAGIC);
+    return &c->notify;
 }

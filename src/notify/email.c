@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/must.h"
 #include "notify/channels.h"
+#include "notify/letter.h"
 #include "notify/mail.h"
 #include "notify/smtp.h"
 
@@ -162,3 +163,43 @@ const struct channel_ops channel_email = {
     .render = render,
     .send = send_message,
 };
+
+static void write_letter(const struct email_config *c, const struct letter *l, struct buf *out)
+{
+    struct mail m = {
+        .from = c->from,
+        .to = &c->to,
+        .subject = l->subject,
+        .text = l->text,
+        .html = l->html,
+        .wall_ms = l->wall_ms,
+        .delivery_id = l->number,
+        .leave_url = l->leave_url,
+    };
+    mail_build(&m, out);
+}
+
+int letter_send(const struct notify_env *env, const struct channel *ch, const struct letter *l,
+                struct arena *a, struct err *err)
+{
+    struct problems p;
+    const char *to[] = {l->to};
+    if (strcmp(ch->type, channel_email.type) != 0 || mail_address(a, l->to) == NULL)
+        return err_set(err, ERR_INVALID, "cannot mail to %.80s by the channel %.80s of type %s",
+                       l->to, ch->name, ch->type);
+    problems_init(&p, a);
+    struct email_config *c = channel_bind(&channel_email, ch, a, &p);
+    problems_done(&p);
+    if (c == NULL)
+        return err_set(err, ERR_INVALID, "the settings of the channel %.80s are invalid", ch->name);
+    c->to = (struct str_list){to, 1};
+    struct send s = {
+        .env = env, .channel = ch, .config = c, .arena = a, .deadline_ns = l->deadline_ns};
+    struct buf body = BUF_INIT(4 << 20), answer = BUF_INIT(4096);
+    write_letter(c, l, &body);
+    int rc = body.failed ? err_set(err, ERR_TOO_LARGE, "the mail is over %zu bytes", body.max)
+                         : deliver(&s, &body, &answer, err);
+    buf_done(&body);
+    buf_done(&answer);
+    return rc;
+}

@@ -139,6 +139,18 @@ static void add_ids(const struct mail *m, struct buf *out)
                    (unsigned long long)m->thread_id, host, (unsigned long long)m->thread_id, host);
 }
 
+static void add_leave(const struct mail *m, struct buf *out)
+{
+    for (const char *p = m->leave_url; p && *p; p++)
+        if ((unsigned char)*p <= ' ' || char_in(*p, "<>"))
+            return;
+    if (m->leave_url)
+        buf_printf(out,
+                   "List-Unsubscribe: <%s>\r\n"
+                   "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
+                   m->leave_url);
+}
+
 void mail_build(const struct mail *m, struct buf *out)
 {
     char boundary[64];
@@ -156,6 +168,7 @@ void mail_build(const struct mail *m, struct buf *out)
     mail_words(out, m->subject);
     buf_puts(out, "\r\n");
     add_ids(m, out);
+    add_leave(m, out);
     buf_printf(out,
                "X-Belfry-Delivery: %llu\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
                "Content-Type: multipart/alternative; boundary=\"%s\"\r\n\r\n",

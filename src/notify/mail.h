@@ -14,6 +14,7 @@ struct mail {
     uint64_t delivery_id; /* of Message-ID: the same for each attempt */
     uint64_t thread_id;   /* alert whose mails make one thread; 0: none */
     bool first_of_thread;
+    const char *leave_url; /* List-Unsubscribe with one click (RFC 2369, 8058); NULL: none */
 };
 
 void mail_build(const struct mail *m, struct buf *out);
