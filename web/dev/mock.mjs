@@ -10,7 +10,7 @@ import { Alerting } from './alerting.mjs';
 import { channelTypes, probers } from './catalogue.mjs';
 import { Programs } from './processes.mjs';
 import { prometheusApi } from './prometheus.mjs';
-import { TargetLists, uptimeOf } from './targets.mjs';
+import { lastResult, TargetLists, uptimeOf } from './targets.mjs';
 import { alertOf, makeWorld, resultAt } from './world.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -154,7 +154,7 @@ class Mock {
   }
 
   async target(req, res, item) {
-    if (req.method === 'GET') return send(res, 200, item.pub);
+    if (req.method === 'GET') return send(res, 200, { ...item.pub, last_result: lastResult(item) });
     if (req.method === 'DELETE') {
       this.world.items.delete(item.pub.id);
       this.emit('target', { id: item.pub.id, deleted: true });

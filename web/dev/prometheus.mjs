@@ -1,5 +1,7 @@
 // The mock's Prometheus API: a few metrics of the world's targets as smooth noise, enough of the language for the page's own examples.
 // It knows a metric's name and `by (labels)` in an expression and nothing else; a bracket that is not closed is a parse error.
+import { resultAt } from './world.mjs';
+
 const hash = (text) => [...text].reduce((h, c) => Math.imul(h ^ c.charCodeAt(0), 16777619) >>> 0, 2166136261);
 
 const metrics = {
@@ -14,8 +16,23 @@ function seriesOf(world, name) {
     .map(({ pub }) => ({ __name__: name, group: pub.group, instance: pub.address || pub.name, target: pub.name, type: pub.type }));
 }
 
+const unquoted = (text) => JSON.parse(`"${text}"`);
+
+/** The phases of one target's checks: what its page asks for. */
+function phasesOf(world, query) {
+  const [, group, target] = /group="((?:[^"\\]|\\.)*)",target="((?:[^"\\]|\\.)*)"/.exec(query) ?? [];
+  const item = target === undefined ? undefined : [...world.items.values()].find(({ pub }) => pub.group === unquoted(group) && pub.name === unquoted(target));
+  if (item?.pub.type !== 'http' || !item.pub.last_checked_at) return [];
+  const step = item.pub.interval_seconds * 1000;
+  return ['resolve', 'connect', 'tls', 'processing', 'transfer'].map((phase) => ({
+    metric: { group: item.pub.group, target: item.pub.name, phase },
+    at: (t) => resultAt(item, Math.floor((t * 1000) / step) * step).metrics[`probe_http_duration_seconds{phase="${phase}"}`],
+  }));
+}
+
 /** Series with a function of time each; null: nothing of the name. */
 function evaluate(world, query) {
+  if (query.includes('phase!=""')) return phasesOf(world, query);
   const name = Object.keys(metrics).find((m) => query.includes(m));
   if (!name) return null;
   const by = /by\s*\(([^)]*)\)/.exec(query);

@@ -294,7 +294,7 @@ function leaveSearch(field: HTMLElement): void {
 
 function title(route: Route): string {
   const name = t(`nav.${sectionOf(route.path)}`);
-  const down = targets.totals().down;
+  const down = targets.downCount();
   const target = match('/targets/:id', route.path);
   const own = target ? targets.get(Number(target['id']))?.name : match('/program/:id', route.path)?.['id'];
   return `${down > 0 ? `(${down}) ` : ''}${own ?? name} · Belfry`;

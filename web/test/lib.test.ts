@@ -9,12 +9,12 @@ import { more as moreEn } from '../src/i18n/more/en';
 import { more as moreZh } from '../src/i18n/more/zh';
 import { zh } from '../src/i18n/zh';
 import { durationText, parseDuration, parseSize } from '../src/lib/duration';
-import { buildList, filterFromQuery, filterToQuery, nameOrder } from '../src/lib/filter';
+import { filterFromQuery, filterToQuery, serverQuery } from '../src/lib/filter';
 import { configFromUrl, guessProber, nameFromUrl, splitUrl } from '../src/lib/guess';
 import { compactGraph } from '../src/lib/graph';
-import { readMetrics } from '../src/lib/phases';
+import { graphPhases, phaseQuery, readMetrics } from '../src/lib/phases';
 import { countStates, stateOf } from '../src/lib/state';
-import { offsetsOf, rowAt, visibleSpan } from '../src/lib/virtual';
+import { evenPlan, heightsPlan, sectionPlan, visibleSpan } from '../src/lib/virtual';
 import { match, parseHash } from '../src/router';
 import { addBeat, type Beat } from '../src/store/targets';
 
@@ -88,39 +88,53 @@ test('states', () => {
 
 const filter = (text: string) => filterFromQuery(new URLSearchParams(text));
 
-test('the list: worst first, groups with trouble on top', () => {
-  const all = [
-    target(1, { group: 'b', name: 'b1' }),
-    target(2, { group: 'a', name: 'a2' }),
-    target(3, { group: 'b', name: 'b3', status: 'unhealthy', last_message: 'Connection REFUSED' }),
-    target(10, { group: 'a', name: 'a10', labels: { env: 'prod' } }),
-  ];
-  const order = nameOrder(all);
-  const names = (text: string) =>
-    buildList(all, filter(text), new Set(), order).rows.map((r) => (r.kind === 'group' ? `[${r.name}]` : r.target.name));
-  assert.deepEqual(names(''), ['[b]', 'b3', 'b1', '[a]', 'a2', 'a10']);
-  assert.deepEqual(names('view=flat'), ['b3', 'a2', 'a10', 'b1']);
-  assert.deepEqual(names('view=flat&q=refused'), ['b3']);
-  assert.deepEqual(names('view=flat&q=env%3Dprod+a'), ['a10']);
-  assert.deepEqual(names('view=flat&state=up&group=b'), ['b1']);
-  const folded = buildList(all, filter(''), new Set(['b']), order).rows;
-  assert.equal(folded.length, 4);
+test('what the server is asked for', () => {
+  assert.deepEqual(serverQuery(filter('')), { sort: 'worst', layout: 'groups' });
+  assert.deepEqual(serverQuery(filter('view=wall&q=+a+b+&state=up,down&group=g&type=tcp&label=env%3Dprod&sort=since')), {
+    sort: 'since',
+    layout: 'flat',
+    q: 'a b',
+    state: 'down,up',
+    group: 'g',
+    type: 'tcp',
+    label: 'env=prod',
+  });
 });
 
 test('a filter survives its address', () => {
-  for (const text of ['', 'q=x&state=down%2Cup&group=g&type=tcp&sort=latency&view=flat']) {
+  for (const text of ['', 'q=x&state=down%2Cup&group=g&type=tcp&label=env%3Dprod&sort=latency&view=flat', 'sort=since&view=wall']) {
     assert.equal(filterToQuery(filter(text)).toString(), text);
   }
 });
 
 test('the window of a long list', () => {
-  const offsets = offsetsOf([40, 38, 38, 40, 38]);
-  assert.deepEqual([...offsets], [0, 40, 78, 116, 156, 194]);
-  assert.equal(rowAt(offsets, -5), 0);
-  assert.equal(rowAt(offsets, 40), 1);
-  assert.equal(rowAt(offsets, 1e9), 4);
-  assert.deepEqual(visibleSpan(offsets, 50, 50, 0), { first: 1, last: 3 });
-  assert.deepEqual(visibleSpan(offsetsOf([]), 0, 100, 0), { first: 0, last: 0 });
+  const plan = heightsPlan([40, 38, 38, 40, 38]);
+  assert.equal(plan.height, 194);
+  assert.equal(plan.at(-5), 0);
+  assert.equal(plan.at(40), 1);
+  assert.equal(plan.at(1e9), 4);
+  assert.deepEqual(visibleSpan(plan, 50, 50, 0), { first: 1, last: 3 });
+  assert.deepEqual(visibleSpan(heightsPlan([]), 0, 100, 0), { first: 0, last: 0 });
+  assert.deepEqual(visibleSpan(evenPlan(100_000, 38), 38 * 50_000, 380, 0), { first: 50_000, last: 50_011 });
+  assert.deepEqual(visibleSpan(evenPlan(0, 38), 0, 100, 0), { first: 0, last: 0 });
+});
+
+test('a list in sections is the same as its rows one by one', () => {
+  const sections = [{ rows: 2 }, { rows: 0 }, { rows: 3 }];
+  const heights = sections.flatMap(({ rows }) => [40, ...Array.from({ length: rows }, () => 38)]);
+  const plan = sectionPlan(sections, 40, 38);
+  const flat = heightsPlan(heights);
+  assert.equal(plan.count, flat.count);
+  assert.equal(plan.height, flat.height);
+  for (let i = 0; i < flat.count; i++) {
+    assert.equal(plan.top(i), flat.top(i), `top of ${i}`);
+    assert.equal(plan.heightOf(i), flat.heightOf(i));
+  }
+  for (let y = -10; y < flat.height + 20; y += 3) assert.equal(plan.at(y), flat.at(y), `row at ${y}`);
+  assert.deepEqual(plan.place(0), { section: 0, row: -1 });
+  assert.deepEqual(plan.place(2), { section: 0, row: 1 });
+  assert.deepEqual(plan.place(3), { section: 1, row: -1 });
+  assert.deepEqual(plan.place(7), { section: 2, row: 2 });
 });
 
 test('routes', () => {
@@ -166,12 +180,37 @@ test('a graph bridges empty buckets, not gaps', () => {
   const t = [0, 10, 20, 30, 40, 50, 60, 200, 210];
   const ok = [1, null, null, 1, null, null, 0, null, 1];
   const ms = [5, null, null, 6, null, null, null, null, 7];
-  assert.deepEqual(compactGraph({ t, latency_ms: ms, success: ok }, 30), {
+  assert.deepEqual(compactGraph({ t, latency_ms: ms, success: ok }, 30).graph, {
     t: [0, 30, 60, 65, 210],
     latency_ms: [5, 6, null, null, 7],
     success: [1, 1, 0, null, 1],
   });
-  assert.equal(compactGraph({ t: [0, 10], latency_ms: [null, null], success: [null, null] }, 30).t.length, 0);
+  assert.equal(compactGraph({ t: [0, 10], latency_ms: [null, null], success: [null, null] }, 30).graph.t.length, 0);
+});
+
+test("phases go into the graph's cells, in the order in which they happen", () => {
+  assert.equal(
+    phaseQuery('a"b', 'x\\y', 30000),
+    'avg_over_time({__name__=~"probe_[a-z]+_duration_seconds",phase!="",group="a\\"b",target="x\\\\y"}[30000ms])',
+  );
+  const columns = graphPhases(
+    [
+      { metric: { phase: 'tls' }, values: [[110, '0.02'], [130, 'NaN']] },
+      { metric: { phase: 'connect' }, values: [[120, '0.01']] },
+    ],
+    110,
+    10,
+    3,
+  );
+  assert.deepEqual(columns, [
+    { name: 'connect', ms: [null, 10, null] },
+    { name: 'tls', ms: [20, null, null] },
+  ]);
+  const graph = { t: [100, 110, 120], latency_ms: [30, null, 5], success: [1, null, 1] };
+  assert.deepEqual(compactGraph(graph, 30, columns).phases, [
+    { name: 'connect', ms: [null, null] },
+    { name: 'tls', ms: [20, null] },
+  ]);
 });
 
 test('a configured time is shown as it is', () => {

@@ -6,14 +6,18 @@ import type {
   Channel,
   ChannelDraft,
   ChannelTest,
+  Facets,
   FieldError,
   Graph,
   JsonObject,
   Page,
   Prober,
+  RecentItem,
   Result,
   Target,
   TargetDraft,
+  TargetPage,
+  Uptime,
 } from './types';
 import type {
   BulkAction,
@@ -126,7 +130,11 @@ export interface TryRequest {
 
 export const api = {
   targets: (query: Query, signal?: AbortSignal) =>
-    call<Page<Target>>('GET', withQuery(`${root}/targets`, query), undefined, signal),
+    call<TargetPage>('GET', withQuery(`${root}/targets`, query), undefined, signal),
+  facets: () => call<{ facets: Facets }>('GET', `${root}/targets/facets`),
+  recent: (ids: readonly number[]) =>
+    call<Page<RecentItem>>('GET', `${root}/targets/recent?recent=30&limit=${ids.length}&ids=${ids.join(',')}`),
+  uptime: (id: number, signal?: AbortSignal) => call<Uptime>('GET', `${root}/targets/${id}/uptime`, undefined, signal),
   target: (id: number) => call<Target>('GET', `${root}/targets/${id}`),
   createTarget: (draft: TargetDraft) => call<Target>('POST', `${root}/targets`, draft),
   updateTarget: (id: number, draft: TargetDraft) =>

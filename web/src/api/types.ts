@@ -43,6 +43,8 @@ export interface Target {
   created_at?: string;
   updated_at?: string;
   deleted?: boolean;
+  /** Only of one target: what its last check measured and saw. */
+  last_result?: Result | null;
 }
 
 export interface Result {
@@ -57,6 +59,7 @@ export interface Result {
   metrics?: Record<string, Json>;
   warnings?: string[];
   checked_at: string;
+  detail?: JsonObject;
 }
 
 export interface Delivery {

@@ -3,13 +3,43 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import type { Graph } from '../api/types';
-import { t } from '../i18n';
+import { hasKey, t } from '../i18n';
 import { fullTime, latency, percent } from '../lib/format';
+import type { PhaseColumn } from '../lib/phases';
 
 interface Props {
   graph: Graph;
+  /** Drawn as a stack instead of the line; empty: the type has none. */
+  phases: PhaseColumn[];
   since: number;
   until: number;
+  /** A span was dragged over, in seconds. */
+  onZoom: (from: number, until: number) => void;
+  onWhole: () => void;
+}
+
+/** As .phase-0 … in views.css. */
+const phaseHues = ['#5b8def', '#3aa6a0', '#9b7be0', '#d99a2b', '#cf6a8b', '#7f8c96'];
+
+export function phaseHue(i: number): string {
+  return phaseHues[i % phaseHues.length] as string;
+}
+
+/** Each phase with all before it below it. */
+function stacked(phases: readonly PhaseColumn[]): (number | null)[][] {
+  let below: (number | null)[] = [];
+  return phases.map((phase) => {
+    below = phase.ms.map((v, i) => (v === null ? (below[i] ?? null) : v + (below[i] ?? 0)));
+    return below;
+  });
+}
+
+function lineSeries(graph: Graph): uPlot.Series {
+  return { stroke: color('--accent'), width: 1.5, fill: color('--accent-wash'), points: { show: graph.t.length < 60, size: 4 }, spanGaps: false };
+}
+
+function phaseSeries(count: number): uPlot.Series[] {
+  return Array.from({ length: count }, (_, i) => ({ stroke: phaseHue(i), width: 1, fill: `${phaseHue(i)}66`, points: { show: false }, spanGaps: false }));
 }
 
 export function color(name: string): string {
@@ -60,7 +90,7 @@ function options(width: number, props: Props, onCursor: (i: number | null) => vo
     width,
     height: width < 480 ? 180 : 220,
     legend: { show: false },
-    cursor: { y: false, points: { size: 7 }, drag: { x: true, y: false } },
+    cursor: { y: false, points: { size: 7 }, drag: { x: true, y: false, setScale: false } },
     scales: {
       x: { time: true, min: props.since, max: props.until },
       y: { range: (_u, _min, max) => [0, max > 0 ? max * 1.15 : 1] },
@@ -69,19 +99,18 @@ function options(width: number, props: Props, onCursor: (i: number | null) => vo
       { ...axis, values: axisTime, space: 64, size: 32 },
       { ...axis, values: (_u, splits) => splits.map((v) => latency(v)), size: 58 },
     ],
-    series: [
-      {},
-      {
-        stroke: color('--accent'),
-        width: 1.5,
-        fill: color('--accent-wash'),
-        points: { show: props.graph.t.length < 60, size: 4 },
-        spanGaps: false,
-      },
-    ],
+    series: [{}, ...(props.phases.length > 0 ? phaseSeries(props.phases.length) : [lineSeries(props.graph)])],
+    // Each of the stack is filled down to the one below it.
+    ...(props.phases.length > 1 ? { bands: props.phases.slice(1).map((_, i) => ({ series: [i + 2, i + 1] as [number, number] })) } : {}),
     hooks: {
       draw: [(u) => drawFailures(u, props.graph)],
       setCursor: [(u) => onCursor(u.cursor.idx ?? null)],
+      setSelect: [
+        (u) => {
+          const { left, width: wide } = u.select;
+          if (wide >= 4) props.onZoom(u.posToVal(left, 'x'), u.posToVal(left + wide, 'x'));
+        },
+      ],
     },
   };
 }
@@ -115,6 +144,30 @@ function Readout({ graph, at }: { graph: Graph; at: number | null }) {
   );
 }
 
+function phaseName(name: string): string {
+  const key = `phase.${name}`;
+  return hasKey(key) ? t(key) : name;
+}
+
+function meanOf(values: readonly (number | null)[]): number | null {
+  const known = values.filter((v): v is number => v !== null);
+  return known.length > 0 ? known.reduce((a, b) => a + b, 0) / known.length : null;
+}
+
+/** What each colour is; at the cursor its value, else its mean. */
+function PhaseLegend({ phases, at }: { phases: PhaseColumn[]; at: number | null }) {
+  return (
+    <ul class="phase-legend" aria-label={t('result.phases')}>
+      {phases.map((p, i) => (
+        <li key={p.name}>
+          <span class={`phase-dot phase-${i % phaseHues.length}`} aria-hidden="true" />
+          {phaseName(p.name)} <span class="num muted">{latency(at === null ? meanOf(p.ms) : (p.ms[at] ?? null))}</span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
 /** A number that changes with the theme: a canvas must be drawn again then. */
 export function useThemeTurn(): number {
   const [theme, setTheme] = useState(0);
@@ -140,7 +193,8 @@ export default function Chart(props: Props) {
   useEffect(() => {
     const element = box.current;
     if (!element) return undefined;
-    const data: uPlot.AlignedData = [props.graph.t, props.graph.latency_ms];
+    const columns = props.phases.length > 0 ? stacked(props.phases) : [props.graph.latency_ms];
+    const data = [props.graph.t, ...columns] as uPlot.AlignedData;
     const plot = new uPlot(options(element.clientWidth, props, setAt), data, element);
     const sizes = new ResizeObserver(() => {
       if (element.clientWidth) plot.setSize({ width: element.clientWidth, height: plot.height });
@@ -155,7 +209,8 @@ export default function Chart(props: Props) {
   return (
     <figure class="chart">
       <Readout graph={props.graph} at={at} />
-      <div ref={box} class="chart-canvas" role="img" aria-label={t('target.graph')} />
+      <div ref={box} class="chart-canvas" role="img" aria-label={t('target.graph')} onDblClick={props.onWhole} />
+      {props.phases.length > 0 && <PhaseLegend phases={props.phases} at={at} />}
     </figure>
   );
 }

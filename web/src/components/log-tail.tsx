@@ -9,7 +9,7 @@ import { clock, fullTime, number } from '../lib/format';
 import { piecesOf, stripAnsi } from '../lib/ansi';
 import { appendLog, emptyLog, rowsOf, type HeldLine, type LogBuffer } from '../lib/log-buffer';
 import { readPreference, writePreference } from '../lib/prefs';
-import { offsetsOf, visibleSpan } from '../lib/virtual';
+import { heightsPlan, visibleSpan } from '../lib/virtual';
 import { onEvent } from '../store';
 import { Button, Card, CopyButton, Empty, errorText, Loading, Segmented } from './basics';
 import { Icon } from './icons';
@@ -216,10 +216,10 @@ function Lines({ buffer, view, find, running }: LinesProps) {
   const [seen, setSeen] = useState(buffer.next);
   const columns = useColumns(box, view.times);
   const width = view.wrap ? columns : 0;
-  const offsets = useMemo(() => offsetsOf(buffer.lines.map((l) => rowsOf(l, width) * rowHeight)), [buffer, width]);
+  const plan = useMemo(() => heightsPlan(buffer.lines.map((l) => rowsOf(l, width) * rowHeight)), [buffer, width]);
   const height = box.current?.clientHeight ?? 420;
-  const span = visibleSpan(offsets, top, height, 400);
-  const total = offsets[buffer.lines.length] as number;
+  const span = visibleSpan(plan, top, height, 400);
+  const total = plan.height;
 
   useLayoutEffect(() => {
     const element = box.current;
@@ -256,11 +256,11 @@ function Lines({ buffer, view, find, running }: LinesProps) {
           00000000000000000000
         </span>
         <div class="log-body">
-          <div style={{ height: `${offsets[span.first] ?? 0}px` }} />
+          <div style={{ height: `${plan.top(span.first)}px` }} />
           {buffer.lines.slice(span.first, span.last).map((item) => (
             <Row key={item.key} item={item} times={view.times} find={find} />
           ))}
-          <div style={{ height: `${Math.max(0, total - (offsets[span.last] ?? total))}px` }} />
+          <div style={{ height: `${Math.max(0, total - plan.top(span.last))}px` }} />
         </div>
       </div>
       {!stuck && (

@@ -1,26 +1,28 @@
 // A long list of which only the part in the window exists. The page itself scrolls, so that phones
-// and keyboards behave as people expect. Rows say their height by kind; nothing is measured.
+// and keyboards behave as people expect. The plan says where rows stand; nothing is measured.
 import type { ComponentChildren } from 'preact';
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { offsetsOf, visibleSpan, type Span } from '../lib/virtual';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { visibleSpan, type Plan, type Span } from '../lib/virtual';
 
-interface Props<T> {
-  rows: readonly T[];
-  heightOf: (row: T) => number;
-  keyOf: (row: T) => string;
-  draw: (row: T, index: number) => ComponentChildren;
+interface Props {
+  plan: Plan;
+  keyOf: (index: number) => string;
+  draw: (index: number) => ComponentChildren;
   label: string;
-  /** The rows on the screen changed and scrolling has come to rest. */
+  /** Other rows came into the window. */
+  onSpan?: (span: Span) => void;
+  /** … and scrolling has come to rest. */
   onRest?: () => void;
 }
 
 const margin = 300;
 
-export function VirtualList<T>(props: Props<T>) {
-  const { rows, heightOf, keyOf, draw } = props;
+export function VirtualList(props: Props) {
+  const { plan, keyOf, draw } = props;
   const box = useRef<HTMLDivElement>(null);
-  const offsets = useMemo(() => offsetsOf(rows.map(heightOf)), [rows, heightOf]);
-  const [span, setSpan] = useState<Span>(() => visibleSpan(offsets, 0, innerHeight, margin));
+  const latest = useRef(props);
+  latest.current = props;
+  const [span, setSpan] = useState<Span>(() => visibleSpan(plan, 0, innerHeight, margin));
 
   useEffect(() => {
     let frame = 0;
@@ -28,10 +30,11 @@ export function VirtualList<T>(props: Props<T>) {
     const measure = () => {
       frame = 0;
       const top = -(box.current?.getBoundingClientRect().top ?? 0);
-      const next = visibleSpan(offsets, top, innerHeight, margin);
+      const next = visibleSpan(plan, top, innerHeight, margin);
       setSpan((old) => (old.first === next.first && old.last === next.last ? old : next));
+      latest.current.onSpan?.(next);
       clearTimeout(rest);
-      rest = setTimeout(() => props.onRest?.(), 80);
+      rest = setTimeout(() => latest.current.onRest?.(), 80);
     };
     const soon = () => {
       if (!frame) frame = requestAnimationFrame(measure);
@@ -45,28 +48,28 @@ export function VirtualList<T>(props: Props<T>) {
       removeEventListener('scroll', soon);
       removeEventListener('resize', soon);
     };
-  }, [offsets]);
+  }, [plan]);
 
-  const last = Math.min(span.last, rows.length);
+  const last = Math.min(span.last, plan.count);
   const first = Math.min(span.first, last);
-  const total = offsets[rows.length] as number;
+  const rows: ComponentChildren[] = [];
+  for (let index = first; index < last; index++) {
+    rows.push(
+      <div
+        class="vrow"
+        role="listitem"
+        aria-setsize={plan.count}
+        aria-posinset={index + 1}
+        key={keyOf(index)}
+        style={{ transform: `translateY(${plan.top(index)}px)`, height: `${plan.heightOf(index)}px` }}
+      >
+        {draw(index)}
+      </div>,
+    );
+  }
   return (
-    <div class="vlist" ref={box} role="list" aria-label={props.label} style={{ height: `${total}px` }}>
-      {rows.slice(first, last).map((row, i) => {
-        const index = first + i;
-        return (
-          <div
-            class="vrow"
-            role="listitem"
-            aria-setsize={rows.length}
-            aria-posinset={index + 1}
-            key={keyOf(row)}
-            style={{ transform: `translateY(${offsets[index]}px)`, height: `${heightOf(row)}px` }}
-          >
-            {draw(row, index)}
-          </div>
-        );
-      })}
+    <div class="vlist" ref={box} role="list" aria-label={props.label} style={{ height: `${plan.height}px` }}>
+      {rows}
     </div>
   );
 }

@@ -32,3 +32,35 @@ export function readMetrics(metrics: Record<string, Json> | undefined): Measured
   phases.sort((a, b) => phaseOrder.indexOf(a.name) - phaseOrder.indexOf(b.name));
   return { phases, rows };
 }
+
+/** One phase over time, a value for each cell of the graph. */
+export interface PhaseColumn {
+  name: string;
+  ms: (number | null)[];
+}
+
+const quoted = (text: string) => `"${text.replace(/\\/g, '\\\\').replace(/"/g, '\\"').replace(/\n/g, '\\n')}"`;
+
+/** Each phase's mean of a cell. `ms`: how far a cell looks back. */
+export function phaseQuery(group: string, target: string, ms: number): string {
+  return `avg_over_time({__name__=~"probe_[a-z]+_duration_seconds",phase!="",group=${quoted(group)},target=${quoted(target)}}[${Math.max(1, Math.ceil(ms))}ms])`;
+}
+
+interface PhaseSeries {
+  metric: Record<string, string>;
+  values: [number, string][];
+}
+
+/** Puts the answer's samples into the graph's cells; phases in the order in which they happen. */
+export function graphPhases(series: readonly PhaseSeries[], start: number, step: number, points: number): PhaseColumn[] {
+  const columns = series.map((s) => {
+    const ms: (number | null)[] = Array.from({ length: points }, () => null);
+    for (const [time, value] of s.values) {
+      const cell = Math.round((time - start) / step);
+      if (cell >= 0 && cell < points && Number.isFinite(Number(value))) ms[cell] = Number(value) * 1000;
+    }
+    return { name: s.metric['phase'] ?? '', ms };
+  });
+  const place = (name: string) => (phaseOrder.includes(name) ? phaseOrder.indexOf(name) : phaseOrder.length);
+  return columns.filter((c) => c.name !== 'rtt' || columns.length === 1).sort((a, b) => place(a.name) - place(b.name));
+}

@@ -1,10 +1,10 @@
-// All targets of this Belfry, kept current by the event stream, and their recent checks. The list
-// arrives page by page and is usable after the first page. Recent checks are loaded only for rows
-// that are on the screen, and kept for a bounded number of targets.
+// The targets that the page has seen lately, kept current by the event stream; the overview's list; and what the rows in sight show
+// beside their state: their last checks and the last day's uptime. With 100,000 targets a tab holds a few thousand.
 import { api } from '../api/client';
 import type { Result, Target } from '../api/types';
-import { countStates, stateOf, type Totals } from '../lib/state';
+import { emptyTotals, type Totals } from '../lib/state';
 import { Observable } from './observable';
+import { TargetList } from './target-list';
 
 export interface Beat {
   at: number;
@@ -14,10 +14,17 @@ export interface Beat {
   message: string;
 }
 
-const pageSize = 1000;
+/** What is known of a target's last day. */
+export interface Recent {
+  beats: Beat[];
+  uptime: number | null;
+}
+
 const beatsKept = 60;
-const targetsWithBeats = 1500;
-const parallelLoads = 4;
+const rowsKept = 4000;
+const recentKept = 1500;
+const recentAtOnce = 100;
+const downMs = 1000;
 
 export function beatOf(result: Result): Beat {
   return {
@@ -39,90 +46,86 @@ export function addBeat(beats: Beat[], beat: Beat): Beat[] {
 }
 
 export class TargetStore extends Observable {
-  readonly items = new Map<number, Target>();
-  /** Grows when a list's order or membership may have changed, unlike version. */
-  shape = 0;
-  /** Grows when a name or the membership changed. */
-  names = 0;
-  loaded: 'no' | 'some' | 'all' = 'no';
-  total = 0;
-  error: Error | null = null;
-  private readonly beats = new Map<number, Beat[]>();
+  private readonly items = new Map<number, Target>();
+  private watched = new Set<number>();
+  private readonly known = new Map<number, Recent>();
   private readonly wanted = new Set<number>();
-  private loading = 0;
-  private loadRun = 0;
-  private cachedTotals: Totals | null = null;
-  private cachedShape = -1;
+  private fetching = false;
+  private down = 0;
+  private downTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly list = new TargetList({
+    keep: (rows) => rows.forEach((row) => this.keep(row)),
+    told: () => this.listTold(),
+  });
+  /** The ids whose results the page shows: the stream brings no others. */
+  onWatch: (ids: number[]) => void = () => undefined;
 
-  async load(): Promise<void> {
-    const run = ++this.loadRun;
-    const seen = new Set<number>();
-    let cursor: string | null = null;
-    try {
-      do {
-        const page: Awaited<ReturnType<typeof api.targets>> = await api.targets({
-          limit: pageSize,
-          cursor,
-        });
-        if (run !== this.loadRun) return; // a newer load has started
-        for (const target of page.items) {
-          seen.add(target.id);
-          this.keep(target);
-        }
-        this.total = page.total ?? seen.size;
-        cursor = page.next ?? null;
-        this.loaded = cursor === null ? 'all' : this.loaded === 'all' ? 'all' : 'some';
-        this.error = null;
-        this.reshape();
-        this.announce();
-      } while (cursor !== null);
-      for (const id of [...this.items.keys()]) if (!seen.has(id)) this.items.delete(id);
-    } catch (error) {
-      if (run === this.loadRun) this.error = error as Error;
-    }
-    this.reshape();
-    this.announce();
+  get loaded(): boolean {
+    return this.list.facets !== null;
   }
 
-  /** After a gap in the stream everything may have changed, the checks too. */
-  async reload(): Promise<void> {
-    this.beats.clear();
-    await this.load();
+  totals(): Totals {
+    const all = this.list.facets?.all;
+    return all ? { ...emptyTotals(), ...all, all: all.total } : emptyTotals();
+  }
+
+  /** For the title, in every view. */
+  downCount(): number {
+    return this.list.open && this.loaded ? this.totals().down : this.down;
   }
 
   get(id: number): Target | undefined {
     return this.items.get(id);
   }
 
-  totals(): Totals {
-    if (!this.cachedTotals || this.cachedShape !== this.shape) {
-      this.cachedTotals = countStates(this.items.values());
-      this.cachedShape = this.shape;
+  /** After a gap in the stream everything may have changed, the checks too. */
+  reload(): void {
+    this.known.clear();
+    this.stale();
+  }
+
+  private stale(): void {
+    this.list.stale();
+    if (this.list.open || this.downTimer !== undefined) return;
+    this.downTimer = setTimeout(() => {
+      this.downTimer = undefined;
+      void this.countDown();
+    }, downMs);
+  }
+
+  async countDown(): Promise<void> {
+    try {
+      this.down = (await api.targets({ state: 'down', limit: 0 })).total ?? 0;
+      this.changed();
+    } catch {
+      // the live light says that Belfry is away
     }
-    return this.cachedTotals;
+  }
+
+  private listTold(): void {
+    this.version++;
+    this.announce();
   }
 
   /** Merges a whole or partial target, from the stream or from an answer to a change. */
   merge(change: Partial<Target> & { id: number }): void {
     const old = this.items.get(change.id);
-    if (change.deleted) {
-      this.remove(change.id);
-      return;
-    }
-    if (!old && change.name === undefined) {
-      void this.fetchOne(change.id);
-      return;
-    }
-    const next = { ...(old ?? blank), ...change } as Target;
-    this.keep(next);
-    if (!old || orderOf(old) !== orderOf(next)) this.reshape();
+    if (change.deleted) this.forget(change.id);
+    else if (old) this.keep({ ...old, ...change });
+    else if (change.name !== undefined && change.type !== undefined) this.keep({ ...blank, ...change } as Target);
+    this.stale();
     this.changed();
   }
 
   remove(id: number): void {
-    if (this.items.delete(id)) this.reshape();
-    this.beats.delete(id);
+    this.forget(id);
+    this.stale();
     this.changed();
+  }
+
+  private forget(id: number): void {
+    this.items.delete(id);
+    this.known.delete(id);
   }
 
   result(result: Result): void {
@@ -132,31 +135,30 @@ export class TargetStore extends Observable {
     target.last_latency_ms = result.latency_ms;
     target.last_checked_at = result.checked_at;
     target.last_message = result.message;
-    const known = this.beats.get(id);
-    if (known) this.beats.set(id, addBeat(known, beatOf(result)));
+    const known = this.known.get(id);
+    if (known) this.known.set(id, { ...known, beats: addBeat(known.beats, beatOf(result)) });
     if (result.fail_count !== undefined && result.fail_count !== target.fail_count) {
       target.fail_count = result.fail_count;
-      this.reshape();
+      this.list.stale();
     }
     this.changed();
   }
 
-  /** The recent checks if they are known; otherwise asks for them and returns undefined. */
-  recent(id: number): Beat[] | undefined {
-    const known = this.beats.get(id);
+  /** The last day if it is known; otherwise asks for it and returns undefined. */
+  recent(id: number): Recent | undefined {
+    const known = this.known.get(id);
     if (!known) this.wanted.add(id);
     return known;
   }
 
-  /** Loads the checks that recent() missed. Views call it when scrolling has come to rest. */
+  /** Loads what recent() missed, in one request. Views call it when scrolling has come to rest. */
   fetchWanted(): void {
-    while (this.loading < parallelLoads && this.wanted.size > 0) {
-      // The row asked for last is the one most likely still on the screen.
-      const id = [...this.wanted].pop() as number;
-      this.wanted.delete(id);
-      this.loading++;
-      void this.fetchBeats(id);
-    }
+    if (this.fetching || this.wanted.size === 0) return;
+    // The rows asked for last are those most likely still on the screen.
+    const ids = [...this.wanted].slice(-recentAtOnce);
+    this.wanted.clear();
+    this.fetching = true;
+    void this.fetchRecent(ids);
   }
 
   /** Rows that scrolled away need not be loaded. */
@@ -164,44 +166,40 @@ export class TargetStore extends Observable {
     this.wanted.clear();
   }
 
-  private async fetchBeats(id: number): Promise<void> {
+  private async fetchRecent(ids: number[]): Promise<void> {
+    const found = new Map<number, Recent>();
     try {
-      const page = await api.results(id, { limit: 30 });
-      const beats = page.items.map(beatOf).sort((a, b) => a.at - b.at);
-      this.rememberBeats(id, beats);
+      const page = await api.recent(ids);
+      for (const item of page.items) {
+        found.set(item.id, { beats: item.recent.map(beatOf).sort((a, b) => a.at - b.at), uptime: item.uptime ?? null });
+      }
     } catch {
-      this.rememberBeats(id, []);
-    } finally {
-      this.loading--;
-      this.changed();
-      this.fetchWanted();
+      // drawn as unknown; the next scroll or reload asks again
     }
+    for (const id of ids) this.rememberRecent(id, found.get(id) ?? { beats: [], uptime: null });
+    this.fetching = false;
+    this.announce();
+    this.fetchWanted();
   }
 
-  private rememberBeats(id: number, beats: Beat[]): void {
-    this.beats.set(id, beats);
-    if (this.beats.size > targetsWithBeats) {
-      const oldest = this.beats.keys().next().value as number;
-      this.beats.delete(oldest);
-    }
+  private rememberRecent(id: number, recent: Recent): void {
+    this.known.set(id, recent);
+    if (this.known.size <= recentKept) return;
+    this.known.delete(this.known.keys().next().value as number);
   }
 
-  private async fetchOne(id: number): Promise<void> {
-    try {
-      this.merge(await api.target(id));
-    } catch {
-      // gone again, or the stream will bring it
-    }
+  /** Whose results are shown. A stream that brings at least these goes on, another one brings `more`. */
+  watch(ids: number[], more: number[] = ids): void {
+    if (ids.every((id) => this.watched.has(id))) return;
+    this.watched = new Set([...ids, ...more]);
+    this.onWatch([...this.watched]);
   }
 
   private keep(target: Target): void {
-    const { config: _config, ...rest } = target; // forms fetch their own; 10,000 need not stay
-    if (this.items.get(target.id)?.name !== target.name) this.names++;
+    const { config: _config, ...rest } = target; // forms fetch their own
+    this.items.delete(target.id); // the youngest is last
     this.items.set(target.id, rest);
-  }
-
-  private reshape(): void {
-    this.shape++;
+    if (this.items.size > rowsKept) this.items.delete(this.items.keys().next().value as number);
   }
 }
 
@@ -215,7 +213,3 @@ const blank: Omit<Target, 'id' | 'name' | 'type'> = {
   status: 'unknown',
   fail_count: 0,
 };
-
-function orderOf(target: Target): string {
-  return `${stateOf(target)}\n${target.group}\n${target.name}\n${target.type}\n${target.fail_count}`;
-}

@@ -1,20 +1,26 @@
-// The overview: one sentence that tells all, the states as filters, and every target, worst first.
-import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
-import type { Target } from '../api/types';
+// The overview: one sentence that tells all, the states as filters, and every target, worst first. The server filters and
+// sorts; here are the rows in sight (store/target-list.ts).
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import type { Count, GroupCounts } from '../api/types';
 import { Button, Empty, Failure, LinkButton, Loading, Segmented, targetWord } from '../components/basics';
 import { Beats, BeatTip, hideTip } from '../components/beats';
 import { Icon, Mark } from '../components/icons';
+import { Spark } from '../components/spark';
 import { VirtualList } from '../components/virtual-list';
+import { Wall, wallPlan } from '../components/wall';
 import { t, type Key } from '../i18n';
-import { buildList, filterFromQuery, filterToQuery, isFiltered, nameOrder, type Filter, type GroupRow, type Row, type TargetRow } from '../lib/filter';
-import { latency, number } from '../lib/format';
+import { filterFromQuery, filterToQuery, isFiltered, noFilter, serverQuery, sorts, type Filter } from '../lib/filter';
+import { latency, number, percent } from '../lib/format';
 import { useNarrow } from '../lib/hooks';
 import { useListKeys } from '../lib/list-keys';
 import { readPreference, writePreference } from '../lib/prefs';
-import { states, type State, type Totals } from '../lib/state';
+import { stateOf, states, type State, type Totals } from '../lib/state';
+import { evenPlan, sectionPlan, type Plan, type Span } from '../lib/virtual';
 import { href, replaceQuery, type Route } from '../router';
 import { targets } from '../store';
 import { useStores } from '../store/observable';
+
+const watchMax = 300;
 
 function verdict(totals: Totals): { state: State; text: string } {
   if (totals.down > 0) return { state: 'down', text: t('overview.down', { n: totals.down }) };
@@ -61,29 +67,25 @@ function Summary({ totals, filter, onChange }: { totals: Totals; filter: Filter;
   );
 }
 
-function distinct(values: Iterable<Target>, field: 'group' | 'type'): string[] {
-  const out = new Set<string>();
-  for (const v of values) out.add(v[field]);
-  return [...out].sort();
-}
-
-function Choice(props: { label: string; all: string; value: string; values: string[]; onChange: (v: string) => void }) {
+/** What is chosen stays among the choices, even when nothing fits it any more. */
+function Choice(props: { label: string; all: string; value: string; counts: Count[]; onChange: (v: string) => void }) {
+  const missing = props.value !== '' && !props.counts.some((c) => c.name === props.value);
+  const counts = missing ? [{ name: props.value, targets: 0 }, ...props.counts] : props.counts;
   return (
     <select aria-label={props.label} value={props.value} onChange={(e) => props.onChange(e.currentTarget.value)}>
       <option value="">{props.all}</option>
-      {props.values.map((v) => (
-        <option key={v} value={v}>
-          {v || t('overview.group.none')}
+      {counts.map((c) => (
+        <option key={c.name} value={c.name}>
+          {c.name || t('overview.group.none')} ({number(c.targets)})
         </option>
       ))}
     </select>
   );
 }
 
-function FilterBar({ filter, found, onChange }: { filter: Filter; found: number; onChange: (f: Filter) => void }) {
-  const groups = useMemo(() => distinct(targets.items.values(), 'group'), [targets.shape]);
-  const types = useMemo(() => distinct(targets.items.values(), 'type'), [targets.shape]);
-  const total = targets.items.size;
+function FilterBar({ filter, onChange }: { filter: Filter; onChange: (f: Filter) => void }) {
+  const { facets, total } = targets.list;
+  const all = facets?.all.total ?? 0;
   return (
     <div class="filters" role="search">
       <label class="search">
@@ -100,16 +102,19 @@ function FilterBar({ filter, found, onChange }: { filter: Filter; found: number;
         />
         <kbd aria-hidden="true">/</kbd>
       </label>
-      <Choice label={t('overview.group')} all={t('overview.group.all')} value={filter.group} values={groups} onChange={(group) => onChange({ ...filter, group })} />
-      <Choice label={t('overview.type')} all={t('overview.type.all')} value={filter.type} values={types} onChange={(type) => onChange({ ...filter, type })} />
+      <Choice label={t('overview.group')} all={t('overview.group.all')} value={filter.group} counts={facets?.groups ?? []} onChange={(group) => onChange({ ...filter, group })} />
+      <Choice label={t('overview.type')} all={t('overview.type.all')} value={filter.type} counts={facets?.types ?? []} onChange={(type) => onChange({ ...filter, type })} />
+      {(filter.label !== '' || (facets?.labels.length ?? 0) > 0) && (
+        <Choice label={t('overview.label')} all={t('overview.label.all')} value={filter.label} counts={facets?.labels ?? []} onChange={(label) => onChange({ ...filter, label })} />
+      )}
       <select
         aria-label={t('overview.sort')}
         value={filter.sort}
         onChange={(e) => onChange({ ...filter, sort: e.currentTarget.value as Filter['sort'] })}
       >
-        {(['worst', 'name', 'latency'] as const).map((s) => (
+        {sorts.map((s) => (
           <option key={s} value={s}>
-            {t(`overview.sort.${s}`)}
+            {t(`overview.sort.${s}` as Key)}
           </option>
         ))}
       </select>
@@ -119,18 +124,15 @@ function FilterBar({ filter, found, onChange }: { filter: Filter; found: number;
         choices={[
           { value: 'groups', text: t('overview.layout.groups') },
           { value: 'flat', text: t('overview.layout.flat') },
+          { value: 'wall', text: t('overview.layout.wall') },
         ]}
         onChange={(layout) => onChange({ ...filter, layout })}
       />
-      <span class="found muted num" role="status">
-        {targets.loaded === 'some' && targets.total > total
-          ? t('overview.loadingMore', { n: total, of: targets.total })
-          : found === total
-            ? t('overview.found', { n: found })
-            : t('overview.foundOf', { n: found, of: total })}
+      <span class={`found muted num${targets.list.behind ? ' behind' : ''}`} role="status">
+        {total === all ? t('overview.found', { n: total }) : t('overview.foundOf', { n: total, of: all })}
       </span>
       {isFiltered(filter) && (
-        <Button kind="quiet" icon="cross" onClick={() => onChange({ ...filter, q: '', states: [], group: '', type: '' })}>
+        <Button kind="quiet" icon="cross" onClick={() => onChange({ ...filter, ...noFilter })}>
           {t('overview.clear')}
         </Button>
       )}
@@ -138,31 +140,44 @@ function FilterBar({ filter, found, onChange }: { filter: Filter; found: number;
   );
 }
 
-function GroupHead({ row, onFold }: { row: GroupRow; onFold: (name: string) => void }) {
+function GroupHead({ group, folded, onFold }: { group: GroupCounts; folded: boolean; onFold: (name: string) => void }) {
   return (
-    <button type="button" class="group-head" aria-expanded={!row.folded} title={t('overview.fold')} onClick={() => onFold(row.name)}>
+    <button type="button" class="group-head" aria-expanded={!folded} title={t('overview.fold')} onClick={() => onFold(group.name)}>
       <span class="fold">
         <Icon name="chevron" />
       </span>
-      <span class="group-name">{row.name || t('overview.group.none')}</span>
+      <span class="group-name">{group.name || t('overview.group.none')}</span>
       <span class="group-counts">
         {states
-          .filter((s) => row.counts[s] > 0)
+          .filter((s) => group[s] > 0)
           .map((s) => (
             <span key={s} class={`group-count is-${s}`} title={t(`state.${s}` as Key)}>
               <Mark state={s} />
-              <span class="num">{row.counts[s]}</span>
+              <span class="num">{number(group[s])}</span>
             </span>
           ))}
+      </span>
+      <span class="group-share" aria-hidden="true">
+        {states.filter((s) => group[s] > 0).map((s) => (
+          <i key={s} class={`is-${s}`} style={{ flexGrow: group[s] / group.targets }} />
+        ))}
       </span>
     </button>
   );
 }
 
-function TargetLine({ row, grouped }: { row: TargetRow; grouped: boolean }) {
-  const { target, state } = row;
-  const beats = state === 'paused' && !target.last_checked_at ? [] : targets.recent(target.id);
+function uptimeText(value: number | null | undefined): string {
+  return value === null || value === undefined ? '–' : percent(value, value < 1 && value > 0.99 ? 2 : 1);
+}
+
+function TargetLine({ id, grouped }: { id: number | undefined; grouped: boolean }) {
+  const target = id === undefined ? undefined : targets.get(id);
+  if (!target) return <div class="row blank" aria-busy="true" />;
+  const state = stateOf(target);
+  const recent = state === 'paused' && !target.last_checked_at ? undefined : targets.recent(target.id);
   const quiet = state === 'paused';
+  const beats = quiet && !target.last_checked_at ? [] : recent?.beats;
+  const trend = beats?.filter((b) => b.ok && b.latency !== null).map((b) => b.latency as number);
   return (
     <a class={`row is-${state}`} href={href(`/targets/${target.id}`)}>
       <span class="cell-state">
@@ -178,8 +193,27 @@ function TargetLine({ row, grouped }: { row: TargetRow; grouped: boolean }) {
       <span class="cell-beats">
         <Beats beats={beats} />
       </span>
+      <span class={`cell-uptime num${(recent?.uptime ?? 1) < 0.99 ? ' low' : ''}`}>{uptimeText(recent?.uptime)}</span>
+      <span class="cell-trend">
+        <Spark values={trend} label={t('col.trend')} />
+      </span>
       <span class="cell-latency num">{quiet ? '–' : latency(target.last_latency_ms)}</span>
     </a>
+  );
+}
+
+function HeadRow() {
+  return (
+    <div class="row row-head" aria-hidden="true">
+      <span class="cell-state">{t('col.state')}</span>
+      <span class="cell-name">{t('col.name')}</span>
+      <span class="cell-type">{t('col.type')}</span>
+      <span class="cell-message">{t('col.message')}</span>
+      <span class="cell-beats">{t('col.checks')}</span>
+      <span class="cell-uptime">{t('col.uptime')}</span>
+      <span class="cell-trend" />
+      <span class="cell-latency">{t('col.latency')}</span>
+    </div>
   );
 }
 
@@ -189,6 +223,19 @@ function readFolded(): Set<string> {
   } catch {
     return new Set();
   }
+}
+
+function useFolded(): [Set<string>, (name: string) => void] {
+  const [folded, setFolded] = useState(readFolded);
+  return [
+    folded,
+    (name) => {
+      const next = new Set(folded);
+      if (!next.delete(name)) next.add(name);
+      setFolded(next);
+      writePreference('folded', JSON.stringify([...next]));
+    },
+  ];
 }
 
 function Nothing({ onClear }: { onClear: () => void }) {
@@ -210,76 +257,134 @@ function FirstSteps() {
   );
 }
 
-export function Overview({ route }: { route: Route }) {
-  useStores(targets);
-  const narrow = useNarrow();
-  const [folded, setFolded] = useState(readFolded);
-  const key = route.query.toString();
-  const filter = useMemo(() => filterFromQuery(route.query), [key]);
-  // A search may match messages and an order latencies; both change without a new shape.
-  const moving = filter.q !== '' || filter.sort === 'latency' ? targets.version : 0;
-  const order = useMemo(() => nameOrder(targets.items.values()), [targets.names]);
-  const list = useMemo(
-    () => buildList(targets.items.values(), filter, folded, order),
-    [targets.shape, moving, filter, folded, order],
-  );
-  const change = (next: Filter) => replaceQuery('/', filterToQuery(next));
-  const fold = (name: string) => {
-    const next = new Set(folded);
-    if (!next.delete(name)) next.add(name);
-    setFolded(next);
-    writePreference('folded', JSON.stringify([...next]));
-  };
-  const heightOf = useCallback((row: Row) => (row.kind === 'group' ? 40 : narrow ? 60 : 38), [narrow]);
+/** Which positions of the server's list lie between two rows of a plan. */
+type Positions = (span: Span) => Span;
 
-  useListKeys('.vlist a.row');
+interface Laid {
+  plan: Plan;
+  positions: Positions;
+  keyOf: (index: number) => string;
+  draw: (index: number) => preact.ComponentChildren;
+}
+
+function layOut(filter: Filter, folded: ReadonlySet<string>, narrow: boolean, fold: (name: string) => void): Laid {
+  const { list } = targets;
+  const rowHeight = narrow ? 60 : 38;
+  if (filter.layout === 'flat') {
+    return {
+      plan: evenPlan(list.total, rowHeight),
+      positions: (span) => span,
+      keyOf: (i) => `t${list.idAt(i) ?? `-${i}`}`,
+      draw: (i) => <TargetLine id={list.idAt(i)} grouped={false} />,
+    };
+  }
+  const shut = (g: GroupCounts) => folded.has(g.name) && !isFiltered(filter);
+  const starts: number[] = [];
+  list.groups.reduce((sum, g, i) => ((starts[i] = sum), sum + g.targets), 0);
+  const plan = sectionPlan(list.groups.map((g) => ({ rows: shut(g) ? 0 : g.targets })), 40, rowHeight);
+  const position = (index: number) => {
+    const at = plan.place(index);
+    return (starts[at.section] ?? 0) + Math.max(0, at.row);
+  };
+  return {
+    plan,
+    positions: ({ first, last }) => (last > first ? { first: position(first), last: position(last - 1) + 1 } : { first: 0, last: 0 }),
+    keyOf: (i) => {
+      const at = plan.place(i);
+      return at.row < 0 ? `g${list.groups[at.section]?.name ?? ''}` : `t${list.idAt(position(i)) ?? `-${i}`}`;
+    },
+    draw: (i) => {
+      const at = plan.place(i);
+      const group = list.groups[at.section] as GroupCounts;
+      return at.row < 0 ? <GroupHead group={group} folded={shut(group)} onFold={fold} /> : <TargetLine id={list.idAt(position(i))} grouped />;
+    },
+  };
+}
+
+function idsBetween({ first, last }: Span): number[] {
+  const out: number[] = [];
+  for (let i = first; i < last && out.length < watchMax; i++) {
+    const id = targets.list.idAt(i);
+    if (id !== undefined) out.push(id);
+  }
+  return out;
+}
+
+/** The stream brings the results of what is in sight and a little around it, so that a short scroll changes nothing. */
+function watchAround(span: Span): void {
+  const visible = idsBetween(span);
+  const room = Math.floor((watchMax - visible.length) / 2);
+  if (visible.length > 0) targets.watch(visible, idsBetween({ first: Math.max(0, span.first - room), last: span.last + room }));
+}
+
+/** The overview asks for its list while it is there. */
+function useList(filter: Filter): void {
+  const asked = JSON.stringify(serverQuery(filter));
+  useEffect(() => targets.list.show(serverQuery(filter)), [asked]);
   useEffect(() => {
     addEventListener('scroll', hideTip, { passive: true });
     return () => {
       removeEventListener('scroll', hideTip);
       hideTip();
       targets.forgetWanted();
+      targets.list.close();
     };
   }, []);
   useEffect(() => targets.fetchWanted());
+}
 
-  if (targets.loaded === 'no') {
-    return targets.error ? <Failure error={targets.error} onRetry={() => void targets.load()} /> : <Loading />;
+export function Overview({ route }: { route: Route }) {
+  useStores(targets);
+  const narrow = useNarrow();
+  const [folded, fold] = useFolded();
+  const key = route.query.toString();
+  const filter = useMemo(() => filterFromQuery(route.query), [key]);
+  const [width, setWidth] = useState(0);
+  useList(filter);
+  useListKeys('.vlist a.row, .vlist a.brick');
+  const { list } = targets;
+  const laid = useMemo(
+    () => (filter.layout === 'wall' ? null : layOut(filter, folded, narrow, fold)),
+    [list.shape, filter.layout, isFiltered(filter), folded, narrow],
+  );
+  const wall = useMemo(() => wallPlan(list.total, width), [list.total, width]);
+  const change = (next: Filter) => replaceQuery('/', filterToQuery(next));
+  const [span, setSpan] = useState<Span>({ first: 0, last: 0 });
+  const see = (next: Span) => {
+    targets.list.need(next);
+    setSpan((old) => (old.first === next.first && old.last === next.last ? old : next));
+  };
+  const rest = () => {
+    targets.fetchWanted();
+    watchAround(span);
+  };
+  useEffect(() => watchAround(span), [list.shape]);
+
+  if (!targets.loaded) {
+    return list.error ? <Failure error={list.error} onRetry={() => list.retry()} /> : <Loading />;
   }
-  if (targets.items.size === 0) return <FirstSteps />;
+  if (targets.totals().all === 0) return <FirstSteps />;
+  const clear = () => change({ ...filter, ...noFilter });
   return (
-    <div class="overview">
+    <div class={`overview${list.behind ? ' behind' : ''}`}>
       <Summary totals={targets.totals()} filter={filter} onChange={change} />
-      <FilterBar filter={filter} found={list.found} onChange={change} />
-      {targets.error && <Failure error={targets.error} onRetry={() => void targets.load()} />}
-      {list.found === 0 ? (
-        <Nothing onClear={() => change({ ...filter, q: '', states: [], group: '', type: '' })} />
-      ) : (
+      <FilterBar filter={filter} onChange={change} />
+      {list.error && <Failure error={list.error} onRetry={() => list.retry()} />}
+      {list.total === 0 && <Nothing onClear={clear} />}
+      {list.total > 0 && laid && (
         <div class={`table card${filter.layout === 'groups' ? ' grouped' : ''}`}>
-          <div class="row row-head" aria-hidden="true">
-            <span class="cell-state">{t('col.state')}</span>
-            <span class="cell-name">{t('col.name')}</span>
-            <span class="cell-type">{t('col.type')}</span>
-            <span class="cell-message">{t('col.message')}</span>
-            <span class="cell-beats">{t('col.checks')}</span>
-            <span class="cell-latency">{t('col.latency')}</span>
-          </div>
+          <HeadRow />
           <VirtualList
             label={t('overview.list')}
-            rows={list.rows}
-            heightOf={heightOf}
-            keyOf={(row) => (row.kind === 'group' ? `g${row.name}` : String(row.target.id))}
-            draw={(row) =>
-              row.kind === 'group' ? (
-                <GroupHead row={row} onFold={fold} />
-              ) : (
-                <TargetLine row={row} grouped={filter.layout === 'groups'} />
-              )
-            }
-            onRest={() => targets.fetchWanted()}
+            plan={laid.plan}
+            keyOf={laid.keyOf}
+            draw={laid.draw}
+            onSpan={(s) => see(laid.positions(s))}
+            onRest={rest}
           />
         </div>
       )}
+      {list.total > 0 && !laid && <Wall plan={wall} onWidth={setWidth} onSpan={see} onRest={rest} />}
       <BeatTip />
     </div>
   );

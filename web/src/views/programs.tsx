@@ -12,6 +12,7 @@ import { t } from '../i18n';
 import { bytes, number, since } from '../lib/format';
 import { useClock, useNarrow, usePoll } from '../lib/hooks';
 import { useListKeys } from '../lib/list-keys';
+import { evenPlan } from '../lib/virtual';
 import {
   buildPrograms,
   isProgramFiltered,
@@ -320,6 +321,7 @@ export default function ProgramsView({ route }: { route: Route }) {
   // Messages, CPU and memory change without a new shape.
   const moving = filter.q !== '' || ['cpu', 'memory', 'restarts'].includes(filter.sort) ? processes.version : 0;
   const rows = useMemo(() => buildPrograms(processes.items.values(), filter), [processes.shape, processes.loaded, moving, filter]);
+  const plan = useMemo(() => evenPlan(rows.length, narrow ? tall : flat), [rows.length, narrow]);
   const picked = usePicked(rows);
   useListKeys('.vlist a.row-link');
   usePickKey(picked.toggle);
@@ -344,10 +346,12 @@ export default function ProgramsView({ route }: { route: Route }) {
           <HeadRow all={picked.ids.length === rows.length} some={picked.ids.length > 0} onAll={picked.all} />
           <VirtualList
             label={t('programs.list')}
-            rows={rows}
-            heightOf={narrow ? tall : flat}
-            keyOf={(row) => row.process.id}
-            draw={(row) => <ProgramLine row={row} now={now} picked={picked.set.has(row.process.id)} onPick={picked.toggle} />}
+            plan={plan}
+            keyOf={(i) => (rows[i] as ProgramRow).process.id}
+            draw={(i) => {
+              const row = rows[i] as ProgramRow;
+              return <ProgramLine row={row} now={now} picked={picked.set.has(row.process.id)} onPick={picked.toggle} />;
+            }}
           />
         </div>
       )}
@@ -356,5 +360,5 @@ export default function ProgramsView({ route }: { route: Route }) {
   );
 }
 
-const tall = () => 92;
-const flat = () => 56;
+const tall = 92;
+const flat = 56;

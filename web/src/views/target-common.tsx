@@ -1,13 +1,12 @@
 // The parts of a target's form that are the same for every type: when to check, when to ring, whom to tell.
-import { useMemo, useState } from 'preact/hooks';
 import { Card, LinkButton } from '../components/basics';
 import { CheckField, PairsField, TextField } from '../components/fields';
 import type { FormErrors } from '../components/form-errors';
-import { Icon } from '../components/icons';
+import { TargetPicker } from '../components/target-picker';
 import { t, type Key } from '../i18n';
 import type { TargetForm } from '../lib/target-form';
 import { href } from '../router';
-import { channels, targets } from '../store';
+import { channels } from '../store';
 
 interface Props {
   form: TargetForm;
@@ -119,63 +118,6 @@ function ChannelPicker({ form, set }: Omit<Props, 'errors'>) {
   );
 }
 
-function DependsPicker({ form, set, self }: Omit<Props, 'errors'> & { self: number }) {
-  const [query, setQuery] = useState('');
-  const found = useMemo(() => {
-    const q = query.trim().toLowerCase();
-    if (q === '') return [];
-    const out = [];
-    for (const target of targets.items.values()) {
-      if (target.id === self || form.depends.includes(target.id)) continue;
-      if (target.name.toLowerCase().includes(q)) out.push(target);
-      if (out.length === 8) break;
-    }
-    return out;
-  }, [query, form.depends]);
-  const nameOf = (id: number) => targets.get(id)?.name ?? `#${id}`;
-  return (
-    <div class="depends">
-      {form.depends.map((id) => (
-        <button
-          type="button"
-          key={id}
-          class="chip removable"
-          title={t('common.remove')}
-          onClick={() => set({ depends: form.depends.filter((d) => d !== id) })}
-        >
-          {nameOf(id)}
-          <Icon name="cross" />
-        </button>
-      ))}
-      <input
-        id="f-depends_on"
-        type="text"
-        aria-label={t('form.depends.add')}
-        placeholder={t('form.depends.add')}
-        value={query}
-        autocomplete="off"
-        onInput={(e) => setQuery(e.currentTarget.value)}
-      />
-      {found.length > 0 && (
-        <div class="suggestions">
-          {found.map((x) => (
-            <button
-              type="button"
-              key={x.id}
-              onClick={() => {
-                set({ depends: [...form.depends, x.id] });
-                setQuery('');
-              }}
-            >
-              {x.name} <span class="muted small">{x.group}</span>
-            </button>
-          ))}
-        </div>
-      )}
-    </div>
-  );
-}
-
 export function WhoFields({ form, set, self }: Omit<Props, 'errors'> & { self: number }) {
   return (
     <Card title={t('form.section.who')}>
@@ -184,11 +126,13 @@ export function WhoFields({ form, set, self }: Omit<Props, 'errors'> & { self: n
         <ChannelPicker form={form} set={set} />
         <p class="field-help">{t('form.channels.help')}</p>
       </fieldset>
-      <fieldset class="field wide" data-field="depends_on">
-        <legend>{t('form.depends')}</legend>
-        <DependsPicker form={form} set={set} self={self} />
-        <p class="field-help">{t('form.depends.help')}</p>
-      </fieldset>
+      <TargetPicker
+        path="depends_on"
+        label={t('form.depends')}
+        help={t('form.depends.help')}
+        value={form.depends}
+        onChange={(depends) => set({ depends: depends.filter((id) => id !== self) })}
+      />
     </Card>
   );
 }

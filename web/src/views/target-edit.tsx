@@ -1,5 +1,5 @@
 // Add or change a target: a form made from the prober's option table.
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { api } from '../api/client';
 import type { JsonObject, Prober, Result, Target } from '../api/types';
 import { Button, Card, Failure, LinkButton, Loading, PageHead } from '../components/basics';
@@ -9,9 +9,12 @@ import { OptionFields } from '../components/option-fields';
 import { toast } from '../components/overlay';
 import { ResultView } from '../components/result-view';
 import { TargetCommon, WhoFields } from './target-common';
+import { TargetMany } from './target-many';
 import { pick, t } from '../i18n';
+import '../i18n/more';
 import { secretMask, toForm, type FormObject } from '../lib/form-model';
 import { configFromUrl, guessProber, nameFromUrl, schemeOf } from '../lib/guess';
+import { useGroups } from '../lib/groups';
 import { useLoad } from '../lib/hooks';
 import { complaintsOf, configOf, draftOf, emptyForm, formOf, type TargetForm } from '../lib/target-form';
 import { parseDuration } from '../lib/duration';
@@ -73,7 +76,7 @@ function UrlField({ form, set }: Omit<PartProps, 'errors'>) {
 }
 
 function WhatCard({ form, set, errors, isNew }: PartProps & { isNew: boolean }) {
-  const groups = useMemo(() => [...new Set([...targets.items.values()].map((x) => x.group))].sort(), [targets.shape]);
+  const groups = useGroups();
   const choices = [...probers.items]
     .sort((a, b) => proberTitle(a).localeCompare(proberTitle(b)))
     .map((p) => ({ value: p.type, text: proberTitle(p) === p.type ? p.type : `${proberTitle(p)} (${p.type})` }));
@@ -198,7 +201,13 @@ function Form({ start, before }: { start: TargetForm; before: Target | null }) {
       <PageHead
         title={before ? t('form.edit', { name: before.name }) : t('form.add')}
         back={{ href: back, text: before ? before.name : t('nav.overview') }}
-      />
+      >
+        {!before && (
+          <LinkButton kind="quiet" icon="list" href={href('/targets/new', { many: '1' })}>
+            {t('many.open')}
+          </LinkButton>
+        )}
+      </PageHead>
       <WhatCard form={form} set={set} errors={errors} isNew={before === null} />
       {prober && (
         <Card title={t('form.section.how', { type: proberTitle(prober) })}>
@@ -248,6 +257,7 @@ export function TargetEdit({ id, route }: { id: number; route: Route }) {
   if (probers.error) return <Failure error={probers.error} onRetry={() => void probers.load()} />;
   if (source.error) return <Failure error={source.error} onRetry={source.reload} />;
   if (probers.state !== 'ready' || source.data === undefined) return <Loading />;
+  if (!id && route.query.get('many') !== null) return <TargetMany />;
   const target = source.data;
   let start = emptyForm();
   if (target) start = formOf(target, probers.find(target.type));

@@ -1,76 +1,29 @@
 // One target: what state it is in and since when, its latency, its checks, its alerts.
-import { lazy } from '../components/lazy';
 import type { ComponentChildren } from 'preact';
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { api, ApiError } from '../api/client';
 import type { Alert, Result, Target } from '../api/types';
 import { AlertItem } from '../components/alert-item';
-import { Button, Card, Empty, Failure, LinkButton, Loading, PageHead, Segmented, targetWord } from '../components/basics';
+import { Button, Card, Empty, Failure, LinkButton, Loading, PageHead, targetWord } from '../components/basics';
 import { Beats, BeatTip } from '../components/beats';
 import { Icon, Mark } from '../components/icons';
 import { ask, complain, toast } from '../components/overlay';
 import { ResultView } from '../components/result-view';
 import { ResultTable } from '../components/result-table';
+import { CertificateCard, UptimeCards } from '../components/target-cards';
+import { TargetGraph } from '../components/target-graph';
+import { MaintenanceDialog } from '../components/target-maintenance';
+import { TargetYaml } from '../components/target-yaml';
 import { t } from '../i18n';
+import '../i18n/more';
 import { fullTime, latency, since, spanSeconds, when } from '../lib/format';
-import { compactGraph } from '../lib/graph';
 import { useClock, useLoad } from '../lib/hooks';
 import { isFailing, stateOf } from '../lib/state';
 import { go, href } from '../router';
 import { channels, onEvent, targets } from '../store';
+import { may } from '../store/session';
 import { useStores } from '../store/observable';
 import { NotFound } from './not-found';
-
-const Chart = lazy(() => import('../components/chart'));
-
-type Span = 'hour' | 'day' | 'week';
-const spanMs: Record<Span, number> = { hour: 3_600_000, day: 86_400_000, week: 604_800_000 };
-
-function GraphCard({ id, tick, interval }: { id: number; tick: number; interval: number }) {
-  const [chosen, setChosen] = useState<Span>('hour');
-  const until = useRef(Date.now());
-  const graph = useLoad(
-    (signal) => {
-      until.current = Date.now();
-      const from = new Date(until.current - spanMs[chosen]).toISOString();
-      return api.graph(id, { since: from, until: new Date(until.current).toISOString(), points: 300 }, signal);
-    },
-    [id, chosen],
-  );
-  // New results redraw the hour at most every 10 s, the longer spans every minute.
-  const last = useRef(Date.now());
-  useEffect(() => {
-    const pause = chosen === 'hour' ? 10_000 : 60_000;
-    if (Date.now() - last.current < pause) return;
-    last.current = Date.now();
-    graph.reload();
-  }, [tick]);
-  const data = useMemo(() => graph.data && compactGraph(graph.data, interval), [graph.data, interval]);
-  const range = (
-    <Segmented<Span>
-      label={t('target.graph.range')}
-      value={chosen}
-      choices={[
-        { value: 'hour', text: t('target.graph.hour') },
-        { value: 'day', text: t('target.graph.day') },
-        { value: 'week', text: t('target.graph.week') },
-      ]}
-      onChange={setChosen}
-    />
-  );
-  return (
-    <Card title={t('target.graph')} aside={range} class="graph-card">
-      <div class="graph-box">
-        {graph.error && <Failure error={graph.error} onRetry={graph.reload} />}
-        {!data && graph.busy && <Loading />}
-        {data && data.t.length === 0 && <Empty small title={t('target.graph.empty')} hint={t('target.graph.empty.hint')} />}
-        {data && data.t.length > 0 && (
-          <Chart graph={data} since={(until.current - spanMs[chosen]) / 1000} until={until.current / 1000} />
-        )}
-      </div>
-    </Card>
-  );
-}
 
 function Fact({ name, children, title }: { name: string; children: ComponentChildren; title?: string }) {
   return (
@@ -126,6 +79,7 @@ function Facts({ target, now }: { target: Target; now: number }) {
 
 function Actions({ target, onResult }: { target: Target; onResult: (r: Result) => void }) {
   const [busy, setBusy] = useState('');
+  const [planning, setPlanning] = useState(false);
   const run = async (name: string, work: () => Promise<void>) => {
     setBusy(name);
     try {
@@ -157,6 +111,7 @@ function Actions({ target, onResult }: { target: Target; onResult: (r: Result) =
       targets.remove(target.id);
     });
   const file = target.source === 'file';
+  if (!may('editor', target.group)) return null;
   return (
     <>
       <Button id="check-now" kind="primary" icon="refresh" busy={busy === 'check'} onClick={check}>
@@ -165,6 +120,10 @@ function Actions({ target, onResult }: { target: Target; onResult: (r: Result) =
       <Button id="pause" icon={target.enabled ? 'pause' : 'play'} busy={busy === 'pause'} onClick={pause}>
         {t(target.enabled ? 'target.pause' : 'target.resume')}
       </Button>
+      <Button id="maintain" icon="wrench" onClick={() => setPlanning(true)}>
+        {t('target.maintain')}
+      </Button>
+      {planning && <MaintenanceDialog target={target} onClose={() => setPlanning(false)} />}
       {!file && (
         <LinkButton icon="edit" href={href(`/targets/${target.id}/edit`)}>
           {t('common.edit')}
@@ -184,7 +143,7 @@ function sinceOf(target: Target, firing: Alert | undefined): string | null {
 function Banner({ target, firing, now }: { target: Target; firing: Alert | undefined; now: number }) {
   const state = stateOf(target);
   const start = sinceOf(target, firing);
-  const beats = targets.recent(target.id);
+  const beats = targets.recent(target.id)?.beats;
   return (
     <div class={`banner is-${state}`}>
       <Mark state={state} />
@@ -246,6 +205,7 @@ export function TargetView({ id }: { id: number }) {
     if (first.data) targets.merge(first.data);
   }, [first.data]);
   useEffect(() => targets.fetchWanted());
+  useEffect(() => targets.watch([id]), [id]);
   useEffect(() => {
     if (alertTick > 0) alerts.reload();
   }, [alertTick]);
@@ -277,11 +237,16 @@ export function TargetView({ id }: { id: number }) {
       <Card>
         <Facts target={{ ...first.data, ...target }} now={now} />
       </Card>
-      <GraphCard id={id} tick={resultTick} interval={target.interval_seconds} />
+      <TargetGraph target={target} tick={resultTick} />
+      <div class="two">
+        <UptimeCards id={id} tick={alertTick} />
+      </div>
+      <CertificateCard result={fresh ?? first.data?.last_result} />
       <div class="two">
         <ResultTable id={id} tick={resultTick} interval={target.interval_seconds} />
         <AlertsCard id={id} now={now} tick={alertTick} />
       </div>
+      {first.data && <TargetYaml target={{ ...first.data, ...target }} />}
       <BeatTip />
     </div>
   );
