@@ -30,6 +30,7 @@ struct api {
     pthread_mutex_t lock; /* guards readers, n_readers */
     struct store_reader *readers[API_READERS];
     int n_readers;
+    struct door *door; /* access_priv.h */
 };
 #define API_MAGIC 0xbe1f0a91u
 
@@ -43,11 +44,15 @@ struct call {
     uint64_t id;      /* of "{id}" */
     const char *unit; /* of "{unit}": a text */
     const struct principal *who;
+    struct config *config; /* ask call_config() */
+    const char *address;   /* ask call_address() */
+    bool bad_token;        /* it came with one that is not good */
     struct problems problems;
 };
 
-/* What a caller must be allowed to. OPEN: nothing; ADMIN: what gives power over Belfry itself or its machine. */
-enum route_scope { SCOPE_READ, SCOPE_WRITE, SCOPE_ADMIN, SCOPE_OPEN };
+/* What a caller must be allowed to. OPEN: nothing; SELF: to be signed in with an account; ADMIN: what gives power over Belfry itself
+ * or its machine. READ, WRITE, ADMIN: to be viewer, editor, admin. */
+enum route_scope { SCOPE_READ, SCOPE_WRITE, SCOPE_ADMIN, SCOPE_OPEN, SCOPE_SELF };
 
 struct route {
     const char *method;
@@ -60,16 +65,35 @@ struct route {
     enum route_scope scope;
     const char *query; /* names of query parameters, space-separated */
     bool
-        waits; /* it reads the store or waits for something; WRITE and ADMIN always do (a commit) */
+        waits; /* it reads the store or waits for something; what changes always does (a commit) */
+    bool by_group; /* the handler itself looks at groups (call_may); the role in some group lets in */
 };
 /* Tables ended by method NULL; the list is ended by NULL. Searched in this order. */
 extern const struct route *const api_tables[];
 extern const struct route api_routes[];
+extern const struct route access_routes[];
+extern const struct route alert_routes[];
 extern const struct route audit_routes[];
+extern const struct route upkeep_routes[];
 
-/* --- who may --- */
+/* --- who may (access_who.c) --- */
+const struct principal *call_who(struct call *k);
+enum verdict { VERDICT_MAY, VERDICT_WHO, VERDICT_MAY_NOT }; /* WHO: 401 */
+enum verdict route_verdict(const struct principal *p, const struct route *r);
+/* Answers 401 or 403, also to changes from another site; then true. */
+bool call_refused(struct call *k, const struct route *r);
+bool route_changes(const struct route *r);
+/* Where the request comes from: the peer's address without port, or what a trusted proxy says of its; "unix". */
+const char *call_address(struct call *k);
 /* May the caller do that in the group? NULL: of what belongs to none. False: 403 was answered. */
 bool call_may(struct call *k, enum role least, const char *group);
+
+/* The groups that the caller may see (target_list.c), ended by NULL; NULL: all. hidden: those that it may not. */
+struct seen_groups {
+    const char *const *groups;
+    bool hidden;
+};
+struct seen_groups call_groups(const struct call *k);
 
 /* --- answering --- */
 void call_fail(struct call *k, const struct err *err); /* problem+json with k->problems' fields */
@@ -155,15 +179,6 @@ void channels_test(struct call *k);
 void channels_test_draft(struct call *k);
 void channels_deliveries(struct call *k);
 void channels_preview(struct call *k);
-void alerts_list(struct call *k);
-void alerts_get(struct call *k);
-void maintenances_list(struct call *k);
-void maintenances_create(struct call *k);
-void maintenances_get(struct call *k);
-void maintenances_patch(struct call *k);
-void maintenances_delete(struct call *k);
-void maintenances_preview(struct call *k);
-void maintenances_calendar(struct call *k);
 void processes_list(struct call *k);
 void processes_options(struct call *k);
 void processes_create(struct call *k);
@@ -201,7 +216,6 @@ void page_serve(struct call *k);
 /* --- documents (target_doc.c, channel_doc.c) --- */
 extern const struct option target_doc_options[];
 extern const struct option channel_doc_options[];
-extern const struct option maintenance_doc_options[];
 extern const struct option try_doc_options[];
 extern const struct option process_many_options[];
 extern const struct option process_signal_options[];

@@ -172,18 +172,23 @@ bool change_only_enables(struct change *c)
 /* --- what changes no object --- */
 
 struct told {
-    struct call *call;
-    const struct audit_entry *entry;
+    struct core *core;
+    struct audit_entry entry;
 };
 
 static void tell_on_core(void *arg)
 {
     const struct told *t = arg;
-    core_audit(t->call->api->core, t->entry);
+    core_audit(t->core, &t->entry);
 }
 
 void call_audit(struct call *k, const struct audit_entry *e)
 {
-    struct told t = {k, e};
-    on_core(k, tell_on_core, &t);
+    struct core_actor who = actor_of(k);
+    struct told t = {k->api->core, *e};
+    if (!t.entry.actor)
+        t.entry.actor = who.name;
+    if (!t.entry.origin)
+        t.entry.origin = who.origin;
+    loop_call(core_loop(k->api->core), tell_on_core, &t);
 }

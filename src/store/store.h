@@ -125,6 +125,12 @@ size_t batch_drop_results(struct batch *b);
 void store_submit(struct store *s, struct batch *b,
                   void (*done)(void *arg, struct batch *b, const struct err *err), void *arg);
 
+/* A consistent copy while the store works, into a new file; any thread. stop (may be NULL) is asked now and then. */
+int store_backup(struct store *s, const char *path, bool (*stop)(const void *arg), const void *arg,
+                 struct err *err);
+/* Is the file a whole database of a Belfry that is not newer than this one? */
+int store_verify(const char *path, struct err *err);
+
 /* Readers: one per thread that asks. */
 struct store_reader;
 struct store_reader *store_reader_open(struct store *s, struct err *err);
