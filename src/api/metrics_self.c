@@ -37,6 +37,10 @@ static void add_http(struct api *a, const struct http_server_stats *h, struct fi
          (double)h->workers.queued},
         {"belfry_http_calls_refused_total", "counter", "Calls refused because the queue was full.",
          (double)h->workers.refused},
+        {"belfry_http_large_answers", "gauge", "Answers that are made while they are sent.",
+         (double)h->streams_now},
+        {"belfry_http_large_answers_cut_total", "counter",
+         "Such answers cut off because the client read too slowly.", (double)h->streams_cut},
         {"belfry_event_streams", "gauge", "Open streams of server-sent events.",
          (double)sse_streams(a->events)},
     };

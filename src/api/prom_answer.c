@@ -63,6 +63,7 @@ int prom_fail_err(struct call *k, const struct err *err)
         return fail_text(k, PROM_TIMEOUT, err->msg);
     case ERR_BUSY:
     case ERR_FULL:
+        http_resp_header(k->resp, "Retry-After", "1");
         return fail_text(k, PROM_UNAVAILABLE, err->msg);
     default:
         return fail_text(k, PROM_INTERNAL, err->msg);

@@ -11,6 +11,8 @@
 #define GZIP_LEVEL 1
 #define GZIP_BITS  (15 + 16) /* the largest window, in gzip's frame */
 #define PIECE_MAX  ((size_t)512 << 20)
+#define SENDERS_MAX \
+    64 /* large answers at once: what each holds is bounded, so that all of them are */
 
 /* "gzip, deflate;q=0.5": gzip, and not with q=0. */
 static bool takes_gzip(const struct http_req *req)
@@ -133,6 +135,13 @@ static void sender_done(void *ctx)
 
 static void send_rest(struct call *k, const struct prom_pieces *p)
 {
+    if (http_req_server_stats(k->req).streams_now >= SENDERS_MAX) {
+        p->done(p->ctx);
+        http_resp_header(k->resp, "Retry-After", "1");
+        prom_fail(k, PROM_UNAVAILABLE, "%d large answers are being sent already; try again",
+                  SENDERS_MAX);
+        return;
+    }
     struct sender *s = calloc(1, sizeof(*s));
     must(s != NULL);
     s->pieces = *p;

@@ -1,6 +1,8 @@
 /* Samples in and out over HTTP: remote write, imports as text or lines of JSON, federation. Exports: prom_export.c. */
 #include "api/prom_priv.h"
 
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "remote/receive.h"
 #include "wire/federate.h"
@@ -97,15 +99,41 @@ void prom_import(struct call *k)
 
 /* --- out --- */
 
+struct families {
+    struct federation *found;
+    struct promql_engine *engine; /* whose memory it counts against */
+    uint64_t held;
+};
+
 static enum http_more next_families(void *ctx, struct buf *out, struct err *err)
 {
+    struct families *f = ctx;
     (void)err;
-    return federate_next(ctx, out, HTTP_PIECE) ? HTTP_LAST : HTTP_MORE;
+    return federate_next(f->found, out, HTTP_PIECE) ? HTTP_LAST : HTTP_MORE;
 }
 
-static void federation_done(void *ctx)
+static void families_done(void *ctx)
 {
-    federate_free(ctx);
+    struct families *f = ctx;
+    promql_release(f->engine, f->held);
+    federate_free(f->found);
+    free(f);
+}
+
+/* Takes found. */
+static void answer_families(struct call *k, struct promql_engine *engine, struct federation *found)
+{
+    struct err err = {0};
+    struct families *f = calloc(1, sizeof(*f));
+    must(f != NULL);
+    *f = (struct families){found, engine, federate_bytes(found)};
+    if (promql_hold(engine, f->held, &err) < 0) {
+        f->held = 0;
+        prom_fail_err(k, &err);
+        families_done(f);
+        return;
+    }
+    prom_answer_pieces(k, &(struct prom_pieces){next_families, families_done, f});
 }
 
 void prom_federate(struct call *k)
@@ -134,5 +162,5 @@ void prom_federate(struct call *k)
         return;
     }
     k->resp->content_type = exposition_content_type(q.format);
-    prom_answer_pieces(k, &(struct prom_pieces){next_families, federation_done, f});
+    answer_families(k, m.engine, f);
 }

@@ -73,6 +73,10 @@ static const struct option query_options[] = {
      .help = {"Most series that one query selects.", "单次查询选取的最大序列数。"}},
     {"max_memory", OPT_SIZE, IN(query, max_memory), .def = "512MiB", .min = MIB, .max = 16 * TIB,
      .help = {"Most memory of one query.", "单次查询的最大内存。"}},
+    {"total_memory", OPT_SIZE, IN(query, total_memory), .def = "1GiB", .min = 0, .max = 16 * TIB,
+     .help =
+         {"Most memory of all queries and their results together; further ones wait, or are answered with 503. 0: no bound.",
+          "全部查询及其结果合计的最大内存；超出时查询排队等待，或以 503 应答；0 为不限。"}},
     {"concurrency", OPT_INT, IN(query, concurrency), .def = "20", .min = 1, .max = 1000,
      .help = {"Queries at once; further ones wait.", "同时进行的查询数，超出的排队等待。"}},
     {"lookback", OPT_DURATION, IN(query, lookback_ms), .def = "5m", .min = SECOND_MS, .max = DAY_MS,

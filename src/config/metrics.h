@@ -31,7 +31,7 @@ struct config_metrics {
         int64_t labels, label_bytes;       /* of one series; of one name or value */
     } limits;
     struct {
-        int64_t timeout_ms, max_samples, max_series, max_memory, concurrency;
+        int64_t timeout_ms, max_samples, max_series, max_memory, total_memory, concurrency;
         int64_t lookback_ms, slow_ms;
         int64_t cache; /* bytes; 0: none */
         bool experimental;

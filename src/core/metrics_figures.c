@@ -111,6 +111,12 @@ static void add_promql(struct core *c, struct promql_engine *e, struct figures *
          (double)m->query.max_series},
         {"belfry_promql_max_memory_bytes", "gauge", "Memory of one query.",
          (double)m->query.max_memory},
+        {"belfry_promql_memory_bytes", "gauge", "Memory of all queries and their results.",
+         (double)s.memory},
+        {"belfry_promql_max_total_memory_bytes", "gauge", "Such memory at most; 0: no bound.",
+         (double)m->query.total_memory},
+        {"belfry_promql_memory_refused_total", "counter",
+         "Requests for memory that would have passed it.", (double)s.memory_refused},
         {"belfry_promql_timeout_seconds", "gauge", "Time of one query.",
          (double)m->query.timeout_ms / 1000},
     };

@@ -53,6 +53,7 @@ struct promql_options core__promql_options(const struct config *cfg)
     o.limits.max_samples = (uint64_t)m->query.max_samples;
     o.limits.max_series = (uint32_t)m->query.max_series;
     o.limits.max_memory = (uint64_t)m->query.max_memory;
+    o.limits.total_memory = (uint64_t)m->query.total_memory;
     o.limits.timeout_ms = m->query.timeout_ms;
     o.limits.concurrency = (uint32_t)m->query.concurrency;
     o.lookback_ms = m->query.lookback_ms;

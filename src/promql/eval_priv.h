@@ -26,6 +26,17 @@ struct span {
     uint32_t steps;
 };
 
+/* --- memory of all queries (limits.c): a quarter of the whole is the small ones' --- */
+
+struct memory_total {
+    atomic_ullong held, refused;
+};
+static inline bool memory_is_short(const struct memory_total *t, uint64_t most)
+{
+    return most > 0 && atomic_load(&t->held) > most - most / 4;
+}
+bool memory_take(struct memory_total *t, uint64_t most, uint64_t bytes); /* most 0: no bound */
+
 /* --- memory of a query (limits.c) --- */
 
 struct block { /* counted against the query's memory; freed at its end at the latest */
@@ -178,6 +189,8 @@ struct query {
 
     atomic_bool failed;
     atomic_ullong samples, memory, memory_peak;
+    struct memory_total *total;
+    size_t result_counted; /* of the result's arena */
     uint64_t series;
     pthread_mutex_t lock; /* guards err, notes, blocks */
     struct err err;
@@ -199,8 +212,10 @@ static inline bool query_failed(struct query *q)
 bool query_stopped(struct query *q, bool own);
 /* Zeroed. NULL: past the memory limit, the query failed. Any thread. */
 struct block *query_block(struct query *q, size_t bytes);
-void query_unblock(struct query *q, struct block *b);  /* NULL is fine */
-int query_count_memory(struct query *q, size_t bytes); /* for good: of arenas */
+void query_unblock(struct query *q, struct block *b); /* NULL is fine */
+int query_count_memory(struct query *q,
+                       size_t bytes); /* until query_uncount, or the end: of arenas */
+void query_uncount(struct query *q, size_t bytes);
 int query_count_samples(struct query *q, uint64_t n);
 static inline uint32_t query_slot(struct query *q)
 {
@@ -372,5 +387,7 @@ int result_make(struct query *q, struct promql_result *r);
 /* The answer of a range query over some of its steps, names gone that were to go. NULL: failed. */
 struct frame *result_frame(struct query *q, struct span span);
 int result_copy(struct query *q, struct frame *f, struct promql_result *r);
+/* The result's memory outlives the query: counts it as the result's own. */
+int result_keep(struct query *q, struct promql_result *r);
 
 #endif

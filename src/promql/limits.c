@@ -49,6 +49,40 @@ bool query_stopped(struct query *q, bool own)
     return query_failed(q);
 }
 
+bool memory_take(struct memory_total *t, uint64_t most, uint64_t bytes)
+{
+    atomic_fetch_add(&t->held, bytes);
+    if (!memory_is_short(t, most))
+        return true;
+    atomic_fetch_sub(&t->held, bytes);
+    atomic_fetch_add(&t->refused, 1);
+    return false;
+}
+
+/* `now` bytes are the query's own: as long as they are its part of what is kept for each, they are there. */
+static int count_in_total(struct query *q, size_t bytes, uint64_t now)
+{
+    uint64_t most = q->limits.total_memory, each = q->limits.concurrency;
+    if (now <= most / 4 / (each > 0 ? each : 1)) {
+        atomic_fetch_add(&q->total->held, bytes);
+        return 0;
+    }
+    if (memory_take(q->total, most, bytes))
+        return 0;
+    return query_fail(
+        q, ERR_BUSY,
+        "query would take too much memory together with those that run: got more than "
+        "%llu bytes (limit total_memory); try again",
+        (unsigned long long)most);
+}
+
+void query_uncount(struct query *q, size_t bytes)
+{
+    must(atomic_load(&q->memory) >= bytes && atomic_load(&q->total->held) >= bytes);
+    atomic_fetch_sub(&q->memory, bytes);
+    atomic_fetch_sub(&q->total->held, bytes);
+}
+
 int query_count_memory(struct query *q, size_t bytes)
 {
     uint64_t now = atomic_fetch_add(&q->memory, bytes) + bytes;
@@ -58,6 +92,10 @@ int query_count_memory(struct query *q, size_t bytes)
                           "query would take too much memory: got more than %llu bytes (limit "
                           "max_memory)",
                           (unsigned long long)q->limits.max_memory);
+    }
+    if (count_in_total(q, bytes, now) != 0) {
+        atomic_fetch_sub(&q->memory, bytes);
+        return -1;
     }
     unsigned long long peak = atomic_load(&q->memory_peak);
     while (peak < now && !atomic_compare_exchange_weak(&q->memory_peak, &peak, now)) {
@@ -93,7 +131,7 @@ void query_unblock(struct query *q, struct block *b)
     if (b->next != NULL)
         b->next->prev = b->prev;
     pthread_mutex_unlock(&q->lock);
-    atomic_fetch_sub(&q->memory, b->bytes);
+    query_uncount(q, b->bytes);
     free(b);
 }
 

@@ -28,6 +28,7 @@ struct promql_engine {
     uint32_t running, waiting;
     struct query *queries; /* those that run */
     struct promql_stats stats;
+    struct memory_total total;
 };
 
 static uint32_t thread_count(const struct promql_limits *l)
@@ -92,18 +93,26 @@ static void wait_a_little(struct promql_engine *e)
     pthread_cond_timedwait(&e->left, &e->lock, &ts);
 }
 
-/* Waits until fewer than `concurrency` run. */
+/* Must whoever comes wait? Results that are still being sent may hold memory, too: without a query that runs nothing is waited for. */
+static bool gate_closed(struct promql_engine *e)
+{
+    return e->running >= e->limits.concurrency ||
+           (e->running > 0 && memory_is_short(&e->total, e->limits.total_memory));
+}
+
+/* Waits until fewer than `concurrency` run and there is memory. */
 static int enter(struct promql_engine *e, struct query *q)
 {
     pthread_mutex_lock(&e->lock);
     e->waiting++;
-    while (e->running >= e->limits.concurrency && !query_failed(q)) {
+    while (gate_closed(e) && !query_failed(q)) {
         wait_a_little(e);
+        uint32_t running = e->running;
+        const char *limit = running >= e->limits.concurrency ? "concurrency" : "total_memory";
         pthread_mutex_unlock(&e->lock);
         if (clock_mono_ns() > q->deadline_ns)
-            query_fail(q, ERR_TIMEOUT,
-                       "query timed out in query queue: %u run already (limit concurrency)",
-                       e->limits.concurrency);
+            query_fail(q, ERR_TIMEOUT, "query timed out in query queue: %u run already (limit %s)",
+                       running, limit);
         query_stopped(q, true);
         pthread_mutex_lock(&e->lock);
     }
@@ -136,6 +145,7 @@ static void query_open(struct query *q, struct promql_engine *e, const struct pr
 {
     *q = (struct query){.magic = QUERY_MAGIC, .engine = e, .req = r, .text = r->query};
     pthread_mutex_init(&q->lock, NULL);
+    q->total = &e->total;
     q->delayed = e->opt.delayed_name_removal;
     q->lookback_ms = r->lookback_ms > 0 ? r->lookback_ms : e->opt.lookback_ms;
     q->default_interval_ms = e->opt.default_interval_ms;
@@ -183,6 +193,7 @@ static void query_close(struct query *q)
         free(it->text);
     vec_done(&q->notes);
     stats_free(q);
+    query_uncount(q, atomic_load(&q->memory));
     pthread_mutex_destroy(&q->lock);
     q->magic = 0;
     arena_free(q->arena);
@@ -290,11 +301,15 @@ static int run(struct promql_engine *e, const struct promql_request *req,
     r->wait_ns = began - q.started_ns;
     if (rc == 0) {
         rc = evaluate(&q, r);
+        if (rc == 0)
+            rc = result_keep(&q, r);
         leave(e, &q);
     }
     r->eval_ns = clock_mono_ns() - began;
-    if (query_failed(&q))
+    if (query_failed(&q)) {
+        promql_release(e, r->held);
         rc = -1;
+    }
     int64_t took_ms = (r->eval_ns + r->wait_ns) / NS_PER_MS;
     bool slow = e->opt.slow_ms > 0 && took_ms >= e->opt.slow_ms;
     if (slow)
@@ -315,6 +330,7 @@ int promql_run(struct promql_engine *e, const struct promql_request *req,
     struct arena *a = arena_new();
     struct promql_result *r = arena_new_of(a, struct promql_result);
     r->arena = a;
+    r->engine = e;
     int64_t began = clock_mono_ns();
     struct promql_parse_options opt = {.experimental = e->opt.experimental};
     const struct promql_node *ast = promql_parse(a, req->query, &opt, err);
@@ -335,6 +351,7 @@ int promql_run_parsed(struct promql_engine *e, const struct promql_request *req,
     struct arena *a = arena_new();
     struct promql_result *r = arena_new_of(a, struct promql_result);
     r->arena = a;
+    r->engine = e;
     if (run(e, req, ast, false, r, err) != 0) {
         arena_free(a);
         return -1;
@@ -345,8 +362,31 @@ int promql_run_parsed(struct promql_engine *e, const struct promql_request *req,
 
 void promql_result_free(struct promql_result *r)
 {
-    if (r != NULL)
-        arena_free(r->arena);
+    if (r == NULL)
+        return;
+    promql_release(r->engine, r->held);
+    arena_free(r->arena);
+}
+
+int promql_hold(struct promql_engine *e, uint64_t bytes, struct err *err)
+{
+    check_magic(e, ENGINE_MAGIC);
+    pthread_mutex_lock(&e->lock);
+    uint64_t most = e->limits.total_memory;
+    pthread_mutex_unlock(&e->lock);
+    if (memory_take(&e->total, most, bytes))
+        return 0;
+    return err_set(err, ERR_BUSY,
+                   "the answer would take too much memory together with all queries: "
+                   "got more than %llu bytes (limit total_memory); try again",
+                   (unsigned long long)most);
+}
+
+void promql_release(struct promql_engine *e, uint64_t bytes)
+{
+    check_magic(e, ENGINE_MAGIC);
+    must(atomic_load(&e->total.held) >= bytes);
+    atomic_fetch_sub(&e->total.held, bytes);
 }
 
 void promql_get_stats(struct promql_engine *e, struct promql_stats *out)
@@ -356,6 +396,8 @@ void promql_get_stats(struct promql_engine *e, struct promql_stats *out)
     *out = e->stats;
     out->running = e->running;
     out->waiting = e->waiting;
+    out->memory = atomic_load(&e->total.held);
+    out->memory_refused = atomic_load(&e->total.refused);
     pthread_mutex_unlock(&e->lock);
     if (e->cache != NULL)
         promql_cache_stats(e->cache, &out->cache_hits, &out->cache_misses, &out->cache_bytes);

@@ -16,6 +16,10 @@ struct promql_limits {
     uint32_t max_points;  /* 11,000 steps of a range query */
     uint32_t concurrency; /* 20 queries at once; more wait until their timeout */
     uint32_t threads;     /* that one query may use; 0: as many as processors */
+    /* 2 GiB: of all queries and of their results until these are freed; 0: no bound. A quarter of it is kept in equal parts for each
+     * query, so that a large one cannot take a small one's. While more than the rest is held, further queries wait at the gate;
+     * one that asks for more meanwhile fails: BUSY. */
+    uint64_t total_memory;
 };
 struct promql_options {
     struct promql_limits limits;
@@ -34,13 +38,13 @@ struct promql_options {
         void (*end)(void);
     } hooks;
 };
-#define PROMQL_OPTIONS                                                          \
-    ((struct promql_options){                                                   \
-        .limits = {50000000, 1000000, UINT64_C(1) << 30, 120000, 11000, 20, 0}, \
-        .lookback_ms = 300000,                                                  \
-        .default_interval_ms = 60000,                                           \
-        .cache_bytes = UINT64_C(64) << 20,                                      \
-        .recent_ms = 600000,                                                    \
+#define PROMQL_OPTIONS                                                                             \
+    ((struct promql_options){                                                                      \
+        .limits = {50000000, 1000000, UINT64_C(1) << 30, 120000, 11000, 20, 0, UINT64_C(2) << 30}, \
+        .lookback_ms = 300000,                                                                     \
+        .default_interval_ms = 60000,                                                              \
+        .cache_bytes = UINT64_C(64) << 20,                                                         \
+        .recent_ms = 600000,                                                                       \
         .slow_ms = 10000})
 
 struct promql_engine;
@@ -95,9 +99,12 @@ struct promql_result {
     bool from_cache;                 /* a part of it was */
     struct promql_node_stats *nodes; /* when asked for */
     size_t n_nodes;
+    uint64_t
+        held; /* bytes that count against total_memory until it is freed, before the engine is */
+    struct promql_engine *engine;
 };
 /* 0 and *out, to be freed. Errors: MALFORMED (parse, place in err), INVALID (execution error, Prometheus' 422), TOO_LARGE (a limit: its
- * name and value), TIMEOUT, CANCELLED, DAMAGED. */
+ * name and value), BUSY (total_memory), TIMEOUT, CANCELLED, DAMAGED. */
 int promql_run(struct promql_engine *e, const struct promql_request *r, struct promql_result **out,
                struct err *err);
 /* The same of a query that was parsed before, in an arena that outlives the call: rules. r->query is its text, for places in
@@ -110,7 +117,11 @@ struct promql_stats {
     uint64_t queries, failed, cancelled, timed_out, limited, slow, samples, cache_hits,
         cache_misses, cache_bytes;
     uint32_t running, waiting;
+    uint64_t memory, memory_refused; /* held now; requests that would have passed total_memory */
 };
+/* For what others make of samples and keep for a while, such as a federation's answer: counts against total_memory. BUSY. */
+int promql_hold(struct promql_engine *e, uint64_t bytes, struct err *err);
+void promql_release(struct promql_engine *e, uint64_t bytes);
 void promql_get_stats(struct promql_engine *e, struct promql_stats *out);
 /* Queries that run now: for a page, and tests of limits. */
 void promql_each_running(struct promql_engine *e,

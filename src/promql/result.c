@@ -35,6 +35,29 @@ static void cut(struct query *q, struct promql_result *r)
     notes_add(q, true, "results truncated due to limit");
 }
 
+/* What was copied since the last time. all: however little it is. */
+static int count_result(struct query *q, const struct promql_result *r, bool all)
+{
+    enum { OFTEN = 64 << 10 };
+    size_t used = arena_used(r->arena), more = used - q->result_counted;
+    if (!all && more < OFTEN)
+        return 0;
+    if (query_count_memory(q, more) != 0)
+        return -1;
+    q->result_counted = used;
+    return 0;
+}
+
+int result_keep(struct query *q, struct promql_result *r)
+{
+    if (count_result(q, r, true) != 0)
+        return -1;
+    r->held = q->result_counted;
+    must(atomic_load(&q->memory) >= r->held);
+    atomic_fetch_sub(&q->memory, r->held); /* the result's from now on, in the total still */
+    return 0;
+}
+
 int result_copy(struct query *q, struct frame *f, struct promql_result *r)
 {
     r->type = q->req->range ? PROMQL_MATRIX : PROMQL_VECTOR;
@@ -52,6 +75,8 @@ int result_copy(struct query *q, struct frame *f, struct promql_result *r)
         struct promql_series *s = &r->series[i];
         s->labels = labels_dup(r->arena, &s->labels);
         s->v = arena_memdup(r->arena, s->v, f->s.steps * sizeof(double));
+        if (count_result(q, r, false) != 0)
+            return -1;
     }
     return 0;
 }
@@ -104,6 +129,8 @@ static int make_matrix(struct query *q, struct promql_result *r)
             .t = arena_memdup(r->arena, s->t, s->n * sizeof(*s->t)),
             .n = s->n,
         };
+        if (count_result(q, r, false) != 0)
+            return -1;
     }
     if (r->n_series > 1)
         qsort(r->series, r->n_series, sizeof(*r->series), compare_series);

@@ -134,6 +134,46 @@ static void left(void **state)
     promql_engine_free(e);
 }
 
+/* Memory of all queries and results: what is held counts until it is freed, and a small query has its part. */
+static void total(void **state)
+{
+    struct promql_options o = PROMQL_OPTIONS;
+    o.cache_bytes = 0;
+    o.limits.total_memory = 1 << 20;
+    o.limits.concurrency = 2; /* 128 KiB are kept for each */
+    struct promql_engine *e = promql_engine_new(&o);
+    struct promql_result *r = NULL, *small = NULL;
+    struct promql_stats s;
+    struct err err = {0};
+    struct promql_request q = request("m");
+    q.range = true;
+    q.start_ms = 0;
+    q.end_ms = 1400000;
+    q.step_ms = 15000;
+    assert_int_equal(promql_run(e, &q, &r, &err), -1); /* 500 series of 94 steps, and their copy */
+    assert_int_equal(err.code, ERR_BUSY);
+    assert_non_null(strstr(err.msg, "got more than 1048576 bytes (limit total_memory)"));
+    promql_get_stats(e, &s);
+    assert_int_equal(s.memory, 0);
+    assert_int_equal(s.memory_refused, 1);
+    o.limits.total_memory = 4 << 20;
+    promql_engine_set_limits(e, &o.limits);
+    assert_int_equal(promql_run(e, &q, &r, &err), 0);
+    promql_get_stats(e, &s);
+    assert_true(s.memory > 500 * 94 * sizeof(double) && s.memory == r->held);
+    assert_int_equal(promql_hold(e, 2 << 20, &err), 0);
+    assert_int_equal(promql_hold(e, 1 << 20, &err), -1);
+    q = request("m{i=\"1\"}");
+    assert_int_equal(promql_run(e, &q, &small, &err), 0);
+    promql_result_free(small);
+    promql_release(e, 2 << 20);
+    promql_result_free(r);
+    promql_get_stats(e, &s);
+    assert_int_equal(s.memory, 0);
+    assert_int_equal(s.memory_refused, 2);
+    promql_engine_free(e);
+}
+
 /* --- a source that holds queries until it is told --- */
 
 struct slow_source {
@@ -241,8 +281,8 @@ static void hooks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(named), cmocka_unit_test(parsed), cmocka_unit_test(left),
-        cmocka_unit_test(gate),  cmocka_unit_test(hooks),
+        cmocka_unit_test(total), cmocka_unit_test(named), cmocka_unit_test(parsed),
+        cmocka_unit_test(left),  cmocka_unit_test(gate),  cmocka_unit_test(hooks),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
