@@ -6,12 +6,38 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "io/addr.h"
 #include "io/http_server_priv.h"
 
-#define BACKLOG 512
+#define BACKLOG       512
+#define BIND_AGAIN_NS (100 * NS_PER_MS)
+
+/* After kill -9 of a large process the kernel needs seconds to free its memory, and only then closes its sockets. */
+static int bind_patiently(int fd, const struct addr *a, const struct http_server_config *cfg)
+{
+    int64_t until = clock_mono_ns() + cfg->bind_wait_ms * NS_PER_MS;
+    bool told = false;
+    for (;;) {
+        if (bind(fd, &a->sa, addr_len(a)) == 0 && listen(fd, BACKLOG) == 0) {
+            return 0;
+        }
+        if (errno != EADDRINUSE || clock_mono_ns() >= until) {
+            return -1;
+        }
+        if (!told) {
+            log_warn("the port is taken; trying again for a while, as its owner may be ending",
+                     F_STR("address", cfg->address), F_INT("port", cfg->port),
+                     F_INT("seconds", cfg->bind_wait_ms / 1000));
+        }
+        told = true;
+        nanosleep(&(struct timespec){.tv_nsec = BIND_AGAIN_NS}, NULL);
+    }
+}
 
 int http__bind_tcp(const struct http_server_config *cfg, uint16_t *port, struct err *err)
 {
@@ -26,7 +52,7 @@ int http__bind_tcp(const struct http_server_config *cfg, uint16_t *port, struct 
     }
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
     socklen_t n = addr_len(&a);
-    if (bind(fd, &a.sa, n) != 0 || listen(fd, BACKLOG) != 0 || getsockname(fd, &a.sa, &n) != 0) {
+    if (bind_patiently(fd, &a, cfg) != 0 || getsockname(fd, &a.sa, &n) != 0) {
         const char *hint =
             errno == EADDRINUSE ? " (another program listens there: see ss -ltnp)" : "";
         err_sys(err, ERR_INVALID, "cannot listen on %s port %u%s", cfg->address, cfg->port, hint);

@@ -19,6 +19,16 @@
 struct http_server;
 struct sse_hub;
 
+/* What an event stream wants. */
+struct sse_filter {
+    char *kinds; /* names of events, separated by commas; NULL: all */
+    bool by_subject;
+    uint64_t *subjects; /* by_subject: what is for watchers of a subject only, of these */
+    size_t n_subjects;
+    char **groups;      /* those it may see, ended by NULL; NULL: all */
+    bool groups_hidden; /* `groups` are those it may not see */
+};
+
 struct http_req {
     const char *method;
     const char *path; /* decoded, without query; "/api/v1/targets/7" */
@@ -66,6 +76,8 @@ struct http_resp {
     } headers[12];
     int n_headers;
     struct sse_hub *sse; /* non-NULL: the connection becomes an event stream of this hub */
+    struct sse_filter
+        *sse_want; /* NULL: everything. Malloc'ed texts and lists; they are taken over */
     uint64_t sse_last_id;
     struct http_stream
         stream; /* next not NULL: goes out after body, and is done with in any case */
@@ -75,6 +87,7 @@ void http_resp_header(struct http_resp *resp, const char *name, const char *valu
 struct http_server_config {
     const char *address;      /* "127.0.0.1" */
     uint16_t port;            /* 0: any free one, see http_server_port */
+    int64_t bind_wait_ms;     /* a port that is taken is tried again for so long; default 0 */
     const char *unix_path;    /* NULL: none. Created 0600, replaced if stale */
     int threads;              /* default 2 */
     size_t max_body;          /* default 4 MiB */
@@ -107,13 +120,24 @@ struct http_server_stats {
 } http_server_stats(const struct http_server *s);
 struct http_server_stats http_req_server_stats(const struct http_req *req); /* of its server */
 
-/* Server-sent events (WHATWG HTML, 9.2): every published event goes to every open stream. A stream whose
- * buffer (256 KiB) is full is closed; the client reconnects and reads afresh. Thread-safe. */
+/* Server-sent events (WHATWG HTML, 9.2): published events go to the open streams that want them, some milliseconds later
+ * and from a thread of the hub's. A stream for which 256 KiB wait is closed; the client reconnects and reads afresh.
+ * Thread-safe. At most 8192 streams; further ones are answered 503. */
 struct sse_hub *sse_hub_new(void);
 void sse_hub_free(struct sse_hub *h);
 /* event NULL sends a comment line: to be called after 15 s of silence, so that proxies keep the stream
  * and a client that left is noticed. A client that reconnects after missing events gets event "reset". */
 void sse_publish(struct sse_hub *h, const char *event, const char *json, size_t n);
+/* What it is about decides who gets it. */
+struct sse_about {
+    uint64_t subject;   /* 0: none */
+    bool subjects_only; /* only for streams that named the subject, or named none at all */
+    const char *group;  /* for streams that may only see some groups; NULL: of none */
+};
+void sse_publish_about(struct sse_hub *h, const struct sse_about *about, const char *event,
+                       const char *json, size_t n);
 size_t sse_streams(const struct sse_hub *h);
+/* May anybody want what is only for those who watch the subject? Cheap, without a lock; seldom true for nothing. */
+bool sse_wants(const struct sse_hub *h, uint64_t subject);
 
 #endif

@@ -190,6 +190,13 @@ static void test_unix_socket(void **state)
     stop(&f);
 }
 
+static void *stop_later(void *arg)
+{
+    usleep(150000);
+    stop(arg);
+    return NULL;
+}
+
 static void test_addresses(void **state)
 {
     struct fixture f;
@@ -203,12 +210,15 @@ static void test_addresses(void **state)
     assert_non_null(strstr(err.msg, "Address already in use"));
     cfg.address = "everywhere";
     assert_null(http_server_start(&cfg, &err));
-    stop(&f);
+    pthread_t t;
+    pthread_create(&t, NULL, stop_later, &f);
     cfg.address = "127.0.0.1";
+    cfg.bind_wait_ms = 20000;                              /* its owner ends meanwhile */
     struct http_server *s = http_server_start(&cfg, &err); /* the port is free again at once */
     assert_non_null(s);
     assert_int_equal(http_server_port(s), cfg.port);
     http_server_stop(s);
+    pthread_join(t, NULL);
 }
 
 static void wait_streams(size_t n)
