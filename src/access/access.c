@@ -28,7 +28,7 @@ struct credential {
     struct token token;
     struct session session;
     _Atomic int64_t used_ms;
-    int64_t stored_ms; /* what of it is stored */
+    _Atomic int64_t stored_ms; /* what of it is stored */
 };
 
 struct access {
@@ -118,7 +118,7 @@ static bool parse_credential(struct credential *c, const char *json)
     bool good = c->is_session ? session_parse(json, c->arena, &c->session)
                               : token_parse(json, c->arena, &c->token);
     c->hash = c->is_session ? c->session.hash : c->token.hash;
-    c->stored_ms = c->is_session ? c->session.seen_ms : c->token.used_ms;
+    atomic_init(&c->stored_ms, c->is_session ? c->session.seen_ms : c->token.used_ms);
     return good;
 }
 
@@ -157,12 +157,12 @@ void access_document(struct access *a, const char *kind, uint64_t id, const char
     pthread_rwlock_unlock(&a->lock);
 }
 
-void access_configure(struct access *a, struct config *cfg)
+void access_configure(struct access *a, const struct config *cfg)
 {
     check_magic(a, MAGIC);
     pthread_rwlock_wrlock(&a->lock);
     struct config *old = a->config;
-    a->config = config_ref(cfg);
+    a->config = config_ref((struct config *)cfg); /* counted references are its only change */
     pthread_rwlock_unlock(&a->lock);
     config_unref(&old);
 }
@@ -206,8 +206,10 @@ static const struct account *account_of(struct access *a, int64_t id)
 
 static bool note_use(struct credential *c, int64_t now_ms)
 {
+    int64_t stored = atomic_load_explicit(&c->stored_ms, memory_order_relaxed);
     atomic_store_explicit(&c->used_ms, now_ms, memory_order_relaxed);
-    return now_ms - c->stored_ms >= STALE_MS;
+    return now_ms - stored >= STALE_MS &&
+           atomic_compare_exchange_strong(&c->stored_ms, &stored, now_ms); /* one of many is told */
 }
 
 static bool session_lives(const struct access *a, struct credential *c, int64_t now_ms)

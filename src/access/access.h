@@ -59,7 +59,7 @@ void access_free(struct access *a);
 /* A document of this kind ("user", "token", "session") was written; json NULL: it is gone. */
 void access_document(struct access *a, const char *kind, uint64_t id, const char *json);
 /* The configuration in force; the tables keep a reference. */
-void access_configure(struct access *a, struct config *cfg);
+void access_configure(struct access *a, const struct config *cfg);
 /* To be given back with config_unref. Any thread. */
 struct config *access_config(struct access *a);
 

@@ -1,4 +1,4 @@
-/* From a request to its handler: who may ask (loopback names only, no cross-site changes), which route, which reader. */
+/* From a request to its handler: which route, which reader; who may ask stands in access_who.c. */
 #include "api/api_priv.h"
 
 #include <stdio.h>
@@ -6,9 +6,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/access_priv.h"
 #include "api/prom_priv.h"
 #include "base/str.h"
-#include "io/addr.h"
 #include "page/page.h"
 
 struct api *api_new(const struct api_options *opt, struct err *err)
@@ -25,6 +25,7 @@ struct api *api_new(const struct api_options *opt, struct err *err)
     a->started_ms = opt->started_ms;
     a->metrics = opt->metrics;
     a->metrics_arg = opt->metrics_arg;
+    a->door = door_new(a->core);
     pthread_mutex_init(&a->lock, NULL);
     return a;
 }
@@ -37,9 +38,16 @@ void api_free(struct api *a)
     for (int i = 0; i < a->n_readers; i++)
         store_reader_close(&a->readers[i]);
     pthread_mutex_destroy(&a->lock);
+    door_free(a->door);
     free(a->run_dir);
     a->magic = 0;
     free(a);
+}
+
+void api_configure(struct api *a)
+{
+    check_magic(a, API_MAGIC);
+    access_configure(a->door->access, core_config(a->core));
 }
 
 struct store_reader *reader_take(struct api *a, struct err *err)
@@ -167,92 +175,6 @@ static const struct route *find_route(struct call *k, const char *method, const 
     return NULL;
 }
 
-/* --- who may ask --- */
-
-struct own_name {
-    struct call *call;
-    const char *url;
-};
-
-/* A reload may replace the configuration at any moment, so it is read on the loop. */
-static void name_on_core(void *arg)
-{
-    struct own_name *o = arg;
-    const char *url = core_config(o->call->api->core)->server.public_url;
-    o->url = url ? arena_strdup(o->call->arena, url) : "";
-}
-
-/* Until there is access control a web page elsewhere must not reach us through the browser: by a name that resolves to
- * loopback (DNS rebinding), or by a request across sites. */
-static bool host_is_ours(struct call *k, const char *host)
-{
-    char name[256];
-    uint16_t port = 0;
-    struct addr ip;
-    if (!host || hostport_parse(host, name, sizeof(name), &port, NULL) != 0)
-        return false;
-    if (strcasecmp(name, "localhost") == 0 || strcasecmp(name, "belfry") == 0)
-        return true;
-    if (addr_parse_ip(name, 0, &ip))
-        return true;
-    struct own_name own = {.call = k};
-    on_core(k, name_on_core, &own);
-    const char *ours = strstr(own.url, "://");
-    size_t n = strlen(name);
-    return ours && strncasecmp(ours + 3, name, n) == 0 && strchr(":/", ours[3 + n]);
-}
-
-static bool from_another_site(const struct http_req *req)
-{
-    const char *site = http_req_header(req, "Sec-Fetch-Site"),
-               *origin = http_req_header(req, "Origin");
-    const char *host = http_req_header(req, "Host");
-    if (site && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0)
-        return true;
-    const char *name = origin ? strstr(origin, "://") : NULL;
-    return origin && (!name || !host || strcasecmp(name + 3, host) != 0);
-}
-
-static bool changes(const struct route *r)
-{
-    return r->scope == SCOPE_WRITE || r->scope == SCOPE_ADMIN;
-}
-
-static bool refused(struct call *k, const struct route *r)
-{
-    if (k->req->over_unix)
-        return false;
-    if (!host_is_ours(k, http_req_header(k->req, "Host"))) {
-        call_status(k, 403, "Forbidden",
-                    "this Host name is not Belfry's; use localhost or server.public_url");
-        return true;
-    }
-    if (changes(r) && from_another_site(k->req)) {
-        call_status(k, 403, "Forbidden", "changes from pages of another site are refused");
-        return true;
-    }
-    return false;
-}
-
-/* Until accounts are asked for here, whoever reaches the port may do everything. */
-static const struct principal *ask_who(const struct http_req *req)
-{
-    static const struct principal local = {PRINCIPAL_LOCAL, .name = "unix", .role = ROLE_ADMIN},
-                                  anyone = {.name = "anonymous", .role = ROLE_ADMIN};
-    return req->over_unix ? &local : &anyone;
-}
-
-bool call_may(struct call *k, enum role least, const char *group)
-{
-    if (principal_role(k->who, group) >= least)
-        return true;
-    call_status(k, 403, "Forbidden",
-                arena_printf(k->arena, "this needs the role %s%s%s; \"%s\" has %s",
-                             role_name(least), group ? " in the group " : "", group ? group : "",
-                             k->who->name, role_name(principal_role(k->who, group))));
-    return false;
-}
-
 static void handle(struct call *k)
 {
     const char *method = k->req->method, *path = k->req->path;
@@ -268,7 +190,7 @@ static void handle(struct call *k)
     } else if (!r) {
         call_status(k, 404, "Not Found",
                     arena_printf(k->arena, "there is nothing at %.200s", path));
-    } else if (!refused(k, r)) {
+    } else if (!call_refused(k, r)) {
         if (r->success)
             k->resp->status = r->success;
         r->handle(k);
@@ -281,7 +203,7 @@ bool api_waits(void *ctx, const struct http_req *req)
     check_magic(a, API_MAGIC);
     struct call k = {.api = a, .req = req, .arena = req->arena};
     const struct route *r = find_route(&k, req->method, req->path);
-    return r && (r->waits || changes(r)) && !prom_quick(&k, r);
+    return r && (r->waits || route_changes(r)) && !prom_quick(&k, r);
 }
 
 void api_handle(void *ctx, const struct http_req *req, struct http_resp *resp)
@@ -290,7 +212,7 @@ void api_handle(void *ctx, const struct http_req *req, struct http_resp *resp)
     check_magic(a, API_MAGIC);
     struct call k = {
         .api = a, .req = req, .resp = resp, .arena = req->arena, .path = "", .unit = ""};
-    k.who = ask_who(req);
+    k.who = call_who(&k);
     must(req->arena && resp->body.len == 0);
     problems_init(&k.problems, req->arena);
     buf_init(&resp->body, 512 << 20);
@@ -299,4 +221,5 @@ void api_handle(void *ctx, const struct http_req *req, struct http_resp *resp)
     http_resp_header(resp, "Content-Security-Policy", PAGE_CONTENT_POLICY);
     handle(&k);
     problems_done(&k.problems);
+    config_unref(&k.config);
 }

@@ -74,6 +74,7 @@ extern const struct route api_routes[];
 extern const struct route access_routes[];
 extern const struct route alert_routes[];
 extern const struct route audit_routes[];
+extern const struct route config_routes[];
 extern const struct route upkeep_routes[];
 
 /* --- who may (access_who.c) --- */

@@ -37,14 +37,6 @@ void page_serve(struct call *k)
     k->resp->static_len = gzip ? f->gzip_size : f->size;
 }
 
-void events_stream(struct call *k)
-{
-    const char *last = http_req_header(k->req, "Last-Event-ID");
-    k->resp->sse = k->api->events;
-    if (last)
-        str_to_u64(str_of(last), &k->resp->sse_last_id, NULL);
-}
-
 static void plain(struct call *k, int status, const char *text)
 {
     must(k->resp->body.len == 0);
@@ -80,6 +72,7 @@ static void reload_on_core(void *arg)
 {
     struct reloading *r = arg;
     r->rc = core_reload(r->call->api->core, &r->call->problems, &r->err);
+    api_configure(r->call->api);
 }
 
 void admin_reload(struct call *k)

@@ -21,6 +21,7 @@
 #define HTTP_THREADS \
     4 /* of four quick calls at once one turn of the loop takes the questions; what waits has workers */
 #define BODY_MAX (32u << 20) /* of remote write */
+#define BIND_WAIT_MS 10000 /* a core that was killed may still hold the port */
 #define MAGIC    0xbe1f0c0eu
 
 struct core_role {
@@ -91,6 +92,7 @@ static void reload(struct core_role *r)
             log_error("configuration", F_STR("file", p.list.at[i].file),
                       F_INT("line", p.list.at[i].line), F_INT("column", p.list.at[i].column),
                       F_STR("field", p.list.at[i].field), F_STR("problem", p.list.at[i].message));
+    api_configure(r->api);
     look_at_files(r);
     problems_done(&p);
     arena_free(a);
@@ -189,6 +191,7 @@ static int serve(struct core_role *r, const char *run_dir, struct err *err)
     struct http_server_config http = {
         .address = cfg->server.listen_host,
         .port = cfg->server.listen_port,
+        .bind_wait_ms = BIND_WAIT_MS,
         .unix_path = unix_path,
         .threads = HTTP_THREADS,
         .max_body = BODY_MAX,
