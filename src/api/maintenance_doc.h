@@ -5,6 +5,7 @@
 #include "api/api_priv.h"
 #include "model/maintenance.h"
 
+extern const struct option maintenance_doc_options[];
 extern const struct option maintenance_schedule_options[]; /* of "schedule" */
 
 /* Problems are added to k->problems. old: what is not named stays; NULL for a new one. Strings borrow from k's arena and old. */

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/alert_routes.h"
 #include "api/maintenance_doc.h"
 #include "base/clock.h"
 #include "base/str.h"

@@ -170,5 +170,6 @@ int core_key_rotate(struct core *c, size_t *rows, struct waiter *w, struct err *
 
 /* Reads the configuration again. -1 with all problems when it does not validate; then nothing changed. */
 int core_reload(struct core *c, struct problems *p, struct err *err);
+const char *core_config_path(const struct core *c); /* any thread */
 
 #endif

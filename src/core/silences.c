@@ -253,10 +253,9 @@ int core_silence_expire(struct core *c, uint64_t id, struct waiter *w, struct er
 static void ring_again(struct core *c, const struct silence *s)
 {
     struct arena *a cleanup(arena_freep) = arena_new();
-    struct core_matched m;
-    core_match(c, &s->test, a, &m);
-    for (uint32_t i = 0; i < m.alerts.n; i++)
-        core__alert_again(c, m.alerts.at[i], s->starts_ms, s->ends_ms);
+    struct id_list alerts = core_match_alerts(c, &s->test, a);
+    for (uint32_t i = 0; i < alerts.n; i++)
+        core__alert_again(c, alerts.at[i], s->starts_ms, s->ends_ms);
 }
 
 static bool deal_with_end(struct core *c, uint64_t id)
@@ -315,22 +314,28 @@ void core_silences_each(struct core *c, bool (*fn)(void *arg, const struct core_
             return;
 }
 
-void core_match(struct core *c, const struct subject_test *test, struct arena *a,
-                struct core_matched *out)
+struct id_list core_match_alerts(struct core *c, const struct subject_test *test, struct arena *a)
 {
     check_magic(c, CORE_MAGIC);
     uint64_t id;
-    *out = (struct core_matched){
-        .alerts = {arena_array_of(a, uint64_t, core__alerts_count(c) + 1), 0}};
+    struct id_list out = {arena_array_of(a, uint64_t, core__alerts_count(c) + 1), 0};
     for (size_t it = 0; core__alerts_next(c, &it, &id);) {
         const struct alert *al = core__alert(c, id);
         struct target as;
         struct subject s = core__subject(c, al, &as);
         if (al->status == ALERT_FIRING && subject_test_holds(test, &s))
-            out->alerts.at[out->alerts.n++] = id;
+            out.at[out.n++] = id;
     }
+    return out;
+}
+
+size_t core_match_targets(struct core *c, const struct subject_test *test)
+{
+    check_magic(c, CORE_MAGIC);
+    size_t n = 0;
     for (size_t i = 0; i < c->order.n; i++) {
         const struct entry *e = c->order.at[i];
-        out->targets += subject_test_holds(test, &(struct subject){e->target, e->instance});
+        n += subject_test_holds(test, &(struct subject){e->target, e->instance});
     }
+    return n;
 }

@@ -25,6 +25,28 @@ static const char *like_pattern(struct arena *a, const char *text)
     return pattern;
 }
 
+static void suppressed_condition(struct query *sql, const char *which)
+{
+    if (!which)
+        return;
+    if (strcmp(which, "yes") == 0)
+        buf_puts(&sql->sql, " AND suppressed<>''");
+    else
+        query_text(sql, " AND suppressed=", strcmp(which, "no") == 0 ? "" : which);
+}
+
+static void group_conditions(struct query *sql, const struct alerts_query *q)
+{
+    if (q->in_groups) {
+        query_text(sql, " AND group_name IN (SELECT value FROM json_each(", q->in_groups);
+        buf_puts(&sql->sql, "))");
+    }
+    if (q->not_in_groups) {
+        query_text(sql, " AND group_name NOT IN (SELECT value FROM json_each(", q->not_in_groups);
+        buf_puts(&sql->sql, "))");
+    }
+}
+
 static void alert_conditions(struct query *sql, const struct alerts_query *q, struct arena *a)
 {
     buf_puts(&sql->sql, " FROM alert_records WHERE 1");
@@ -38,6 +60,18 @@ static void alert_conditions(struct query *sql, const struct alerts_query *q, st
         buf_puts(&sql->sql, " AND status='resolved'");
     if (q->group)
         query_text(sql, " AND group_name=", q->group);
+    if (q->type)
+        query_text(sql, " AND target_type=", q->type);
+    if (q->name)
+        query_text(sql, " AND target_name=", q->name);
+    suppressed_condition(sql, q->suppressed);
+    if (q->acknowledged)
+        buf_puts(&sql->sql, q->acknowledged > 0 ? " AND acked_at>0" : " AND acked_at=0");
+    group_conditions(sql, q);
+    if (q->open_since_ms) {
+        query_int(sql, " AND (resolved_at IS NULL OR resolved_at>=", q->open_since_ms);
+        buf_putc(&sql->sql, ')');
+    }
     if (q->since_ms)
         query_int(sql, " AND fired_at>=", q->since_ms);
     if (q->until_ms)

@@ -18,7 +18,7 @@ int store__reader_begin(struct store_reader *r, struct err *err);
 void store__reader_end(struct store_reader *r);
 
 /* Growing SQL text with values to bind, for queries whose conditions vary. */
-#define QUERY_VALUES_MAX 12
+#define QUERY_VALUES_MAX 20
 struct query {
     struct buf sql;
     struct {

@@ -213,6 +213,16 @@ static void check_alert_queries(struct store_reader *r, struct seen *seen, int64
         {{.status = -1, .group = "payments", .text = "DB"}, 2, 2},
         {{.status = -1, .since_ms = now + 1001}, 0, 0},
         {{.status = -1, .id = 3}, 1, 1},
+        {{.status = -1, .type = "tcp", .name = "db"}, 2, 2},
+        {{.status = -1, .type = "http"}, 0, 0},
+        {{.status = -1, .suppressed = "yes"}, 2, 2},
+        {{.status = -1, .suppressed = "no"}, 0, 0},
+        {{.status = -1, .suppressed = "parent", .acknowledged = 1}, 2, 2},
+        {{.status = -1, .acknowledged = -1}, 0, 0},
+        {{.status = -1, .in_groups = "[\"edge\",\"payments\"]"}, 2, 2},
+        {{.status = -1, .not_in_groups = "[\"payments\"]"}, 0, 0},
+        {{.status = -1, .open_since_ms = now + 2001}, 1, 1},
+        {{.status = -1, .open_since_ms = now + 2000}, 2, 2},
     };
     for (size_t i = 0; i < array_len(cases); i++) {
         uint64_t total = 99;
