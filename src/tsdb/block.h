@@ -67,6 +67,8 @@ uint32_t block_series_count(const struct block *b);
 struct labels block_labels(struct block *b, uint32_t id, struct arena *a);
 struct str block_label(struct block *b, uint32_t id, struct str name);
 uint64_t block_labels_hash(struct block *b, uint32_t id); /* labels_hash, stored */
+/* labels_check.h; remembered, so secret is the same always. */
+uint32_t block_labels_check(struct block *b, uint32_t id, uint64_t secret);
 /* Is there a sample of this series within the span? By what the index knows: may be true of none. Cheap for ids that
  * rise, as everything here that names a series is: a thread goes on where it was. */
 bool block_has(struct block *b, uint32_t id, int64_t min_ms, int64_t max_ms);

@@ -206,7 +206,8 @@ static int open_pages(struct block *b, const struct index_toc *toc, struct err *
     b->slab_start = calloc(b->n_slabs + 1, sizeof(*b->slab_start));
     b->pages = calloc((size_t)s->n + 1, sizeof(*b->pages));
     b->page_state = s->state;
-    must(b->slab_start && b->pages);
+    b->checks = calloc(b->meta.series + 1, sizeof(*b->checks));
+    must(b->slab_start && b->pages && b->checks);
     b->n_pages = s->n;
     for (uint32_t i = 0; i < s->n; i++) {
         struct page_ref *r = &b->pages[i];
@@ -301,6 +302,7 @@ void block__index_close(struct block *b)
     free(b->shape_names);
     free(b->pages);
     free(b->slab_start);
+    free((void *)b->checks);
     buf_done(&b->names_text);
     if (b->index)
         munmap((void *)b->index, b->index_size);

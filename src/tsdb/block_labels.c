@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/map.h"
+#include "tsdb/labels_check.h"
 
 /* --- cursors --- */
 
@@ -199,6 +200,31 @@ uint64_t block_labels_hash(struct block *b, uint32_t id)
     uint64_t hash = labels_hash(&l);
     arena_free(a);
     return hash;
+}
+
+static uint32_t compute_check(struct block *b, uint32_t id, uint64_t secret)
+{
+    struct block_cursor *c = block__take_cursor(b, id);
+    uint64_t h = secret;
+    if (block__seek(b, &c->labels, id)) {
+        const uint32_t *names = shape_of(b, c->labels.shape);
+        uint32_t n = *names++;
+        for (uint32_t i = 0; i < n; i++)
+            h = labels_check_add(h, b->names[names[i]].text, value_of(b, &c->labels, names[i]));
+    }
+    block__give_cursor(b, c);
+    return labels_check_end(h);
+}
+
+uint32_t block_labels_check(struct block *b, uint32_t id, uint64_t secret)
+{
+    must(id < b->meta.series);
+    uint32_t check = atomic_load_explicit(&b->checks[id], memory_order_relaxed);
+    if (check)
+        return check;
+    check = compute_check(b, id, secret);
+    atomic_store_explicit(&b->checks[id], check, memory_order_relaxed);
+    return check;
 }
 
 bool block_has(struct block *b, uint32_t id, int64_t min_ms, int64_t max_ms)

@@ -232,6 +232,7 @@ struct block {
     struct page_ref *pages; /* by slab, then by series */
     uint32_t n_pages, *slab_start;
     _Atomic uint8_t *page_state;
+    _Atomic uint32_t *checks; /* of each series; 0: not yet known */
     _Atomic uint64_t damaged;
     _Atomic(struct tombstones *) tombstones;
     pthread_mutex_t lock; /* of the cursors, and of who deletes */

@@ -45,7 +45,8 @@ struct series {
     int64_t newest_ms;    /* NO_TIME: none yet. append_lock */
     uint64_t last_bits;   /* the value then. append_lock */
     int64_t tail_ms;      /* what t counts from */
-    uint32_t *pairs;      /* label pairs in the order of names */
+    uint32_t
+        *pairs; /* label pairs in the order of names; behind them labels_check, 0: not yet known */
     struct head_chunks *chunks;
     uint16_t source;
     uint8_t mark; /* cuts so far, when it was made */

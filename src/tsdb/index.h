@@ -142,6 +142,8 @@ uint32_t index_source(struct index *x, const char *name, size_t n); /* a new num
 
 /* Labels without the lock, by a reader in an epoch (or who knows that the series stays). */
 struct labels index_labels(const struct index *x, uint32_t slot, struct arena *a);
+uint32_t index_labels_check(const struct index *x, uint32_t slot,
+                            uint64_t secret); /* labels_check.h */
 struct str index_label(const struct index *x, uint32_t slot, struct str name);
 int index_compare(const struct index *x, uint32_t a, uint32_t b); /* as labels_compare */
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "tsdb/index.h"
+#include "tsdb/labels_check.h"
 
 void index_init(struct index *x)
 {
@@ -135,9 +136,10 @@ uint32_t index_add(struct index *x, tsdb_ref ref, uint64_t hash, uint32_t source
         return IDTAB_NONE;
     struct series *s = index_series(x, slot);
     must(s->ref == 0 && s->pairs == NULL);
-    s->pairs = malloc(n * sizeof(*pairs));
+    s->pairs = malloc((n + 1) * sizeof(*pairs));
     must(s->pairs != NULL);
     memcpy(s->pairs, pairs, n * sizeof(*pairs));
+    s->pairs[n] = 0;
     s->n_pairs = (uint8_t)n;
     s->hash = hash;
     s->source = (uint16_t)source;
@@ -216,6 +218,22 @@ struct str index_label(const struct index *x, uint32_t slot, struct str name)
             return pair_value(p);
     }
     return (struct str){"", 0};
+}
+
+uint32_t index_labels_check(const struct index *x, uint32_t slot, uint64_t secret)
+{
+    const struct series *s = index_series(x, slot);
+    uint32_t *known = &s->pairs[s->n_pairs], check = __atomic_load_n(known, __ATOMIC_RELAXED);
+    if (check)
+        return check;
+    uint64_t h = secret;
+    for (uint32_t i = 0; i < s->n_pairs; i++) {
+        const struct pair *p = index_pair(x, s->pairs[i]);
+        h = labels_check_add(h, p->name_text, pair_value(p));
+    }
+    check = labels_check_end(h);
+    __atomic_store_n(known, check, __ATOMIC_RELAXED); /* who computes it too finds the same */
+    return check;
 }
 
 static int compare_str(struct str a, struct str b)

@@ -1,7 +1,9 @@
 /* The store as a series_source (model/series.h): series of the head and of blocks, those with the same labels as one.
  *
  * A selection is in an epoch and holds references to its blocks; labels and samples are looked at only when they are asked for. Which
- * series of different places are the same is decided by the hash of their labels. */
+ * series of different places are the same is decided by 96 bits of hash of their labels: 64 that blocks store, and 32 under a
+ * secret of this process, kept when they were computed once. So nobody can make two label sets that meet, and with a
+ * million series chance does it in one of 10^16 stores. */
 #include "tsdb/source.h"
 
 #include <stdlib.h>
@@ -209,18 +211,38 @@ static void by_hash_init(struct by_hash *h, size_t n)
     h->mask = places - 1;
 }
 
-/* The member with this hash, or NONE after this number was put in. */
-static uint32_t by_hash_get(struct by_hash *h, uint64_t hash, uint32_t member)
+static uint32_t check_of(struct found *f, const struct member *m)
 {
-    uint64_t i = hash & h->mask;
-    while (h->at[i].member != NONE && h->at[i].hash != hash)
-        i = (i + 1) & h->mask;
-    uint32_t there = h->at[i].member;
-    if (there == NONE) {
-        h->at[i].hash = hash;
-        h->at[i].member = member;
+    if (m->slot != NONE)
+        return index_labels_check(&f->db->index, m->slot, f->db->secret);
+    const struct part *p = &f->parts.at[m->raw != NONE ? m->raw : m->tier];
+    return block_labels_check(f->blocks[p->block], p->id, f->db->secret);
+}
+
+static bool is_same(struct found *f, uint32_t member, uint32_t block, uint32_t id)
+{
+    return check_of(f, &f->members.at[member]) ==
+           block_labels_check(f->blocks[block], id, f->db->secret);
+}
+
+static void by_hash_put(struct by_hash *h, uint64_t i, uint64_t hash, uint32_t member)
+{
+    while (h->at[i & h->mask].member != NONE)
+        i++;
+    h->at[i & h->mask].hash = hash;
+    h->at[i & h->mask].member = member;
+}
+
+/* The member that this series of a block belongs to, or NONE after the next number was put in. */
+static uint32_t by_hash_get(struct found *f, struct by_hash *h, uint32_t block, uint32_t id)
+{
+    uint64_t hash = block_labels_hash(f->blocks[block], id), i = hash & h->mask;
+    for (; h->at[i].member != NONE; i = (i + 1) & h->mask) {
+        if (h->at[i].hash == hash && is_same(f, h->at[i].member, block, id))
+            return h->at[i].member;
     }
-    return there;
+    by_hash_put(h, i, hash, (uint32_t)f->members.n);
+    return NONE;
 }
 
 struct ids {
@@ -246,8 +268,7 @@ static int select_block(struct block *b, const struct series_select *q, struct i
 static void add_block(struct found *f, struct by_hash *h, uint32_t block, const struct ids *ids)
 {
     for (uint32_t i = 0; i < ids->n; i++) {
-        uint64_t hash = block_labels_hash(f->blocks[block], ids->at[i]);
-        uint32_t m = by_hash_get(h, hash, (uint32_t)f->members.n);
+        uint32_t m = by_hash_get(f, h, block, ids->at[i]);
         if (m == NONE) {
             m = (uint32_t)f->members.n;
             add_member(f, NONE);
@@ -266,8 +287,10 @@ static void join_blocks(struct found *f, const struct ids *ids)
     for (uint32_t b = 0; b < f->n_blocks; b++)
         total += ids[b].n;
     by_hash_init(&h, total);
-    for (uint32_t i = 0; i < f->members.n; i++)
-        by_hash_get(&h, index_series(&f->db->index, f->members.at[i].slot)->hash, i);
+    for (uint32_t i = 0; i < f->members.n; i++) {
+        uint64_t hash = index_series(&f->db->index, f->members.at[i].slot)->hash;
+        by_hash_put(&h, hash, hash, i);
+    }
     for (uint32_t b = f->n_blocks; b-- > 0;)
         add_block(f, &h, b, &ids[b]);
     free(h.at);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "base/rng.h"
 #include "tsdb/tsdb_priv.h"
 
 #define BLOCK_MS_MAX (INT64_C(31) * 86400000)
@@ -74,6 +75,7 @@ static struct tsdb *new_db(const struct tsdb_options *opt)
     db->series_dir = path_join(db->dir, "series");
     db->blocks_dir = path_join(db->dir, "blocks");
     db->lock_fd = -1;
+    db->secret = rng_secure_u64();
     db->min_ms = db->max_ms = NO_TIME;
     db->cut.end_ms = NO_TIME;
     init_locks(db);

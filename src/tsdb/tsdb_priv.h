@@ -74,6 +74,7 @@ struct tsdb {
     struct tsdb_options opt;
     char *dir, *head_dir, *wal_dir, *series_dir, *blocks_dir;
     int lock_fd;
+    uint64_t secret; /* of this process: what labels_check is computed under */
 
     pthread_mutex_t keep_lock, merge_lock;
     atomic_bool merge_stop;
