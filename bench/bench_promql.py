@@ -54,17 +54,34 @@ def measure(server, end, rounds):
     return figures
 
 
-def main(argv):
-    p = argparse.ArgumentParser(prog="bench promql", description=__doc__)
-    p.add_argument("--series", type=int, default=10000)
-    p.add_argument("--hours", type=float, default=6)
-    p.add_argument("--rounds", type=int, default=15)
-    a = p.parse_args(argv)
-    print("  " + machine())
+COUNT = 'count({__name__=~".+"})'
+
+
+def count_many(table, a):
+    """The instant count of all over many series."""
+    end, found = int(time.time()) // 60 * 60 - 120, {}
+    for kind in peers() + [BelfryServer]:
+        with kind() as server:
+            server.load("mixed", a.count_series, a.count_scrapes, end * 1000 - (a.count_scrapes - 1) * STEP)
+            time.sleep(2)
+            client, p = Client(server), {"query": COUNT, "time": end, "nocache": 1}
+            answer = json.loads(client.get("query", **p)[1])["data"]["result"][0]["value"][1]
+            if int(answer) != a.count_series:
+                raise RuntimeError(f"{server.name} counts {answer} series; want {a.count_series}")
+            cpu, times = server.cpu(), [client.get("query", **p)[0] for _ in range(a.rounds)]
+            found[server.name] = median(times), (server.cpu() - cpu) * 1000 / a.rounds
+            print(f"  {server.name}: count of {a.count_series:,}: {found[server.name][0]:.1f} ms, load {load()}", flush=True)
+    ms, cpu = found.pop("belfry")
+    best = min([f[0] for n, f in found.items() if "new" not in n], default=float("nan"))
+    table.add(f"instant count of all {a.count_series:,}: {ms:.2f} ms ({cpu:.1f} CPU)", ms / best, "×", 1 / 3,
+              "; ".join(f"{n} {f[0]:.2f} ms ({f[1]:.1f} CPU)" for n, f in found.items()))
+
+
+def over_deep(table, a):
     scrapes = int(a.hours * 3600 * 1000 / STEP)
     end = int(time.time()) // 60 * 60 - 120
     start = end * 1000 - (scrapes - 1) * STEP
-    table, found = Table(), {}
+    found = {}
     for kind in peers() + [BelfryServer]:
         with kind() as server:
             fed = server.load("deep", a.series, scrapes, start)
@@ -80,4 +97,21 @@ def main(argv):
         if any(f[name][2] != ours[name][2] for f in found.values()):
             note += "; SERIES DIFFER: " + ", ".join(f"{n} {f[name][2]}" for n, f in {**found, "belfry": ours}.items())
         table.add(f"{name}: {ours[name][0]:.2f} ms ({ours[name][1]:.1f} CPU)", ours[name][0] / best, "×", 1 / 3, note)
+
+
+def main(argv):
+    p = argparse.ArgumentParser(prog="bench promql", description=__doc__)
+    p.add_argument("--series", type=int, default=10000)
+    p.add_argument("--hours", type=float, default=6)
+    p.add_argument("--rounds", type=int, default=15)
+    p.add_argument("--count-series", type=int, default=200000)
+    p.add_argument("--count-scrapes", type=int, default=20)
+    p.add_argument("--only", choices=["deep", "count"], action="append")
+    a = p.parse_args(argv)
+    print("  " + machine())
+    table = Table()
+    if "count" in (a.only or ["count"]):
+        count_many(table, a)
+    if "deep" in (a.only or ["deep"]):
+        over_deep(table, a)
     return table.misses

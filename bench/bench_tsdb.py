@@ -82,6 +82,15 @@ def real(table, a):
               "× VictoriaMetrics", 0.75, ", ".join(f"{n} {t / 1e3:,.0f} kB" for n, t in total.items() if n != "belfry"))
 
 
+def lives(pid):
+    """A zombie may have threads that still hold its files."""
+    state = read(f"/proc/{pid}/stat").rpartition(")")[2].split()[:1]
+    try:
+        return state not in ([], ["Z"]) or state == ["Z"] and len(os.listdir(f"/proc/{pid}/task")) > 1
+    except OSError:
+        return False
+
+
 def restart_once(s):
     """Kills the server and all below it, waits until they are gone (the kernel takes a while to give back gigabytes, and who starts
     before that pays for it), starts it again; seconds until it answers a query."""
@@ -89,7 +98,7 @@ def restart_once(s):
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
     s.proc().wait()
-    while any(read(f"/proc/{pid}/stat").rpartition(")")[2].split()[:1] not in ([], ["Z"]) for pid in pids):
+    while any(lives(pid) for pid in pids):
         time.sleep(0.01)
     t = time.monotonic()
     s.start()
@@ -106,17 +115,20 @@ def restart_once(s):
 def restarts(kind, series, scrapes, rounds=3):
     with kind() as s:
         fed = s.load("push", series, scrapes, began(scrapes))
-        took = [restart_once(s) for _ in range(rounds)]
+        took, cpu = [], []
+        for _ in range(rounds):
+            took.append(restart_once(s))
+            cpu.append(s.cpu())
         print(f"  {s.name}: {fed['samples']:,} samples in {fed['seconds']:.0f} s, then ready after " +
-              ", ".join(f"{t:.2f}" for t in took) + f" s, RSS {s.rss_mb():.0f} MB, load {load()}", flush=True)
+              ", ".join(f"{t:.2f} ({c:.2f} CPU)" for t, c in zip(took, cpu)) + f" s, RSS {s.rss_mb():.0f} MB, load {load()}", flush=True)
         return median(took)
 
 
 def restart(table, a):
     def many():
         return BelfryServer(limits={"series": 4000000, "series_per_source": 4000000})
-    for kind in [p for p in peers() if p is Prometheus] + [many]:
-        took = restarts(kind, a.peer_series, a.peer_scrapes)
+    for kind in [p for p in peers() if p is Prometheus] + [many] if a.peer_series else []:
+        restarts(kind, a.peer_series, a.peer_scrapes)
     took = restarts(many, a.restart_series, a.restart_scrapes)
     table.add(f"ready after kill -9, {a.restart_series:,} series × {a.restart_scrapes}", took, "s", 5, f"load {load()}")
 
@@ -172,7 +184,7 @@ def main(argv):
     p.add_argument("--real", metavar="DIR")
     p.add_argument("--restart-series", type=int, default=1000000)
     p.add_argument("--restart-scrapes", type=int, default=480)
-    p.add_argument("--peer-series", type=int, default=100000, help="of restart, beside Prometheus")
+    p.add_argument("--peer-series", type=int, default=100000, help="of restart, beside Prometheus; 0: without")
     p.add_argument("--peer-scrapes", type=int, default=120)
     p.add_argument("--churn-series", type=int, default=1000000)
     p.add_argument("--churn-scrapes", type=int, default=1440, help="a minute apart")
