@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { exploreFlows } from './flows-explore.mjs';
 import { programFlows } from './flows-programs.mjs';
+import { targetFlows } from './flows-targets.mjs';
 import { Skip } from './report.mjs';
 import { confirm, exact, open, say } from './steps.mjs';
 
@@ -273,6 +274,7 @@ export const flows = [
   ['keyboard', keyboard],
   ['theme and language', themeAndLanguage],
   ['an address that names nothing', notFound],
+  ...targetFlows,
   ...programFlows,
   ...exploreFlows,
 ];
