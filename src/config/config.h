@@ -158,7 +158,8 @@ struct config_input {
     const char *path;
     const char *text; /* NULL: read the file at path; otherwise path only gives names and places */
     size_t size;
-    bool alone; /* includes and targets files are errors (fuzzing, documents from elsewhere) */
+    bool literal; /* ${NAME} is not expanded: the environment is not the author's */
+    bool alone;   /* includes and targets files are errors (fuzzing, documents from elsewhere) */
 };
 
 /* NULL when there are problems. hooks may be NULL. */
@@ -174,6 +175,18 @@ void config_drop_targets(struct config *c);
  * show`. Targets and channels are masked by their tables (hooks). */
 int config_show(const struct config_input *in, const struct config_hooks *hooks, struct problems *p,
                 struct buf *out);
+
+/* The same value by value, each with its place in a file, for the page. Targets are only counted. fn returns false to
+ * stop; what it is given lasts as long as the call. -1: the file has problems. */
+struct config_origin {
+    const char *path;  /* "server.listen", "channels[ops].type" */
+    const char *value; /* text; lists as JSON */
+    const char *file;  /* NULL: the option's default */
+    uint32_t line, column;
+};
+int config_origins(const struct config_input *in, const struct config_hooks *hooks,
+                   struct problems *p, bool (*fn)(void *arg, const struct config_origin *o),
+                   void *arg);
 
 /* docs/configuration.md (zh: configuration.zh-CN.md) from the tables. The parts are ended by title NULL; remote is the table of
  * one item of remote_write. */

@@ -105,6 +105,10 @@ struct loader {
     struct map_str *channel_names; /* name → index + 1 */
 };
 
+/* config_show.c: what is in force as a document, secrets masked. */
+struct node *config__shown(const struct config *c, const struct config_hooks *hooks,
+                           struct arena *a);
+
 /* config_read.c: file, includes, environment → l->root. */
 bool loader_read(struct loader *l);
 /* A path as a file writes it, ready to open: from the directory of the file that holds `at` (NULL:

@@ -231,7 +231,8 @@ static const struct node *show_remote_write(const struct config *c, struct arena
     return list;
 }
 
-static struct node *show(const struct config *c, const struct config_hooks *hooks, struct arena *a)
+struct node *config__shown(const struct config *c, const struct config_hooks *hooks,
+                           struct arena *a)
 {
     struct raw_file raw = {.server = c->server,
                            .data_dir = c->data_dir,
@@ -265,7 +266,7 @@ int config_show(const struct config_input *in, const struct config_hooks *hooks,
     if (c == NULL)
         return -1;
     struct arena *a = arena_new();
-    node_to_yaml(show(c, hooks != NULL ? hooks : &no_hooks, a), out);
+    node_to_yaml(config__shown(c, hooks != NULL ? hooks : &no_hooks, a), out);
     arena_free(a);
     config_unref(&c);
     return out->failed ? -1 : 0;

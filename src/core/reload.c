@@ -179,6 +179,12 @@ int core__sync_config(struct core *c, struct config *config, struct err *err)
     return rc;
 }
 
+const char *core_config_path(const struct core *c)
+{
+    check_magic(c, CORE_MAGIC);
+    return c->config_path;
+}
+
 int core_reload(struct core *c, struct problems *p, struct err *err)
 {
     check_magic(c, CORE_MAGIC);
