@@ -1,38 +1,24 @@
-// Channels: whom Belfry tells. The list with switches and test buttons, and the form of one.
+// Channels: whom Belfry tells. The list with switches, tests, what was sent lately and how a message looks.
 import { useEffect, useState } from 'preact/hooks';
 import { api } from '../api/client';
-import type { Channel, ChannelDraft, ChannelTest, JsonObject, Prober } from '../api/types';
-import { Button, Card, Empty, Failure, LinkButton, Loading, PageHead, Switch } from '../components/basics';
-import { CheckField, SelectField, TextField } from '../components/fields';
-import { fieldShown, useFormErrors, useLeaveGuard } from '../components/form-errors';
-import { Icon, Mark } from '../components/icons';
-import { OptionFields } from '../components/option-fields';
+import type { Channel, ChannelTest } from '../api/types';
+import { Button, Card, Empty, Failure, LinkButton, Loading, PageHead, Segmented, Switch } from '../components/basics';
+import { Deliveries, Preview, TestAnswer, typeTitle } from '../components/channel-parts';
+import { Icon } from '../components/icons';
 import { ask, complain, toast } from '../components/overlay';
-import { pick, t } from '../i18n';
-import { latency } from '../lib/format';
-import { fromForm, toForm, validate, type FormObject } from '../lib/form-model';
-import { useLoad } from '../lib/hooks';
-import { go, href } from '../router';
+import { SettingsNav } from '../components/sections';
+import { t } from '../i18n';
+import { href } from '../router';
 import { channels, channelTypes } from '../store';
 import { useStores } from '../store/observable';
+import { may } from '../store/session';
 
-function typeTitle(type: string): string {
-  return pick(channelTypes.find(type)?.title) || type;
-}
-
-function TestAnswer({ answer }: { answer: ChannelTest }) {
-  return (
-    <p class={`test-answer ${answer.success ? 'is-up' : 'is-down'}`} role="status">
-      <Mark state={answer.success ? 'up' : 'down'} />
-      <span>{answer.success ? t('channels.test.ok', { ms: latency(answer.duration_ms) }) : t('channels.test.failed')}</span>
-      {answer.answer && <code>{answer.answer}</code>}
-    </p>
-  );
-}
+type Part = '' | 'sent' | 'preview';
 
 function ChannelRow({ channel }: { channel: Channel }) {
   const [busy, setBusy] = useState('');
   const [answer, setAnswer] = useState<ChannelTest | null>(null);
+  const [part, setPart] = useState<Part>('');
   const run = async (name: string, work: () => Promise<void>) => {
     setBusy(name);
     try {
@@ -63,11 +49,12 @@ function ChannelRow({ channel }: { channel: Channel }) {
       toast(t('channels.deleted', { name: channel.name }));
     });
   const file = channel.source === 'file';
+  const change = may('editor');
   return (
     <li class={`channel${channel.enabled ? '' : ' off'}`}>
-      <Switch on={channel.enabled} busy={busy === 'toggle'} label={t('channels.toggle', { name: channel.name })} onChange={toggle} />
+      <Switch on={channel.enabled} busy={busy === 'toggle'} disabled={!change} label={t('channels.toggle', { name: channel.name })} onChange={toggle} />
       <div class="channel-text">
-        {file ? <span class="name">{channel.name}</span> : <a class="name" href={href(`/channels/${channel.id}`)}>{channel.name}</a>}
+        {file || !change ? <span class="name">{channel.name}</span> : <a class="name" href={href(`/channels/${channel.id}`)}>{channel.name}</a>}
         <span class="chip">{typeTitle(channel.type)}</span>
         {!channel.enabled && <span class="muted small">{t('channels.off')}</span>}
         {channel.mention_all && <span class="muted small">{t('channels.mention')}</span>}
@@ -81,13 +68,26 @@ function ChannelRow({ channel }: { channel: Channel }) {
         {channel.last_error && <span class="small is-down">{channel.last_error}</span>}
       </div>
       <div class="channel-actions">
-        <Button icon="send" busy={busy === 'test'} onClick={() => void test()}>
-          {t(busy === 'test' ? 'channels.testing' : 'channels.test')}
-        </Button>
-        {!file && <LinkButton icon="edit" kind="quiet" title={t('common.edit')} href={href(`/channels/${channel.id}`)} />}
-        {!file && <Button icon="trash" kind="quiet" title={t('common.delete')} busy={busy === 'delete'} onClick={() => void remove()} />}
+        <Segmented<Part>
+          label={t('channels.parts', { name: channel.name })}
+          value={part}
+          choices={[
+            { value: 'sent', text: t('channels.sent') },
+            { value: 'preview', text: t('channels.preview') },
+          ]}
+          onChange={(v) => setPart(v === part ? '' : v)}
+        />
+        {change && (
+          <Button icon="send" busy={busy === 'test'} onClick={() => void test()}>
+            {t(busy === 'test' ? 'channels.testing' : 'channels.test')}
+          </Button>
+        )}
+        {change && !file && <LinkButton icon="edit" kind="quiet" title={t('common.edit')} href={href(`/channels/${channel.id}`)} />}
+        {change && !file && <Button icon="trash" kind="quiet" title={t('common.delete')} busy={busy === 'delete'} onClick={() => void remove()} />}
       </div>
       {answer && <TestAnswer answer={answer} />}
+      {part === 'sent' && <Deliveries channel={channel} />}
+      {part === 'preview' && <Preview channel={channel} />}
     </li>
   );
 }
@@ -98,7 +98,7 @@ export default function ChannelsView() {
     channels.want();
     channelTypes.want();
   }, []);
-  const add = (
+  const add = may('editor') && (
     <LinkButton kind="primary" icon="plus" href={href('/channels/new')}>
       {t('channels.add')}
     </LinkButton>
@@ -106,6 +106,7 @@ export default function ChannelsView() {
   const ready = channels.state === 'ready' || channels.items.length > 0;
   return (
     <div class="channels">
+      <SettingsNav current="/channels" />
       <PageHead title={t('channels.title')}>{channels.items.length > 0 && add}</PageHead>
       {channels.error && <Failure error={channels.error} onRetry={() => void channels.load()} />}
       {!ready && <Loading />}
@@ -125,175 +126,4 @@ export default function ChannelsView() {
       )}
     </div>
   );
-}
-
-/** In the API two options stand beside `config`; in the form they are options like any other. */
-const outside = ['webhook_url', 'mention_all'] as const;
-
-function optionsDocument(channel: Channel | null): JsonObject {
-  if (!channel) return {};
-  const out: JsonObject = { ...(channel.config ?? {}) };
-  if (channel.webhook_url) out['webhook_url'] = channel.webhook_url;
-  if (channel.mention_all !== undefined) out['mention_all'] = channel.mention_all;
-  return out;
-}
-
-function draft(name: string, type: string, enabled: boolean, all: JsonObject): ChannelDraft {
-  const config: JsonObject = { ...all };
-  const out: ChannelDraft = { name: name.trim(), type, enabled };
-  if (typeof config['webhook_url'] === 'string') out.webhook_url = config['webhook_url'];
-  if (typeof config['mention_all'] === 'boolean') out.mention_all = config['mention_all'];
-  for (const key of outside) delete config[key];
-  out.config = config;
-  return out;
-}
-
-function ChannelForm({ before }: { before: Channel | null }) {
-  const document = optionsDocument(before);
-  const [type, setType] = useState(before?.type ?? channelTypes.items[0]?.type ?? '');
-  const kind: Prober | undefined = channelTypes.find(type);
-  const options = kind?.options ?? [];
-  const [name, setName] = useState(before?.name ?? '');
-  const [enabled, setEnabled] = useState(before?.enabled ?? true);
-  const [values, setValues] = useState<FormObject>(() => toForm(options, document));
-  const [dirty, setDirty] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const complaints = validate(options, values, '');
-  if (name.trim() === '') complaints.set('name', { key: 'check.required' });
-  const errors = useFormErrors(complaints);
-  const release = useLeaveGuard(dirty && !busy);
-  // The server may name an option with or without the "config." before it.
-  const errorAt = (path: string) => errors.errorAt(path) ?? errors.errorAt(`config.${path}`);
-  const body = () => draft(name, type, enabled, fromForm(options, values, document));
-  const save = async (event: Event) => {
-    event.preventDefault();
-    if (!errors.attempt()) return;
-    setBusy(true);
-    try {
-      const saved = before ? await api.updateChannel(before.id, body()) : await api.createChannel(body());
-      channels.merge(saved);
-      toast(t('channels.saved', { name: saved.name }));
-      release();
-      go('/channels');
-    } catch (error) {
-      errors.fail(error);
-      setBusy(false);
-    }
-  };
-  const stray = errors.rest((path) => fieldShown(path) || fieldShown(path.replace(/^config\./, '')));
-  const change = (work: () => void) => {
-    work();
-    setDirty(true);
-  };
-  return (
-    <form class="form" onSubmit={(e) => void save(e)} noValidate>
-      <PageHead
-        title={before ? t('channels.edit', { name: before.name }) : t('channels.add')}
-        back={{ href: href('/channels'), text: t('channels.title') }}
-      />
-      <Card title={t('channels.section.what')}>
-        <div class="fields">
-          <SelectField
-            path="type"
-            label={t('form.type')}
-            value={type}
-            disabled={before !== null}
-            help={pick(kind?.help)}
-            error={errors.errorAt('type')}
-            choices={channelTypes.items.map((c) => ({ value: c.type, text: typeTitle(c.type) }))}
-            onChange={(next) =>
-              change(() => {
-                setType(next);
-                setValues(toForm(channelTypes.find(next)?.options ?? [], {}));
-                errors.clear();
-              })
-            }
-          />
-          <TextField
-            path="name"
-            label={t('form.name')}
-            required
-            value={name}
-            error={errors.errorAt('name')}
-            onInput={(v) =>
-              change(() => {
-                setName(v);
-                errors.touch('name');
-              })
-            }
-          />
-          <CheckField path="enabled" label={t('channels.on')} value={enabled} onChange={(v) => change(() => setEnabled(v))} />
-        </div>
-      </Card>
-      <Card title={t('channels.section.how')}>
-        <OptionFields
-          options={options}
-          value={values}
-          path=""
-          errorAt={errorAt}
-          hasErrorUnder={(p) => errors.hasErrorUnder(p) || errors.hasErrorUnder(`config.${p}`)}
-          onChange={(next) =>
-            change(() => {
-              const changed = Object.keys(next).find((k) => next[k] !== values[k]);
-              setValues(next);
-              if (changed) errors.touch(changed);
-            })
-          }
-        />
-      </Card>
-      {before === null && <TestCard ready={errors.attempt} body={body} />}
-      <div class="form-bar">
-        {errors.summary && (
-          <p class="form-summary" role="alert">
-            {errors.summary}
-            {stray.map((s) => (
-              <span key={s}>{s}</span>
-            ))}
-          </p>
-        )}
-        <LinkButton href={href('/channels')}>{t('common.cancel')}</LinkButton>
-        <Button id="save" type="submit" kind="primary" icon="check" busy={busy}>
-          {t(busy ? 'common.saving' : 'common.save')}
-        </Button>
-      </div>
-    </form>
-  );
-}
-
-/** Sends a real message with what the form says, before it is saved. */
-function TestCard({ ready, body }: { ready: () => boolean; body: () => ChannelDraft }) {
-  const [busy, setBusy] = useState(false);
-  const [answer, setAnswer] = useState<ChannelTest | null>(null);
-  const run = async () => {
-    if (!ready()) return;
-    setBusy(true);
-    setAnswer(null);
-    try {
-      setAnswer(await api.testDraft(body()));
-    } catch (error) {
-      complain(error);
-    }
-    setBusy(false);
-  };
-  return (
-    <Card class="try" title={t('form.try')}>
-      <div class="try-bar">
-        <Button id="try" icon="send" busy={busy} onClick={() => void run()}>
-          {t(busy ? 'channels.testing' : 'channels.test')}
-        </Button>
-        <span class="muted small">{t('channels.test.hint')}</span>
-      </div>
-      {answer && <TestAnswer answer={answer} />}
-    </Card>
-  );
-}
-
-export function ChannelEdit({ id }: { id: number }) {
-  useStores(channelTypes);
-  const source = useLoad(() => (id ? api.channel(id) : Promise.resolve(null)), [id]);
-  useEffect(() => channelTypes.want(), []);
-  if (channelTypes.error) return <Failure error={channelTypes.error} onRetry={() => void channelTypes.load()} />;
-  if (source.error) return <Failure error={source.error} onRetry={source.reload} />;
-  if (channelTypes.state !== 'ready' || source.data === undefined) return <Loading />;
-  return <ChannelForm key={id} before={source.data} />;
 }

@@ -137,7 +137,7 @@ interface PartProps {
 }
 
 function Zone({ v, set, errorAt }: PartProps) {
-  return <TextField path="schedule.time_zone" label={t('maintenance.zone')} value={v.zone} list={timeZones()} placeholder={t('maintenance.zone.server')} help={t('maintenance.zone.help')} error={errorAt('schedule.time_zone')} onInput={(zone) => set('schedule.time_zone', { zone })} />;
+  return <TextField wide path="schedule.time_zone" label={t('maintenance.zone')} value={v.zone} list={timeZones()} placeholder={t('maintenance.zone.server')} help={t('maintenance.zone.help')} error={errorAt('schedule.time_zone')} onInput={(zone) => set('schedule.time_zone', { zone })} />;
 }
 
 function Weekly(props: PartProps) {

@@ -1,15 +1,18 @@
-// Belfry itself: its processes, and reading the configuration anew.
+// Belfry itself: its processes, what made one of them die, keeping its data, and reading the configuration anew.
 import { useEffect, useState } from 'preact/hooks';
-import { api, ApiError } from '../api/client';
-import type { BelfryNode, FieldError } from '../api/types';
-import { Button, Card, Empty, errorText, Failure, Loading, PageHead } from '../components/basics';
-import { Mark } from '../components/icons';
-import { toast } from '../components/overlay';
+import { api } from '../api/client';
+import { system, type Crash } from '../api/system';
+import type { BelfryNode } from '../api/types';
+import { Card, CopyButton, Empty, Failure, Loading, PageHead } from '../components/basics';
+import { Icon, Mark } from '../components/icons';
+import { ConfigErrors, ReloadButton, useReload } from '../components/reload';
+import { SettingsNav } from '../components/sections';
 import { hasKey, t } from '../i18n';
-import { bytes, number, percent, since } from '../lib/format';
+import { bytes, fullTime, number, percent, since, span, when } from '../lib/format';
 import { useClock, useLoad } from '../lib/hooks';
 import { statusMark, type MarkShape } from '../lib/program-state';
 import type { State } from '../lib/state';
+import { may } from '../store/session';
 
 function processState(node: BelfryNode): { word: string; mark: State; shape?: MarkShape } {
   const name = node.state ?? node.status ?? 'unknown';
@@ -19,32 +22,6 @@ function processState(node: BelfryNode): { word: string; mark: State; shape?: Ma
 
 function dash(value: number | null | undefined, show: (v: number) => string): string {
   return value === null || value === undefined ? '–' : show(value);
-}
-
-function ReloadError({ error }: { error: Error }) {
-  const errors: FieldError[] = error instanceof ApiError ? error.errors : [];
-  return (
-    <div class="failure stacked" role="alert">
-      <Mark state="down" />
-      <div>
-        <strong>{t('system.reload.failed')}</strong>
-        {errors.length === 0 && <p>{errorText(error)}</p>}
-        <ul class="problems">
-          {errors.map((e, i) => (
-            <li key={i}>
-              {(e.file || e.line) && (
-                <code>
-                  {e.file}
-                  {e.line ? `${e.file ? ': ' : ''}${t('system.place', { line: e.line, column: e.column ?? 1 })}` : ''}
-                </code>
-              )}
-              {e.field && <code>{e.field}</code>} {e.message}
-            </li>
-          ))}
-        </ul>
-      </div>
-    </div>
-  );
 }
 
 function Ring({ fill }: { fill: number | null | undefined }) {
@@ -119,42 +96,111 @@ function Processes({ items, now }: { items: BelfryNode[]; now: number }) {
   );
 }
 
+function CrashItem({ crash }: { crash: Crash }) {
+  const [open, setOpen] = useState(false);
+  const r = crash.report;
+  const why = r.reason || r.exception?.message || r.exit?.text || '';
+  const facts: [string, string][] = [
+    [t('crash.exit'), r.exit?.text ?? ''],
+    [t('crash.lived'), r.resources?.uptime_seconds === undefined ? '' : span(r.resources.uptime_seconds * 1000)],
+    [t('crash.memory'), r.resources?.max_rss_bytes ? bytes(r.resources.max_rss_bytes) : ''],
+    [t('crash.command'), r.command?.join(' ') ?? ''],
+    [t('crash.platform'), String(r.system_info?.['platform'] ?? '')],
+    [t('crash.file'), crash.file],
+  ];
+  return (
+    <li class={`entry${open ? ' open' : ''}`}>
+      <button type="button" class="entry-head" aria-expanded={open} onClick={() => setOpen(!open)}>
+        <span class="fold" aria-hidden="true"><Icon name="chevron" /></span>
+        <time class="num" title={r.timestamp && fullTime(r.timestamp)}>{when(r.timestamp)}</time>
+        <span class="entry-who">{r.unit ?? r.process_name}</span>
+        <span class="entry-what">{why}</span>
+        <span class="entry-from num muted">{r.process_id}</span>
+      </button>
+      {open && (
+        <div class="crash">
+          {r.exception?.message && <p class="breakable"><strong>{r.exception.type}</strong> {r.exception.message}</p>}
+          <dl class="facts">
+            {facts.filter(([, v]) => v !== '').map(([k, v]) => <div class="fact" key={k}><dt>{k}</dt><dd>{v}</dd></div>)}
+          </dl>
+          {r.exception?.traceback && <><h3>{t('crash.trace')}</h3><pre class="payload" tabIndex={0}>{r.exception.traceback}</pre></>}
+          {r.log_tail && r.log_tail.length > 0 && <><h3>{t('crash.log')}</h3><pre class="payload" tabIndex={0}>{r.log_tail.join('\n')}</pre></>}
+          <CopyButton text={() => JSON.stringify(r, null, 2)}>{t('crash.copy')}</CopyButton>
+        </div>
+      )}
+    </li>
+  );
+}
+
+function Crashes() {
+  const list = useLoad(() => system.crashes(), []);
+  const items = list.data?.items ?? [];
+  return (
+    <Card title={t('crash.title')} class="entries-card">
+      {list.error && <Failure error={list.error} onRetry={list.reload} />}
+      {list.data && items.length === 0 && <Empty small icon="check" title={t('crash.empty')} hint={t('crash.empty.hint')} />}
+      {items.length > 0 && (
+        <ol class="entries">
+          {items.map((c) => <CrashItem key={c.file} crash={c} />)}
+        </ol>
+      )}
+    </Card>
+  );
+}
+
+const keeping: [string, 'keep.backup' | 'keep.restore' | 'keep.export' | 'keep.apply'][] = [
+  ['belfry backup belfry-backup.tar.zst', 'keep.backup'],
+  ['belfry restore belfry-backup.tar.zst', 'keep.restore'],
+  ['belfry export > belfry-objects.yaml', 'keep.export'],
+  ['belfry apply -f belfry-objects.yaml --diff', 'keep.apply'],
+];
+
+/** How to keep Belfry's data: commands, since a page is no place to restore from. */
+function Keeping() {
+  return (
+    <Card title={t('keep.title')}>
+      <div class="card-body">
+        <p class="muted">{t('keep.hint')}</p>
+        <dl class="snippets">
+          {keeping.map(([command, key]) => (
+            <div key={command}>
+              <dt>{t(key)}</dt>
+              <dd>
+                <code>{command}</code>
+                <CopyButton kind="quiet" text={command} />
+              </dd>
+            </div>
+          ))}
+        </dl>
+      </div>
+    </Card>
+  );
+}
+
 export default function SystemView() {
   const now = useClock(5000);
   const nodes = useLoad(() => api.nodes(), []);
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<Error | null>(null);
+  const reload = useReload(nodes.reload);
   useEffect(() => {
     if (!nodes.busy) nodes.reload();
   }, [now]);
-  const reload = async () => {
-    setBusy(true);
-    setProblem(null);
-    try {
-      await api.reload();
-      toast(t('system.reloaded'));
-      nodes.reload();
-    } catch (error) {
-      setProblem(error as Error);
-    }
-    setBusy(false);
-  };
   const items = nodes.data?.items ?? [];
   return (
     <div class="system">
+      <SettingsNav current="/system" />
       <PageHead title={t('system.title')}>
         {nodes.data?.version && <span class="muted small">{t('system.version', { v: nodes.data.version })}</span>}
-        <Button id="reload" icon="refresh" busy={busy} onClick={() => void reload()}>
-          {t(busy ? 'system.reloading' : 'system.reload')}
-        </Button>
+        {may('editor') && <ReloadButton state={reload} />}
       </PageHead>
-      {problem && <ReloadError error={problem} />}
+      {reload.problem && <ConfigErrors error={reload.problem} title={t('system.reload.failed')} />}
       <Card title={t('system.processes')}>
         {nodes.error && <Failure error={nodes.error} onRetry={nodes.reload} />}
         {!nodes.data && nodes.busy && <Loading />}
         {nodes.data && items.length === 0 && <Empty small title={t('system.empty')} hint={t('system.empty.hint')} />}
         {items.length > 0 && <Processes items={items} now={now} />}
       </Card>
+      {may('admin') && <Crashes />}
+      {may('admin') && <Keeping />}
     </div>
   );
 }
