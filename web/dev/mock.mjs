@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { Access } from './access.mjs';
 import { Alerting } from './alerting.mjs';
 import { channelTypes, probers } from './catalogue.mjs';
+import { Pages } from './pages.mjs';
 import { Programs } from './processes.mjs';
 import { prometheusApi } from './prometheus.mjs';
 import { lastResult, TargetLists, uptimeOf } from './targets.mjs';
@@ -67,6 +68,7 @@ class Mock {
       this.world.alerts = [];
     }
     this.access = new Access(options.auth);
+    this.pages = new Pages(this.world, (name, data) => this.emit(name, data), options.empty);
     this.alerting = new Alerting(this.world, (name, data) => this.emit(name, data), options.empty);
     this.streams = new Map(); // response → ids whose results it wants; null: all
     this.lists = new TargetLists(this.world.items);
@@ -378,14 +380,16 @@ class Mock {
     if (!url.pathname.startsWith(prefix)) return problem(res, 404, 'Not under the prefix');
     const path = decodeURIComponent(url.pathname.slice(prefix.length));
     if (path.startsWith('api/v1/')) {
-      const own = /^(session|setup|users|tokens|audit|silences|maintenances|alerts|reports)/.test(path.slice(7)) && !['GET', 'DELETE'].includes(req.method);
+      const own = /^(session|setup|users|tokens|audit|silences|maintenances|alerts|reports|status-pages|incidents|markdown)/.test(path.slice(7)) && !['GET', 'DELETE'].includes(req.method);
       const body = own ? await bodyOf(req) : {};
       const name = path.slice(7);
-      const found = this.access.answer(req, name, url.searchParams, body) ?? this.alerting.answer(req, name, url.searchParams, body, this.access.userOf(req)?.name);
+      const by = this.access.userOf(req)?.name;
+      const found = this.access.answer(req, name, url.searchParams, body) ?? this.alerting.answer(req, name, url.searchParams, body, by) ?? this.pages.answer(req, name, url.searchParams, body, by);
       if (found) return sendAll(res, ...found);
     }
     if (path.startsWith('api/v1/')) return this.api(req, res, path.slice(7), url.searchParams);
     if (path.startsWith('prometheus/api/v1/')) return send(res, ...prometheusApi(this.world, path.slice(18), url.searchParams));
+    if (path.startsWith('badge/')) return send(res, 200, '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="20"><rect width="90" height="20" rx="3" fill="#217a4b"/><text x="45" y="14" fill="#fff" font-family="sans-serif" font-size="11" text-anchor="middle">up</text></svg>', 'image/svg+xml');
     if (path === '-/reload' && req.method === 'POST') return this.reload(res);
     if (path.startsWith('mock/targets/')) {
       this.setMood(this.world.items.get(Number(path.slice(13))), (await bodyOf(req)).mood);
