@@ -29,48 +29,6 @@
 #include "io/addr.h"
 #include "io/http_server_priv.h"
 
-#define SERVER_MAGIC      0x5e74e401u
-#define CONNECTION_MEMORY ((size_t)32 << 10) /* request line + headers ≤ about 16 KiB each way */
-#define LOCAL_THREADS     1
-#define WORKERS_KEPT      2
-#define WORKER_IDLE_MS    30000
-#define QUEUE_PER_WORKER  4
-#define LAST_ANSWERS_NS   (2 * NS_PER_S) /* a client that does not read delays the stop no longer */
-#define RETRY_AFTER_S     "1"
-
-struct listener {
-    struct http_server *server;
-    bool is_unix;
-    struct MHD_Daemon *daemon;
-};
-
-struct http_server {
-    uint32_t magic;
-    struct http_server_config cfg;
-    struct listener tcp, local;
-    uint16_t port;
-    char *unix_path;
-    struct workers *workers; /* NULL: nothing waits */
-    atomic_bool stopping;
-    atomic_uint_fast64_t requests, rejected, connections;
-    struct http__streams streams;
-    atomic_uint_fast64_t handed_over; /* and not completed yet */
-    pthread_mutex_t lock;             /* guards hubs */
-    vec_of(struct sse_hub *) hubs;
-};
-
-/* One request, from its first header to MHD's "completed". */
-struct exchange {
-    struct http_server *server;
-    struct http_req req;
-    struct http_resp resp;
-    struct MHD_Connection *conn;
-    struct buf body;
-    bool too_large;
-    enum { RECEIVING, WITH_WORKER, HANDLED, REFUSED } state;
-    struct worker_job job;
-};
-
 static struct MHD_Connection *connection_of(const struct http_req *req)
 {
     const struct exchange *x = req->impl;
@@ -139,7 +97,9 @@ static struct MHD_Response *make_response(struct http_server *s, struct http_res
                                           struct exchange *x)
 {
     if (resp->sse != NULL) {
-        return sse__open(resp->sse, x->conn, resp->sse_last_id, &s->stopping);
+        struct sse_filter all = {0};
+        return sse__open(resp->sse, x->conn, resp->sse_want != NULL ? resp->sse_want : &all,
+                         resp->sse_last_id, &s->stopping);
     }
     if (resp->stream.next != NULL) {
         struct http_stream st = resp->stream;
@@ -183,7 +143,7 @@ static enum MHD_Result answer(struct http_server *s, struct exchange *x, struct 
     if (r == NULL) { /* too many event streams */
         r = MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
         resp->status = MHD_HTTP_SERVICE_UNAVAILABLE;
-        atomic_fetch_add(&s->rejected, 1);
+        atomic_fetch_add(&s->rejected[HTTP_REJECT_EVENTS], 1);
     }
     must(r != NULL);
     const char *type = resp->content_type != NULL ? resp->content_type : "application/json";
@@ -191,22 +151,55 @@ static enum MHD_Result answer(struct http_server *s, struct exchange *x, struct 
     for (int i = 0; i < resp->n_headers; i++) {
         MHD_add_response_header(r, resp->headers[i].name, resp->headers[i].value);
     }
+    http__add_headers(r, s, x, resp);
     unsigned status = resp->status != 0 ? (unsigned)resp->status : MHD_HTTP_OK;
     enum MHD_Result rc = MHD_queue_response(x->conn, status, r);
     MHD_destroy_response(r);
     return rc;
 }
 
-static enum MHD_Result reject(struct http_server *s, struct exchange *x, int status,
-                              const char *title)
+const char *http_rejection_name(enum http_rejection r)
 {
-    struct http_resp resp = {.status = status, .content_type = "application/problem+json"};
+    static const char *const names[] = {
+#define NAME(name, text) text,
+        HTTP_REJECTIONS(NAME)
+#undef NAME
+    };
+    must((size_t)r < array_len(names));
+    return names[r];
+}
+
+static const struct refusal {
+    int status;
+    const char *title;
+} refusals[HTTP_REJECTIONS_N] = {
+    [HTTP_REJECT_BODY] = {MHD_HTTP_CONTENT_TOO_LARGE, "the request body is too large"},
+    [HTTP_REJECT_WORKERS] = {MHD_HTTP_SERVICE_UNAVAILABLE, "too many calls wait already"},
+    [HTTP_REJECT_STOPPING] = {MHD_HTTP_SERVICE_UNAVAILABLE, "the server stops"},
+    [HTTP_REJECT_RATE] = {MHD_HTTP_TOO_MANY_REQUESTS, "too many requests from this address"},
+    [HTTP_REJECT_MALFORMED] = {MHD_HTTP_BAD_REQUEST, "the request's length is ambiguous"},
+};
+
+/* retry_s: when to ask again; 0: nothing is said. */
+static enum MHD_Result reject(struct http_server *s, struct exchange *x, enum http_rejection why,
+                              unsigned retry_s)
+{
+    const struct refusal *f = &refusals[why];
+    must(f->status != 0);
+    struct http_resp resp = {.status = f->status, .content_type = "application/problem+json"};
     buf_init(&resp.body, 1024);
-    buf_printf(&resp.body, "{\"title\":\"%s\",\"status\":%d}", title, status);
-    if (status == MHD_HTTP_SERVICE_UNAVAILABLE) {
-        http_resp_header(&resp, MHD_HTTP_HEADER_RETRY_AFTER, RETRY_AFTER_S);
+    buf_printf(&resp.body, "{\"title\":\"%s\",\"status\":%d}", f->title, f->status);
+    if (f->status == MHD_HTTP_SERVICE_UNAVAILABLE) {
+        retry_s = 1;
     }
-    atomic_fetch_add(&s->rejected, 1);
+    if (retry_s > 0) {
+        http_resp_header(&resp, MHD_HTTP_HEADER_RETRY_AFTER,
+                         arena_printf(x->req.arena, "%u", retry_s));
+    }
+    if (why == HTTP_REJECT_MALFORMED) { /* nobody knows where the next request begins */
+        http_resp_header(&resp, MHD_HTTP_HEADER_CONNECTION, "close");
+    }
+    atomic_fetch_add(&s->rejected[why], 1);
     return answer(s, x, &resp);
 }
 
@@ -237,7 +230,12 @@ static struct exchange *begin(struct listener *l, struct MHD_Connection *conn, c
     x->req.method = arena_strdup(a, method);
     x->req.path = arena_strdup(a, url); /* MHD has decoded it */
     x->req.over_unix = l->is_unix;
+    x->req.over_tls = l->is_tls;
+    x->is_tls = l->is_tls;
     x->req.impl = x;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(conn, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    x->guard = info != NULL ? info->socket_context : NULL;
     buf_init(&x->body, l->server->cfg.max_body);
     set_peer(x, l->is_unix);
     return x;
@@ -296,11 +294,15 @@ static enum MHD_Result hand_over(struct http_server *s, struct exchange *x)
 /* The request is here as a whole. */
 static enum MHD_Result handle(struct http_server *s, struct exchange *x)
 {
+    http_guard_busy(s->guard, x->guard);
     if (x->too_large) {
-        return reject(s, x, MHD_HTTP_CONTENT_TOO_LARGE, "the request body is too large");
+        return reject(s, x, HTTP_REJECT_BODY, 0);
     }
     if (atomic_load(&s->stopping)) {
-        return reject(s, x, MHD_HTTP_SERVICE_UNAVAILABLE, "the server stops");
+        return reject(s, x, HTTP_REJECT_STOPPING, 0);
+    }
+    if (http__preflight(s, x, &x->resp)) {
+        return answer(s, x, &x->resp);
     }
     x->req.body = (struct str){x->body.data != NULL ? x->body.data : "", x->body.len};
     if (s->workers != NULL && s->cfg.waits(s->cfg.ctx, &x->req)) {
@@ -314,9 +316,29 @@ static enum MHD_Result handle(struct http_server *s, struct exchange *x)
     return answer(s, x, &x->resp);
 }
 
-static enum MHD_Result on_request(void *arg, struct MHD_Connection *conn, const char *url,
-                                  const char *method, const char *version, const char *data,
-                                  size_t *n, void **state)
+/* Its headers are here. */
+static enum MHD_Result receive(struct listener *l, struct exchange *x)
+{
+    struct http_server *s = l->server;
+    atomic_fetch_add(&s->requests, 1);
+    unsigned wait_s = http_guard_take(s->guard, x->guard);
+    http_guard_body(s->guard, x->guard, 0);
+    if (wait_s > 0) {
+        return reject(s, x, HTTP_REJECT_RATE, wait_s);
+    }
+    if (!http__length_is_clear(x->conn)) {
+        return reject(s, x, HTTP_REJECT_MALFORMED, 0);
+    }
+    if (l->redirects) {
+        http__redirect(s, x, &x->resp);
+        return answer(s, x, &x->resp);
+    }
+    return make_room(x, s->cfg.max_body) ? MHD_YES : reject(s, x, HTTP_REJECT_BODY, 0);
+}
+
+enum MHD_Result http__on_request(void *arg, struct MHD_Connection *conn, const char *url,
+                                 const char *method, const char *version, const char *data,
+                                 size_t *n, void **state)
 {
     struct listener *l = arg;
     struct http_server *s = l->server;
@@ -325,14 +347,12 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *conn, const 
     check_magic(s, SERVER_MAGIC);
     if (x == NULL) {
         *state = x = begin(l, conn, url, method);
-        atomic_fetch_add(&s->requests, 1);
-        return make_room(x, s->cfg.max_body)
-                   ? MHD_YES
-                   : reject(s, x, MHD_HTTP_CONTENT_TOO_LARGE, "the request body is too large");
+        return receive(l, x);
     }
     if (*n > 0) {
         buf_add(&x->body, data, *n);
         x->too_large = x->too_large || x->body.failed;
+        http_guard_body(s->guard, x->guard, x->body.len);
         *n = 0;
         return MHD_YES;
     }
@@ -342,17 +362,16 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *conn, const 
     case HANDLED:
         return answer(s, x, &x->resp);
     case REFUSED:
-        return reject(s, x, MHD_HTTP_SERVICE_UNAVAILABLE,
-                      atomic_load(&s->stopping) ? "the server stops"
-                                                : "too many calls wait already");
+        return reject(s, x, atomic_load(&s->stopping) ? HTTP_REJECT_STOPPING : HTTP_REJECT_WORKERS,
+                      0);
     case WITH_WORKER:
         break;
     }
     must(!"a suspended connection is left alone");
 }
 
-static void on_completed(void *arg, struct MHD_Connection *conn, void **state,
-                         enum MHD_RequestTerminationCode how)
+void http__on_completed(void *arg, struct MHD_Connection *conn, void **state,
+                        enum MHD_RequestTerminationCode how)
 {
     struct exchange *x = *state;
     (void)arg;
@@ -363,6 +382,7 @@ static void on_completed(void *arg, struct MHD_Connection *conn, void **state,
     }
     must(x->state != WITH_WORKER);
     *state = NULL;
+    http_guard_idle(x->server->guard, x->guard);
     if (x->state != RECEIVING) {
         atomic_fetch_sub(&x->server->handed_over, 1);
     }
@@ -374,192 +394,43 @@ static void on_completed(void *arg, struct MHD_Connection *conn, void **state,
     arena_free(x->req.arena); /* x lies in it */
 }
 
-static void on_connection(void *arg, struct MHD_Connection *conn, void **socket_state,
-                          enum MHD_ConnectionNotificationCode what)
+enum MHD_Result http__on_accept(void *arg, const struct sockaddr *sa, socklen_t n)
 {
     struct listener *l = arg;
-    (void)conn;
-    (void)socket_state;
+    (void)n;
+    if (http_guard_admits(l->server->guard, sa)) {
+        return MHD_YES;
+    }
+    atomic_fetch_add(&l->server->rejected[HTTP_REJECT_CONNECTIONS], 1);
+    return MHD_NO;
+}
+
+static struct http_guard_entry *enter(struct listener *l, struct MHD_Connection *conn)
+{
+    const union MHD_ConnectionInfo *fd =
+        MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *who =
+        MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    if (l->is_unix || fd == NULL || who == NULL) {
+        return NULL;
+    }
+    return http_guard_enter(l->server->guard, who->client_addr, fd->connect_fd);
+}
+
+void http__on_connection(void *arg, struct MHD_Connection *conn, void **socket_state,
+                         enum MHD_ConnectionNotificationCode what)
+{
+    struct listener *l = arg;
     const struct thread_hooks *hooks = &l->server->cfg.hooks;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
         if (hooks->begin != NULL) { /* MHD's threads announce themselves in no other way */
             hooks->begin();
         }
         atomic_fetch_add(&l->server->connections, 1);
+        *socket_state = enter(l, conn);
     } else {
         atomic_fetch_sub(&l->server->connections, 1);
+        http_guard_leave(l->server->guard, *socket_state);
+        *socket_state = NULL;
     }
-}
-
-/* --- listening --- */
-
-static void ignore_log(void *arg, const char *fmt, va_list ap)
-{
-    (void)arg;
-    (void)fmt;
-    (void)ap;
-}
-
-static int start_daemon(struct listener *l, int fd, unsigned threads, struct err *err)
-{
-    const struct http_server_config *cfg = &l->server->cfg;
-    struct MHD_OptionItem pool[] = {
-        {threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL},
-        {MHD_OPTION_END, 0, NULL},
-    };
-    l->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-        on_request, l, MHD_OPTION_EXTERNAL_LOGGER, ignore_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, l, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
-        l, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT,
-        cfg->max_connections, MHD_OPTION_CONNECTION_TIMEOUT, cfg->idle_timeout_s, MHD_OPTION_ARRAY,
-        pool, MHD_OPTION_END);
-    if (l->daemon == NULL) {
-        close(fd);
-        return err_set(err, ERR_INTERNAL, "cannot start the HTTP server");
-    }
-    return 0;
-}
-
-static void set_defaults(struct http_server_config *c)
-{
-    c->threads = c->threads > 0 ? c->threads : 2;
-    c->max_body = c->max_body > 0 ? c->max_body : (size_t)4 << 20;
-    c->max_connections = c->max_connections > 0 ? c->max_connections : 1000;
-    c->idle_timeout_s = c->idle_timeout_s > 0 ? c->idle_timeout_s : 60;
-    c->stream_grace_s = c->stream_grace_s > 0 ? c->stream_grace_s : 60;
-    c->stream_min_rate = c->stream_min_rate > 0 ? c->stream_min_rate : (size_t)8 << 10;
-    c->workers = c->workers > 0 ? c->workers : 32;
-    c->queue = c->queue > 0 ? c->queue : c->workers * QUEUE_PER_WORKER;
-}
-
-static int listen_all(struct http_server *s, struct err *err)
-{
-    if (s->cfg.address != NULL) {
-        int fd = http__bind_tcp(&s->cfg, &s->port, err);
-        if (fd < 0 || start_daemon(&s->tcp, fd, (unsigned)s->cfg.threads, err) != 0) {
-            return -1;
-        }
-    }
-    if (s->cfg.unix_path != NULL) {
-        int fd = http__bind_unix(s->cfg.unix_path, err);
-        if (fd < 0) {
-            return -1;
-        }
-        s->unix_path = strdup(s->cfg.unix_path);
-        must(s->unix_path != NULL);
-        if (start_daemon(&s->local, fd, LOCAL_THREADS, err) != 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-static struct workers *make_workers(const struct http_server_config *c)
-{
-    struct workers_config cfg = {
-        .limit = c->workers,
-        .kept = c->workers < WORKERS_KEPT ? c->workers : WORKERS_KEPT,
-        .queue = c->queue,
-        .idle_ms = WORKER_IDLE_MS,
-        .hooks = c->hooks,
-    };
-    return workers_new(&cfg);
-}
-
-struct http_server *http_server_start(const struct http_server_config *cfg, struct err *err)
-{
-    must(cfg->handle != NULL && (cfg->address != NULL || cfg->unix_path != NULL));
-    struct http_server *s = calloc(1, sizeof(*s));
-    must(s != NULL);
-    s->magic = SERVER_MAGIC;
-    s->cfg = *cfg;
-    set_defaults(&s->cfg);
-    s->tcp.server = s->local.server = s;
-    s->local.is_unix = true;
-    must(pthread_mutex_init(&s->lock, NULL) == 0);
-    if (cfg->waits != NULL) {
-        s->workers = make_workers(&s->cfg);
-    }
-    s->streams.workers = s->workers;
-    s->streams.stopping = &s->stopping;
-    s->streams.grace_ns = (int64_t)s->cfg.stream_grace_s * NS_PER_S;
-    s->streams.min_rate = s->cfg.stream_min_rate;
-    if (listen_all(s, err) != 0) {
-        http_server_stop(s);
-        return NULL;
-    }
-    return s;
-}
-
-static void stop_daemon(struct listener *l)
-{
-    if (l->daemon != NULL) {
-        MHD_stop_daemon(l->daemon); /* closes the listening socket; waits for handlers */
-        l->daemon = NULL;
-    }
-}
-
-/* Calls under way are let end, and those that queue are refused; then their answers go out. Afterwards no connection
- * is suspended on behalf of a call, and none will be. */
-static void end_calls(struct http_server *s)
-{
-    if (s->workers == NULL) {
-        return;
-    }
-    must(atomic_load(&s->stopping));
-    workers_stop(s->workers);
-    int64_t until = clock_mono_ns() + LAST_ANSWERS_NS;
-    while (atomic_load(&s->handed_over) > 0 && clock_mono_ns() < until) {
-        nanosleep(&(struct timespec){.tv_nsec = NS_PER_MS}, NULL);
-    }
-}
-
-void http_server_stop(struct http_server *s)
-{
-    if (s == NULL) {
-        return;
-    }
-    check_magic(s, SERVER_MAGIC);
-    atomic_store(&s->stopping, true);
-    pthread_mutex_lock(&s->lock);
-    vec_each (&s->hubs, it) {
-        sse__end_all(*it); /* MHD must not stop with suspended connections */
-    }
-    pthread_mutex_unlock(&s->lock);
-    end_calls(s);
-    if (s->unix_path != NULL) {
-        unlink(s->unix_path);
-    }
-    stop_daemon(&s->tcp);
-    stop_daemon(&s->local);
-    pthread_mutex_destroy(&s->lock);
-    workers_free(s->workers);
-    vec_done(&s->hubs);
-    free(s->unix_path);
-    s->magic = 0;
-    free(s);
-}
-
-uint16_t http_server_port(const struct http_server *s)
-{
-    check_magic(s, SERVER_MAGIC);
-    return s->port;
-}
-
-struct http_server_stats http_server_stats(const struct http_server *s)
-{
-    check_magic(s, SERVER_MAGIC);
-    struct workers_stats w = {0};
-    if (s->workers != NULL) {
-        w = workers_stats(s->workers);
-    }
-    return (struct http_server_stats){
-        .workers = w,
-        .requests = atomic_load(&s->requests),
-        .rejected = atomic_load(&s->rejected),
-        .connections_now = atomic_load(&s->connections),
-        .streams_now = atomic_load(&s->streams.now),
-        .streams_cut = atomic_load(&s->streams.cut),
-    };
 }

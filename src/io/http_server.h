@@ -35,7 +35,8 @@ struct http_req {
     struct str body;
     struct arena *arena; /* of this request */
     bool over_unix;      /* came over the Unix socket */
-    char peer[64];       /* "127.0.0.1:4711" or "unix" */
+    bool over_tls;
+    char peer[64]; /* "127.0.0.1:4711" or "unix" */
     void *impl;
 };
 const char *http_req_header(const struct http_req *req, const char *name); /* NULL if absent */
@@ -73,7 +74,7 @@ struct http_resp {
     size_t static_len;
     struct http_header_kv {
         const char *name, *value; /* in the request's arena or constant */
-    } headers[12];
+    } headers[20];
     int n_headers;
     struct sse_hub *sse; /* non-NULL: the connection becomes an event stream of this hub */
     struct sse_filter
@@ -91,12 +92,27 @@ struct http_server_config {
     const char *unix_path;    /* NULL: none. Created 0600, replaced if stale */
     int threads;              /* default 2 */
     size_t max_body;          /* default 4 MiB */
+    size_t max_header;        /* of request line and headers, and of an answer's; default 16 KiB */
     unsigned max_connections; /* default 1000 */
-    unsigned idle_timeout_s;  /* default 60 */
+    /* Of one address (of IPv6: one /64); 0: no bound. The rate fills a bucket of request_burst. This machine's own addresses only
+     * with limit_local. */
+    unsigned connections_per_address, request_rate, request_burst;
+    bool limit_local;
     unsigned
-        stream_grace_s; /* default 60: a streamed answer that waits so long in all for its client … */
-    size_t
-        stream_min_rate; /* … is cut unless the client took so many bytes for each second; default 8 KiB */
+        request_timeout_s; /* for a request's headers, and for its body at 16 KiB/s more; default 30 */
+    unsigned idle_timeout_s; /* default 60 */
+    const char *cert_file,
+        *key_file;                /* TLS 1.2 and later; read again when they change. NULL: none */
+    const char *redirect_address; /* with TLS: plain HTTP there is sent over to https. NULL: none */
+    uint16_t redirect_port;
+    const struct http_header_kv
+        *headers; /* on each answer whose handler gave none of the name; ended by name NULL */
+    const char *const
+        *cors_origins; /* whose pages may read; "*": all. Never with a browser's credentials */
+    size_t n_cors_origins;
+    /* A streamed answer that waits so long in all for its client is cut unless it took so many bytes for each second; default 60, 8 KiB. */
+    unsigned stream_grace_s;
+    size_t stream_min_rate;
     size_t workers; /* calls that wait at once; default 32 */
     size_t queue;   /* further ones that queue; default 4 for each worker. Then 503 */
     void (*handle)(void *ctx, const struct http_req *req, struct http_resp *resp);
@@ -108,12 +124,33 @@ struct http_server_config {
 };
 /* INVALID when the address cannot be bound; the message says who to look for ("address already in use"). */
 struct http_server *http_server_start(const struct http_server_config *cfg, struct err *err);
+uint16_t http_server_redirect_port(const struct http_server *s); /* 0: none */
 /* Ends event streams, waits for handlers and sends their answers. Calls that queue are refused. Any thread but one
  * that a handler waits for. */
 void http_server_stop(struct http_server *s);
 uint16_t http_server_port(const struct http_server *s);
+#define HTTP_REJECTIONS(X)                                                 \
+    X(BODY, "body")               /* larger than may be */                 \
+    X(WORKERS, "workers")         /* too many calls wait */                \
+    X(STOPPING, "stopping")       /* the server */                         \
+    X(EVENTS, "events")           /* too many event streams */             \
+    X(CONNECTIONS, "connections") /* too many of one address */            \
+    X(RATE, "rate")               /* too many requests of one address */   \
+    X(SLOW, "slow")               /* the request did not arrive in time */ \
+    X(MALFORMED, "malformed")     /* its length can be understood in two ways */
+enum http_rejection {
+#define HTTP_REJECTION(name, text) HTTP_REJECT_##name,
+    HTTP_REJECTIONS(HTTP_REJECTION)
+#undef HTTP_REJECTION
+        HTTP_REJECTIONS_N
+};
+const char *http_rejection_name(enum http_rejection r);
+
 struct http_server_stats {
     uint64_t requests, rejected, connections_now;
+    uint64_t rejected_by[HTTP_REJECTIONS_N];
+    uint64_t tls_reloads, tls_failures;
+    int64_t tls_expires_ms; /* of the certificate in use; 0: no TLS */
     uint64_t streams_now,
         streams_cut; /* streamed answers; those cut off because the client took too little */
     struct workers_stats workers;
