@@ -106,7 +106,7 @@ static const char *const read_only[] = {
     "id",         "source",       "status",          "degraded",        "address",
     "since",      "last_message", "last_checked_at", "last_latency_ms", "fail_count",
     "created_at", "updated_at",   "alert_id",        "suppressed",      "recent",
-    "uptime",     "watcher",      "last_warnings"};
+    "uptime",     "watcher",      "last_warnings",   "last_result"};
 
 static bool is_read_only(struct str key)
 {

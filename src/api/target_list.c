@@ -90,8 +90,7 @@ static const char *filter(const struct call *k, const char *name)
     return text && *text ? text : NULL;
 }
 
-/* Only what the caller may see. */
-static void take_groups(struct call *k, struct index_query *q)
+struct seen_groups call_groups(const struct call *k)
 {
     const struct principal *who = k->who;
     const char **groups = arena_array_of(k->arena, const char *, who->n_groups + 1);
@@ -100,10 +99,7 @@ static void take_groups(struct call *k, struct index_query *q)
     for (uint32_t i = 0; i < who->n_groups; i++)
         if ((principal_role(who, who->groups[i].group) >= ROLE_VIEWER) != everywhere)
             groups[n++] = who->groups[i].group;
-    if (everywhere && n == 0)
-        return;
-    q->groups = groups;
-    q->groups_hidden = everywhere;
+    return (struct seen_groups){everywhere && n == 0 ? NULL : groups, everywhere};
 }
 
 static int take_query(struct call *k, struct index_query *q)
@@ -116,7 +112,9 @@ static int take_query(struct call *k, struct index_query *q)
         .enabled = filter(k, "enabled"),
         .label = filter(k, "label"),
     };
-    take_groups(k, q);
+    struct seen_groups seen = call_groups(k);
+    q->groups = seen.groups;
+    q->groups_hidden = seen.hidden;
     if (take_states(k, q) != 0 || take_statuses(k, q) != 0 || take_ids(k, q) != 0 ||
         take_order(k, q) != 0 || call_number(k, "offset", 0, OFFSET_MAX, &q->offset) != 0 ||
         call_number(k, "limit", API_LIST_LIMIT, LIMIT_MAX, &q->limit) != 0)

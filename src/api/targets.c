@@ -29,6 +29,7 @@ struct getting {
     struct call *call;
     struct json json;
     struct history_target target; /* name NULL: there is none */
+    struct str last;              /* its last result, encoded; empty: there is none */
 };
 
 static void get_on_core(void *arg)
@@ -42,6 +43,7 @@ static void get_on_core(void *arg)
     }
     g->json = call_json(k);
     target_json_open(&v, &g->json);
+    g->last = (struct str){arena_memdup(k->arena, v.last_result, v.last_result_n), v.last_result_n};
     g->target = (struct history_target){arena_strdup(k->arena, v.target->group),
                                         arena_strdup(k->arena, v.target->name)};
 }
@@ -62,6 +64,16 @@ static void put_uptime(struct call *k, const struct history_target *t, struct js
     json_end(j);
 }
 
+/* What the last probe measured and saw: phases, the chain of certificates. */
+static void put_last_result(struct call *k, struct str record, struct json *j)
+{
+    struct result *r = arena_new_of(k->arena, struct result);
+    if (record.n == 0 || result_decode(record.p, record.n, k->arena, r, NULL) != 0)
+        return;
+    json_key(j, "last_result");
+    result_json(r, j);
+}
+
 void targets_get(struct call *k)
 {
     struct getting g = {.call = k};
@@ -69,6 +81,7 @@ void targets_get(struct call *k)
     if (!g.target.name)
         return;
     put_uptime(k, &g.target, &g.json);
+    put_last_result(k, g.last, &g.json);
     json_end(&g.json);
 }
 

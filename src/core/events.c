@@ -18,6 +18,14 @@ void core__publish(struct core *c, const char *event, struct buf *out)
     buf_done(out);
 }
 
+static void publish_about(struct core *c, const struct sse_about *about, const char *event,
+                          struct buf *out)
+{
+    if (!out->failed)
+        sse_publish_about(c->events, about, event, out->data, out->len);
+    buf_done(out);
+}
+
 void core__event_target(struct core *c, const struct entry *e)
 {
     core__index_live(c, e);
@@ -28,12 +36,13 @@ void core__event_target(struct core *c, const struct entry *e)
     struct json j = json_start(&out);
     must(core_target_get(c, e->target->id, &view));
     target_json(&view, &j);
-    core__publish(c, "target", &out);
+    struct sse_about about = {.subject = e->target->id, .group = e->target->group};
+    publish_about(c, &about, "target", &out);
 }
 
 void core__event_result(struct core *c, const struct entry *e, const struct result *r)
 {
-    if (core__nobody_listens(c))
+    if (core__nobody_listens(c) || !sse_wants(c->events, e->target->id))
         return;
     struct buf out = BUF_INIT(16384);
     struct json j = json_start(&out);
@@ -47,7 +56,9 @@ void core__event_result(struct core *c, const struct entry *e, const struct resu
     json_ktime(&j, "checked_at", r->checked_ms);
     json_kint(&j, "fail_count", e->state.fail_count);
     json_end(&j);
-    core__publish(c, "result", &out);
+    struct sse_about about = {
+        .subject = e->target->id, .subjects_only = true, .group = e->target->group};
+    publish_about(c, &about, "result", &out);
 }
 
 void core__event_alert(struct core *c, const struct alert *a)
@@ -57,7 +68,7 @@ void core__event_alert(struct core *c, const struct alert *a)
     struct buf out = BUF_INIT(16384);
     struct json j = json_start(&out);
     alert_json(a, &j);
-    core__publish(c, "alert", &out);
+    publish_about(c, &(struct sse_about){.group = a->group}, "alert", &out);
 }
 
 void core__event_target_gone(struct core *c, uint64_t id)

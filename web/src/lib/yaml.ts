@@ -5,12 +5,13 @@ import type { Json } from '../api/types';
 const lineWidth = 76;
 const plain = /^(?:[A-Za-z_/.]|--?\w)[\w ./@+=~^:-]*$/;
 const special = /^(true|false|null|yes|no|on|off|y|n|~|\.inf|\.nan)$/i;
+const duration = /^(?:\d+(?:ms|[smhdwy]))+$/;
 const number = /^[-+.]?[\d][\d_.eE:+-]*$|^0[xob]/;
 
 function scalar(value: null | boolean | number | string): string {
   if (typeof value !== 'string') return String(value);
   const safe = plain.test(value) && !special.test(value) && !number.test(value) && !/: |:$| #| $/.test(value);
-  return safe ? value : JSON.stringify(value);
+  return safe || duration.test(value) ? value : JSON.stringify(value);
 }
 
 function isLeaf(value: Json): value is null | boolean | number | string {
