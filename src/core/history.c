@@ -23,9 +23,9 @@ static int64_t tier_for(int64_t cell_ms)
     return tier;
 }
 
-static struct series_set *select_metric(struct series_source source, const char *metric,
-                                        const struct history_target *t, int64_t min_ms,
-                                        int64_t max_ms, int64_t tier_ms, struct err *err)
+struct series_set *history_select(struct series_source source, const char *metric,
+                                  const struct history_target *t, int64_t min_ms, int64_t max_ms,
+                                  int64_t tier_ms, struct err *err)
 {
     const struct {
         struct str name, value;
@@ -178,9 +178,10 @@ static int fill(struct graph *g, struct series_source source, const struct histo
     int64_t tier = tier_for(g->span_ms / g->n), last = g->since_ms + g->span_ms - 1 + tier;
     struct series_set *success, *duration = NULL;
     int rc = -1;
-    success = select_metric(source, "probe_success", t, g->since_ms, last, tier, err);
+    success = history_select(source, "probe_success", t, g->since_ms, last, tier, err);
     if (success)
-        duration = select_metric(source, "probe_duration_seconds", t, g->since_ms, last, tier, err);
+        duration =
+            history_select(source, "probe_duration_seconds", t, g->since_ms, last, tier, err);
     if (duration)
         rc = success->tier_ms ? graph_steps(g, success, duration, err)
                               : graph_samples(g, success, duration, err);
@@ -239,7 +240,7 @@ int history_day(struct series_source source, const struct history_target *t, int
                 double *out, struct err *err)
 {
     struct series_set *set =
-        select_metric(source, "probe_success", t, now_ms - DAY_MS, now_ms, 0, err);
+        history_select(source, "probe_success", t, now_ms - DAY_MS, now_ms, 0, err);
     int rc = set ? add_up(set, now_ms - DAY_MS, now_ms, out, err) : -1;
     if (set)
         set->ops->free(set);
@@ -261,7 +262,7 @@ int history_uptime(struct series_source source, const struct history_target *t, 
     for (size_t i = 0; i < array_len(parts); i++) {
         int64_t min = now_ms - parts[i].span_ms, max = now_ms + parts[i].tier_ms;
         struct series_set *set =
-            select_metric(source, "probe_success", t, min, max, parts[i].tier_ms, err);
+            history_select(source, "probe_success", t, min, max, parts[i].tier_ms, err);
         int rc = set ? add_up(set, min, max, parts[i].to, err) : -1;
         if (set)
             set->ops->free(set);

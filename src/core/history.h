@@ -25,4 +25,9 @@ int history_uptime(struct series_source source, const struct history_target *t, 
 int history_day(struct series_source source, const struct history_target *t, int64_t now_ms,
                 double *out, struct err *err);
 
+/* All series of a metric of the target: several, when its labels have changed. NULL with *err; ops->free() it. */
+struct series_set *history_select(struct series_source source, const char *metric,
+                                  const struct history_target *t, int64_t min_ms, int64_t max_ms,
+                                  int64_t tier_ms, struct err *err);
+
 #endif
