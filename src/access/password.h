@@ -18,7 +18,7 @@ void password_gate_free(struct password_gate *g);
 /* What is wrong with it as a new password; NULL: nothing. name: of the account. */
 const char *password_weakness(const char *password, const char *name);
 
-int password_hash(struct password_gate *g, const char *password, char out[PASSWORD_HASH],
+int password_digest(struct password_gate *g, const char *password, char out[PASSWORD_HASH],
                   struct err *err);
 /* hash NULL or "": there is no such account; takes as long, and is never good. *old: it is good, and to be hashed anew with
  * today's parameters. */

@@ -59,6 +59,11 @@ struct account_change {
 };
 bool account_commit(struct account_change *c);
 
+extern const struct audited account_audited; /* k->id is the account's */
+/* Are they fit for an account? Else 422 was answered (or 503: the server is busy). hash: of PASSWORD_HASH bytes. */
+bool name_is_good(struct call *k, const char *name);
+bool password_is_good(struct call *k, const char *password, const char *name, char *hash);
+
 /* Binds the request's document to a struct; false: answered (400, 415, 422). */
 bool call_bind(struct call *k, const struct option *table, void *out);
 /* 422 with one field. */
