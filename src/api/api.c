@@ -26,6 +26,7 @@ struct api *api_new(const struct api_options *opt, struct err *err)
     a->metrics = opt->metrics;
     a->metrics_arg = opt->metrics_arg;
     a->door = door_new(a->core);
+    a->status = opt->status;
     pthread_mutex_init(&a->lock, NULL);
     return a;
 }
@@ -178,6 +179,8 @@ static const struct route *find_route(struct call *k, const char *method, const 
 static void handle(struct call *k)
 {
     const char *method = k->req->method, *path = k->req->path;
+    if (status_site(k))
+        return;
     bool known = same_method("GET", method) || strcmp(method, "POST") == 0 ||
                  strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0 ||
                  strcmp(method, "DELETE") == 0;
@@ -202,6 +205,9 @@ bool api_waits(void *ctx, const struct http_req *req)
     struct api *a = ctx;
     check_magic(a, API_MAGIC);
     struct call k = {.api = a, .req = req, .arena = req->arena};
+    bool waits;
+    if (status_takes(&k, &waits))
+        return waits;
     const struct route *r = find_route(&k, req->method, req->path);
     return r && (r->waits || route_changes(r)) && !prom_quick(&k, r);
 }

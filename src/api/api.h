@@ -10,6 +10,7 @@
 #include "io/http_server.h"
 
 struct api;
+struct status;
 struct tsdb;
 struct promql_engine;
 struct rule_manager;
@@ -28,6 +29,7 @@ struct api_options {
     int64_t started_ms;
     void (*metrics)(void *arg, struct api_metrics *out); /* any thread; NULL: there are none */
     void *metrics_arg;
+    struct status *status; /* public status pages; NULL: none. Borrowed */
 };
 struct api *api_new(const struct api_options *opt, struct err *err);
 void api_free(struct api *a);

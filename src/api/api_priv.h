@@ -31,6 +31,7 @@ struct api {
     struct store_reader *readers[API_READERS];
     int n_readers;
     struct door *door; /* access_priv.h */
+    struct status *status; /* NULL: there are no status pages */
 };
 #define API_MAGIC 0xbe1f0a91u
 
@@ -74,6 +75,7 @@ extern const struct route api_routes[];
 extern const struct route access_routes[];
 extern const struct route alert_routes[];
 extern const struct route audit_routes[];
+extern const struct route status_routes[];
 extern const struct route config_routes[];
 extern const struct route upkeep_routes[];
 
@@ -95,6 +97,12 @@ struct seen_groups {
     bool hidden;
 };
 struct seen_groups call_groups(const struct call *k);
+
+/* --- public status pages (status_public.c) --- */
+/* Answers what is asked of a host that a status page has for itself; false: it is none, or the routes know the address. */
+bool status_site(struct call *k);
+/* Is the request for a status page or a badge? Then *waits says whether there is no copy yet to answer it from. */
+bool status_takes(struct call *k, bool *waits);
 
 /* --- answering --- */
 void call_fail(struct call *k, const struct err *err); /* problem+json with k->problems' fields */

@@ -1,5 +1,6 @@
 /* See metrics_self.h. */
 #include "api/metrics_self.h"
+#include "status/status.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -52,6 +53,8 @@ void api_figures(struct api *a, const struct http_server_stats *http, struct fig
 {
     struct process_usage u;
     check_magic(a, API_MAGIC);
+    if (a->status)
+        status_figures(a->status, f);
     add_http(a, http, f);
     if (!system_process(getpid(), &u))
         return;

@@ -473,4 +473,4 @@ const struct route api_routes[] = {
     {0},
 };
 
-const struct route *const api_tables[] = {access_routes, prom_routes, alert_routes, audit_routes, upkeep_routes, config_routes, api_routes, NULL};
+const struct route *const api_tables[] = {status_routes, access_routes, prom_routes, alert_routes, audit_routes, upkeep_routes, config_routes, api_routes, NULL};

@@ -16,6 +16,7 @@
 #include "io/fiber.h"
 #include "ipc/beat.h"
 #include "proc/crash.h"
+#include "status/status.h"
 
 #define FILE_LOOK_NS (2 * NS_PER_S)
 #define HTTP_THREADS \
@@ -29,6 +30,7 @@ struct core_role {
     struct loop *loop;
     struct core *core;
     struct api *api;
+    struct status *status;
     struct http_server *server;
     struct sse_hub *events;
     struct beat_page *beat;
@@ -128,6 +130,7 @@ static void stop_server(void *arg)
     struct core_role *r = arg;
     http_server_stop(r->server);
     r->server = NULL;
+    status_stop(r->status);
 }
 
 /* Handlers may be waiting for this loop, so the server is stopped from another thread while the loop turns. */
@@ -185,7 +188,8 @@ static int serve(struct core_role *r, const char *run_dir, struct err *err)
                               .run_dir = run_dir,
                               .started_ms = clock_wall_ms(),
                               .metrics = metrics_parts,
-                              .metrics_arg = r};
+                              .metrics_arg = r,
+                              .status = r->status};
     char *unix_path = path_join(run_dir, "belfry.sock");
     r->api = api_new(&api, err);
     struct http_server_config http = {
@@ -225,6 +229,9 @@ static int open_parts(struct core_role *r, struct config *cfg, const struct core
             .hooks = thread_hooks,
         };
         r->core = core_new(&core, err);
+        if (r->core)
+            r->status = status_new(&(struct status_options){
+                .core = r->core, .events = r->events, .hooks = thread_hooks});
         rc = r->core ? serve(r, run_dir, err) : -1;
     }
     free(beats);
@@ -237,6 +244,7 @@ static void close_parts(struct core_role *r)
     if (r->server)
         http_server_stop(r->server);
     api_free(r->api);
+    status_free(r->status);
     core_free(r->core);
     sse_hub_free(r->events);
     loop_free(r->loop); /* may turn once more, and beats then */

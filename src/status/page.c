@@ -190,7 +190,7 @@ static void read_rest(struct status_page *p, struct problems *out)
         problem_add(out, NULL, "logo", "%s", err.msg);
 }
 
-static const char *const secrets[] = {"password_hash", "key", "created_at", "updated_at"};
+static const char *const secrets[] = {"password_hash", "key_secret", "created_at", "updated_at"};
 
 static bool is_secret(struct str key)
 {
@@ -211,7 +211,7 @@ struct node *page_fields_of(const struct node *doc, struct arena *a)
 
 static void read_secrets(struct status_page *p, const struct node *doc)
 {
-    const struct node *hash = node_get(doc, "password_hash"), *key = node_get(doc, "key");
+    const struct node *hash = node_get(doc, "password_hash"), *key = node_get(doc, "key_secret");
     const struct node *created = node_get(doc, "created_at"),
                       *updated = node_get(doc, "updated_at");
     p->password_hash = hash && hash->kind == NODE_TEXT ? arena_strdup(p->arena, hash->text.p) : "";
@@ -283,7 +283,7 @@ void page_document(const struct node *fields, const struct page_secrets *s, stru
     json_kstr(&j, "password_hash", s->password_hash);
     struct buf key = BUF_INIT(100);
     base64_encode(&key, s->key, PAGE_KEY_SIZE);
-    json_kstr(&j, "key", key.data);
+    json_kstr(&j, "key_secret", key.data);
     buf_done(&key);
     json_kint(&j, "created_at", s->created_ms);
     json_kint(&j, "updated_at", s->updated_ms);
