@@ -78,6 +78,7 @@ extern const struct route audit_routes[];
 extern const struct route status_routes[];
 extern const struct route config_routes[];
 extern const struct route upkeep_routes[];
+extern const struct route apply_routes[];
 
 /* --- who may (access_who.c) --- */
 const struct principal *call_who(struct call *k);

@@ -24,6 +24,11 @@ int cmd_process(int argc, char **argv); /* process.c: supervised programs */
 int cmd_upgrade(int argc, char **argv); /* upgrade.c: POST /api/v1/upgrade */
 int cmd_import(int argc, char **argv);  /* import.c */
 int cmd_metrics(int argc, char **argv); /* metrics.c: check a text of metrics */
+int cmd_apply(int argc, char **argv);   /* apply.c: targets and channels as a file says */
+int cmd_export(int argc, char **argv);  /* apply.c: such a file */
+int cmd_key(int argc, char **argv);     /* key.c */
+int cmd_backup(int argc, char **argv);  /* backup.c: everything as one file */
+int cmd_restore(int argc, char **argv); /* restore.c: and back */
 int cmd_audit(int argc, char **argv);   /* audit.c: who changed what */
 int cmd_query(int argc, char **argv);   /* query.c: PromQL */
 int cmd_rule(int argc, char **argv);    /* rule.c: check, test, backtest */

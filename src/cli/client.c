@@ -15,7 +15,8 @@
 #include "io/fiber.h"
 #include "io/http_client.h"
 
-#define CALL_TIMEOUT_NS (90 * NS_PER_S)
+#define CALL_TIMEOUT_NS   (90 * NS_PER_S)
+#define STREAM_TIMEOUT_NS (24 * 3600 * NS_PER_S)
 
 struct client {
     struct loop *loop;
@@ -241,7 +242,7 @@ static int read_answer(const struct http_response *resp, struct arena *a, struct
 int client_call(struct client *c, const char *method, const char *path, const struct node *body,
                 struct arena *a, struct node **answer, struct err *err)
 {
-    struct buf text = BUF_INIT(4 << 20);
+    struct buf text = BUF_INIT(64 << 20); /* apply sends whole files */
     struct json j = json_start(&text);
     if (body)
         node_to_json(body, &j);
@@ -274,6 +275,69 @@ int client_call(struct client *c, const char *method, const char *path, const st
         rc = read_answer(&k.resp, a, answer, err);
     http_response_done(&k.resp);
     buf_done(&text);
+    return rc;
+}
+
+/* The head comes before the body, but is only known at the end: what may be an error's document is held back. */
+struct streaming {
+    void (*fn)(void *arg, const char *p, size_t n);
+    void *arg;
+    struct call *call;
+    struct buf error;
+};
+
+static void on_streamed(void *arg, const char *p, size_t n)
+{
+    struct streaming *s = arg;
+    if (s->call->resp.status < 400)
+        s->fn(s->arg, p, n);
+    else if (s->error.len + n < s->error.max)
+        buf_add(&s->error, p, n);
+}
+
+static int end_stream(struct streaming *s, struct arena *a, struct err *err)
+{
+    struct call *k = s->call;
+    if (k->rc != 0 && k->resp.status == 0)
+        return err_set(err, ERR_REFUSED, "cannot reach Belfry at %s: %s",
+                       k->client->unix_socket ? k->client->unix_socket : k->client->base,
+                       k->err.msg);
+    if (k->rc != 0)
+        return err_set(err, ERR_IO, "the answer ended too early: %s", k->err.msg);
+    if (k->resp.status < 400)
+        return 0;
+    buf_done(&k->resp.body);
+    k->resp.body = s->error;
+    s->error = (struct buf){0};
+    return problem_of(&k->resp, a, err);
+}
+
+int client_stream(struct client *c, const char *path, struct arena *a,
+                  void (*fn)(void *arg, const char *p, size_t n), void *arg, struct err *err)
+{
+    struct call k = {
+        .client = c,
+        .arena = a,
+        .req = {.method = "GET",
+                .url = arena_printf(a, "%s%s", c->base, path),
+                .bearer = c->token,
+                .unix_socket = c->unix_socket,
+                .tls = {.verify = true},
+                .max_body = 1 << 20,
+                .connect_deadline_ns = clock_mono_ns() + 5 * NS_PER_S,
+                .deadline_ns = clock_mono_ns() + STREAM_TIMEOUT_NS},
+    };
+    struct streaming s = {fn, arg, &k, BUF_INIT(1 << 20)};
+    k.req.on_body = on_streamed;
+    k.req.on_body_arg = &s;
+    int rc = fiber_start(c->loop, call_fiber, &k, err);
+    k.waiting = rc == 0 && !k.done;
+    if (k.waiting)
+        loop_run(c->loop);
+    if (rc == 0)
+        rc = end_stream(&s, a, err);
+    buf_done(&s.error);
+    http_response_done(&k.resp);
     return rc;
 }
 

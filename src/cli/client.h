@@ -36,6 +36,10 @@ void client_close(struct client **c);
 int client_call(struct client *c, const char *method, const char *path, const struct node *body,
                 struct arena *a, struct node **answer, struct err *err);
 
+/* GETs path and hands its body on as it comes; for as long as it takes. An error's document is printed, not handed on. */
+int client_stream(struct client *c, const char *path, struct arena *a,
+                  void (*fn)(void *arg, const char *p, size_t n), void *arg, struct err *err);
+
 /* Exit status of an error: 3 when Belfry could not be reached, else 1. Prints it. */
 int client_fail(const struct err *err);
 /* Prints a tree as JSON and a newline. */

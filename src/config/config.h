@@ -28,8 +28,19 @@ struct config_server {
     struct {
         const char *cert_file, *key_file; /* absolute; "" when not given */
     } tls;
+    const char *redirect_listen;  /* "" for none: see redirect_host, redirect_port */
+    struct str_list cors_origins; /* "https://grafana.example.com", or "*" */
+    struct {
+        int64_t connections, connections_per_address; /* 0: no bound of an address */
+        int64_t request_rate, request_burst;          /* of an address; rate 0: no bound */
+        bool local; /* the bounds of an address hold for this machine's own, too */
+        int64_t request_timeout_ms, idle_timeout_ms;
+        int64_t max_body, max_header; /* bytes */
+    } limits;
     const char *listen_host; /* "127.0.0.1", "::1" */
     uint16_t listen_port;
+    const char *redirect_host; /* NULL: none */
+    uint16_t redirect_port;
 };
 
 struct config_log {

@@ -58,7 +58,7 @@ static struct node *parse(struct loader *l, const char *text, size_t n, const ch
         return NULL;
     }
     for (struct node *c = root->first; c != NULL; c = c->next)
-        if (!is_verbatim(c->key))
+        if (!is_verbatim(c->key) && !l->in->literal)
             expand_environment(c, l->tree, l->problems);
     return root;
 }

@@ -229,8 +229,19 @@ static void list_names(struct core *c, struct buf *out)
             buf_printf(out, "%s\n", (*it)->key);
 }
 
+void core_hold_plans(struct core *c, bool hold)
+{
+    check_magic(c, CORE_MAGIC);
+    c->plans_held = hold;
+    if (!hold && c->plan_due)
+        core__plan_watchers(c);
+}
+
 void core__plan_watchers(struct core *c)
 {
+    c->plan_due = c->plans_held;
+    if (c->plans_held)
+        return;
     struct arena *a = arena_new();
     struct buf before = BUF_INIT(1 << 20);
     list_names(c, &before);

@@ -74,6 +74,11 @@ bool core_target_get(struct core *c, uint64_t id, struct core_target *out);
 /* In order of id, from the first id > after; stops when fn returns false. */
 void core_targets_each(struct core *c, uint64_t after,
                        bool (*fn)(void *arg, const struct core_target *t), void *arg);
+bool core_target_named(struct core *c, const char *group, const char *name,
+                       struct core_target *out);
+/* As belfry.yaml declares it (core/declared.h), with the names of its channels and parents; secrets as they are. */
+struct node *core_declared_target(struct core *c, const struct target *t, struct arena *a);
+uint64_t core_channel_id(struct core *c, const char *name); /* 0: there is none */
 size_t core_target_count(struct core *c);
 /* Any thread, until core_free. */
 struct target_index *core_index(struct core *c);
@@ -149,6 +154,11 @@ int core_alert_ack(struct core *c, uint64_t id, const char *by, const char *note
                    struct err *err);
 /* The firing alert; NULL. Borrowed until it changes. */
 const struct alert *core_alert_get(struct core *c, uint64_t id);
+
+/* The waiter is done when everything that was changed so far is stored. */
+void core_await_stored(struct core *c, struct waiter *w);
+/* Many changes in one turn of the loop: what watchers must do is worked out once, when it is let go again in the same turn. */
+void core_hold_plans(struct core *c, bool hold);
 
 /* Probes now: the waiter gets the encoded result (model/result.h). */
 int core_check(struct core *c, uint64_t target_id, struct waiter *w, struct err *err);

@@ -150,6 +150,7 @@ struct core {
     struct map_u64 *checks;         /* request → pending_check */
     uint64_t next_request;
     uint64_t reload_generation, assign_generation;
+    bool plans_held, plan_due; /* many changes in one turn: core_hold_plans */
     bool units_dirty;           /* data/run/units could not be written */
     struct map_str *group_logs; /* group → struct group_log */
     uint64_t ticks;

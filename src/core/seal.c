@@ -8,6 +8,7 @@
 #include "base/seal.h"
 #include "base/str.h"
 #include "core/core_priv.h"
+#include "core/declared.h"
 #include "core/process_priv.h"
 
 #define TEXT_MAX (8u << 20)
@@ -123,21 +124,13 @@ static struct target sealed_target(struct sealing *s, const struct target *t, st
     return out;
 }
 
-static bool url_is_secret(const struct channel_ops *ops)
-{
-    for (const struct option *o = ops ? ops->options : NULL; o && o->name; o++)
-        if (streq(o->name, "webhook_url"))
-            return o->secret;
-    return true;
-}
-
 static struct channel sealed_channel(struct sealing *s, const struct channel *ch, struct arena *a)
 {
     const struct channel_ops *ops = channel_by_type(ch->type);
     struct channel out = *ch;
     struct str url = str_of(ch->webhook_url);
     out.config_json = seal_config(s, ops ? ops->options : NULL, ch->config_json, a);
-    if (url.n > 0 && !seal_is_sealed(url) && url_is_secret(ops))
+    if (url.n > 0 && !seal_is_sealed(url) && channel_url_is_secret(ch->type))
         out.webhook_url = sealed_text(s, url, a);
     return out;
 }
