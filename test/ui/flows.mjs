@@ -3,8 +3,13 @@
 // can do (make a target fail on demand) is skipped elsewhere.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
+import { accessFlows } from './flows-access.mjs';
+import { alertFlows } from './flows-alerts.mjs';
 import { exploreFlows } from './flows-explore.mjs';
+import { maintenanceFlows } from './flows-maintenance.mjs';
 import { programFlows } from './flows-programs.mjs';
+import { reportFlows } from './flows-reports.mjs';
+import { statusFlows } from './flows-status.mjs';
 import { targetFlows } from './flows-targets.mjs';
 import { Skip } from './report.mjs';
 import { confirm, exact, open, say } from './steps.mjs';
@@ -205,14 +210,6 @@ async function channels(f) {
   await row.waitFor({ state: 'detached' });
 }
 
-async function alertsView(f) {
-  await open(f, '/alerts');
-  await f.page.locator('.alert, .empty-title').first().waitFor();
-  await f.page.getByRole('button', exact(f.t('alerts.history'))).click();
-  await f.page.locator('.alert, .empty-title').first().waitFor();
-  assert.match(f.page.url(), /show=history/);
-}
-
 async function system(f) {
   await open(f, '/system');
   await f.page.locator('.processes tbody tr').first().waitFor();
@@ -269,7 +266,6 @@ export const flows = [
   ["a target's checks and graph", targetPage],
   ['a change of state appears by itself', liveChange],
   ['channels: add, switch, test, delete', channels],
-  ['alerts: firing and history', alertsView],
   ['processes and reload', system],
   ['keyboard', keyboard],
   ['theme and language', themeAndLanguage],
@@ -277,4 +273,9 @@ export const flows = [
   ...targetFlows,
   ...programFlows,
   ...exploreFlows,
+  ...accessFlows,
+  ...alertFlows,
+  ...maintenanceFlows,
+  ...reportFlows,
+  ...statusFlows,
 ];

@@ -89,7 +89,8 @@ async function main() {
   const url = opt.server ?? running.url;
   const api = apiOf(url);
   const browser = await launch(playwright, chromium);
-  const context = { url, api, mock: running?.mock ?? null, texts: await loadTexts() };
+  const start = (more) => startMock({ dist: opt.dist, prefix: '/ops/belfry/', ...more });
+  const context = { url, api, start, mock: running?.mock ?? null, texts: await loadTexts() };
   try {
     for (const flow of flows.filter(([name]) => name.includes(opt.only))) {
       for (const lang of ['en', 'zh']) await runFlow(report, browser, context, flow, lang);

@@ -120,7 +120,7 @@ class Mock {
     this.emit('target', { id: item.pub.id, status: item.pub.status, degraded: item.pub.degraded, fail_count: item.pub.fail_count, since: item.pub.since });
     const open = this.world.alerts.find((a) => a.target_id === item.pub.id && a.status === 'firing');
     if (down && !open) {
-      const alert = { ...alertOf(this.world.alerts.length + 101, item, now), fired_at: new Date(now).toISOString() };
+      const alert = { ...alertOf(this.world.alerts.length + 101, item, now), fired_at: new Date(now).toISOString(), acknowledged: null, suppressed: '' };
       this.world.alerts.unshift(alert);
       this.emit('alert', alert);
     } else if (!down && open) {

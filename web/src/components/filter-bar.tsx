@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { t } from '../i18n';
 import '../i18n/more';
-import { replaceQuery, type Route } from '../router';
+import { parseHash, replaceQuery, type Route } from '../router';
 import { Button } from './basics';
 import { Icon } from './icons';
 
@@ -35,7 +35,7 @@ function forServer(raw: Record<string, string>): Record<string, string> {
 export function useFilters(path: string, route: Route): Filters {
   const raw = Object.fromEntries(route.query);
   const set = (name: string, value: string) => {
-    const next = new URLSearchParams(route.query);
+    const next = parseHash(location.hash).query; // as it is now: a search that was just typed calls late
     if (value === '') next.delete(name);
     else next.set(name, value);
     replaceQuery(path, next);

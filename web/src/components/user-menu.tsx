@@ -1,6 +1,5 @@
 // Who is signed in, at the right end of the head: their account, signing out; or the way in.
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { call } from '../api/client';
 import { t, type FirstKey } from '../i18n';
 import { href } from '../router';
 import { useStores } from '../store/observable';
@@ -9,14 +8,8 @@ import { Button, LinkButton } from './basics';
 import { Icon } from './icons';
 import { complain } from './overlay';
 
-export async function signOut(): Promise<void> {
-  try {
-    await call<void>('DELETE', 'api/v1/session');
-    await session.ask();
-    location.hash = '#/';
-  } catch (error) {
-    complain(error);
-  }
+export function signOut(): Promise<void> {
+  return session.leave().catch(complain);
 }
 
 function useDismiss(open: boolean, close: () => void) {

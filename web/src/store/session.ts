@@ -83,6 +83,14 @@ export class SessionStore extends Observable {
     this.announce();
   }
 
+  /** Someone leaves of their own will. */
+  async leave(): Promise<void> {
+    await call<void>('DELETE', 'api/v1/session');
+    this.state = 'asking'; // so that answers on their way, now 401, are no end of a session
+    location.hash = '#/';
+    location.reload(); // nothing of what was seen stays in memory
+  }
+
   /** An answer was 401. */
   lost(): void {
     if (this.state !== 'in') return;

@@ -18,9 +18,8 @@ function nextOf(route: Route): string {
 }
 
 function Provider({ name, next }: { name: string; next: string }) {
-  const back = `${location.pathname}#${next}`;
   return (
-    <a class="button" href={`api/v1/oidc/start?next=${encodeURIComponent(back)}`}>
+    <a class="button" href={`api/v1/oidc/start?next=${encodeURIComponent(next)}`}>
       <Icon name="key" />
       <span>{t('login.with', { name })}</span>
     </a>

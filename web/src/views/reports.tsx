@@ -38,7 +38,7 @@ function Budget({ item }: { item: ReportItem }) {
   const shown = Math.max(0, Math.min(1, left));
   const text = left >= 0 ? t('reports.budget.left', { span: span(item.slo.left_seconds * 1000) }) : t('reports.budget.over', { span: span(-item.slo.left_seconds * 1000) });
   return (
-    <span class={`budget is-${state}`} title={t('reports.budget.of', { used: span(item.slo.used_seconds * 1000), all: span(item.slo.budget_seconds * 1000) })}>
+    <span class={`slo-budget is-${state}`} title={t('reports.budget.of', { used: span(item.slo.used_seconds * 1000), all: span(item.slo.budget_seconds * 1000) })}>
       <span class="gauge-bar" aria-hidden="true">
         <span style={{ width: `${shown * 100}%` }} />
       </span>
