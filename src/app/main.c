@@ -34,6 +34,8 @@ static const struct command commands[] = {
     {"backup", "FILE [--with-key]", "everything as one file, while it runs", cmd_backup},
     {"restore", "FILE", "bring a backup back; Belfry must not run", cmd_restore},
     {"key", "show|rotate", "the key of the secrets in the store", cmd_key},
+    {"user", "ls|show|add|set|passwd|rm", "accounts", cmd_user},
+    {"token", "ls|add|rm", "what programs sign in with", cmd_token},
     {"audit", "[--actor A] [--kind K] …", "who changed what", cmd_audit},
     {"query", "EXPR [--time T | --start T --end T --step D]", "ask in PromQL", cmd_query},
     {"rule", "check|test|backtest FILE…", "Prometheus rules: what is wrong, unit tests, the past",

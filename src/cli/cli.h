@@ -17,6 +17,8 @@ struct command {
 int cmd_check(int argc, char **argv);   /* check.c: probe once */
 int cmd_config(int argc, char **argv);  /* config.c: check, show, doc */
 int cmd_target(int argc, char **argv);  /* target.c */
+int cmd_user(int argc, char **argv);    /* user.c: accounts */
+int cmd_token(int argc, char **argv);   /* user.c: what programs sign in with */
 int cmd_channel(int argc, char **argv); /* channel.c: ls, add, rm, test, enable, disable, preview */
 int cmd_alert(int argc, char **argv);   /* alert.c */
 int cmd_maintenance(int argc, char **argv);
