@@ -156,6 +156,22 @@ static int64_t clock_of_bench(void)
     return INT64_MAX / 4; /* never behind the samples */
 }
 
+#define REPLAYED_ROWS \
+    8000000u /* the most that are behind a snapshot when rows come as fast as they are scraped */
+
+/* Until the last snapshot was written. */
+static void settle(struct tsdb *db)
+{
+    struct tsdb_stats st;
+    uint64_t before;
+    tsdb_get_stats(db, &st);
+    do {
+        before = st.snapshots;
+        sleep(5);
+        tsdb_get_stats(db, &st);
+    } while (st.snapshots != before);
+}
+
 static void fill(const struct tsdb_options *o, uint32_t n, uint32_t scrapes, uint32_t batch)
 {
     struct err err;
@@ -173,8 +189,11 @@ static void fill(const struct tsdb_options *o, uint32_t n, uint32_t scrapes, uin
         label_series(db, &b, i, source);
     double creating = cpu_s() - before, spent = 0;
     struct tsdb_stats st;
-    for (uint32_t k = 0; k < scrapes; k++)
+    for (uint32_t k = 0; k < scrapes; k++) {
+        if (k + REPLAYED_ROWS / n == scrapes)
+            settle(db);
         spent += scrape(db, &b, START_MS + (int64_t)k * STEP_MS, batch, rows);
+    }
     tsdb_get_stats(db, &st);
     double grown = rss_mb() - rss - (double)n * (sizeof(*rows) + 16) / 1048576;
     uint64_t samples;

@@ -66,9 +66,13 @@ uint32_t block_series_count(const struct block *b);
 /* Label set of a series, borrowed from the mapping or in a. */
 struct labels block_labels(struct block *b, uint32_t id, struct arena *a);
 struct str block_label(struct block *b, uint32_t id, struct str name);
-uint64_t block_labels_hash(struct block *b, uint32_t id); /* labels_hash, stored */
-/* labels_check.h; remembered, so secret is the same always. */
-uint32_t block_labels_check(struct block *b, uint32_t id, uint64_t secret);
+/* What says whether a series here and one elsewhere are the same: labels_hash, and labels_check.h under this secret, which must be
+ * the same always. Of a series whose labels are lost: what no other has. Computed once and remembered. */
+struct block_identity {
+    uint64_t hash;
+    uint32_t check;
+};
+struct block_identity block_identity(struct block *b, uint32_t id, uint64_t secret);
 /* Is there a sample of this series within the span? By what the index knows: may be true of none. Cheap for ids that
  * rise, as everything here that names a series is: a thread goes on where it was. */
 bool block_has(struct block *b, uint32_t id, int64_t min_ms, int64_t max_ms);

@@ -14,7 +14,7 @@
  *            symbol + 1); the span: u8 first, u8 last, in 255ths of the block
  *   VALUES*  values of one name: varint distance of the symbol from the one before (the first: from key), posting list
  *   LISTS*   posting lists of more than 128 bytes. key: the form
- *   HASHES   u64 labels_hash of 1024 series
+ *   NONE     empty; hashes of label sets in blocks of before 2026-11-21, which nobody reads
  *   CHUNKS   no pages: the directory has u32 slab, first series, last series, chunks, i64 first and last sample,
  *            u64 offset, u32 length, u32 CRC-32C, a page of the file of chunks (block_page.c)
  *   posting list: varint numbers << 2 | form, then its bytes (block_postings.c), or POSTING_ELSEWHERE: varint page of LISTS
@@ -45,10 +45,10 @@ void block__fault(struct block *b, const char *what, uint64_t at, struct err *wh
 }
 
 static const char *const section_names[BLOCK_SECTIONS] = {
-    [SECTION_SYMBOLS] = "strings",       [SECTION_NAMES] = "label names",
-    [SECTION_SHAPES] = "shapes",         [SECTION_SERIES] = "series",
-    [SECTION_VALUES] = "values",         [SECTION_LISTS] = "posting lists",
-    [SECTION_HASHES] = "hashes of sets", [SECTION_CHUNKS] = "chunks",
+    [SECTION_SYMBOLS] = "strings", [SECTION_NAMES] = "label names",
+    [SECTION_SHAPES] = "shapes",   [SECTION_SERIES] = "series",
+    [SECTION_VALUES] = "values",   [SECTION_LISTS] = "posting lists",
+    [SECTION_NONE] = "nothing",    [SECTION_CHUNKS] = "chunks",
 };
 
 static struct index_page directory_entry(const struct index_section *s, uint32_t k)
@@ -206,8 +206,9 @@ static int open_pages(struct block *b, const struct index_toc *toc, struct err *
     b->slab_start = calloc(b->n_slabs + 1, sizeof(*b->slab_start));
     b->pages = calloc((size_t)s->n + 1, sizeof(*b->pages));
     b->page_state = s->state;
+    b->hashes = calloc(b->meta.series + 1, sizeof(*b->hashes));
     b->checks = calloc(b->meta.series + 1, sizeof(*b->checks));
-    must(b->slab_start && b->pages && b->checks);
+    must(b->slab_start && b->pages && b->hashes && b->checks);
     b->n_pages = s->n;
     for (uint32_t i = 0; i < s->n; i++) {
         struct page_ref *r = &b->pages[i];
@@ -302,6 +303,7 @@ void block__index_close(struct block *b)
     free(b->shape_names);
     free(b->pages);
     free(b->slab_start);
+    free((void *)b->hashes);
     free((void *)b->checks);
     buf_done(&b->names_text);
     if (b->index)

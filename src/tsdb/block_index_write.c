@@ -23,7 +23,7 @@ struct index_builder {
     struct buf last_text; /* the last label set, to compare with */
     struct label_pair last_labels[LABELS_MAX];
     uint64_t total; /* labels of all series */
-    vec_of(uint64_t) hashes;
+    uint32_t count; /* of series */
     bool spans;
     /* while it is written */
     uint32_t *number; /* of each string, sorted */
@@ -52,7 +52,6 @@ void index_builder_free(struct index_builder *ib)
     map_u64_free(ib->pair_of);
     vec_done(&ib->strings);
     vec_done(&ib->pairs);
-    vec_done(&ib->hashes);
     buf_done(&ib->spool);
     buf_done(&ib->last_text);
     free(ib->number);
@@ -64,7 +63,7 @@ void index_builder_free(struct index_builder *ib)
 
 uint32_t index_builder_count(const struct index_builder *ib)
 {
-    return (uint32_t)ib->hashes.n;
+    return ib->count;
 }
 
 static uint32_t string_number(struct index_builder *ib, struct str s)
@@ -96,9 +95,9 @@ static int check(struct index_builder *ib, const struct labels *l, struct err *e
     if (l->n == 0 || l->n > LABELS_MAX)
         return err_set(err, ERR_INVALID, "cannot write a series of %u labels; want 1 to %d", l->n,
                        LABELS_MAX);
-    if (ib->hashes.n > 0 && labels_compare(&last, l) >= 0)
+    if (ib->count > 0 && labels_compare(&last, l) >= 0)
         return err_set(err, ERR_CONFLICT, "cannot write a series that is not after the last one");
-    if (ib->hashes.n >= UINT32_MAX / 2)
+    if (ib->count >= UINT32_MAX / 2)
         return err_set(err, ERR_TOO_LARGE, "cannot write more series into one block");
     return 0;
 }
@@ -127,7 +126,7 @@ int index_builder_add(struct index_builder *ib, const struct labels *l, struct e
     ib->total += l->n;
     buf_put_u8(&ib->spool, 0);
     buf_put_u8(&ib->spool, 255);
-    vec_push(&ib->hashes, labels_hash(l));
+    ib->count++;
     return 0;
 }
 
@@ -367,17 +366,6 @@ static void write_series(struct index_builder *ib, struct shapes *sh, struct ind
     section_done(&s);
 }
 
-static void write_hashes(struct index_builder *ib, struct index_toc *toc, struct out_file *f)
-{
-    struct section s = section_start(f, toc, SECTION_HASHES, NULL, 0);
-    for (uint32_t i = 0; i < ib->hashes.n; i++) {
-        buf_put_u64(&s.page, ib->hashes.at[i]);
-        if (i % HASHES_A_PAGE == HASHES_A_PAGE - 1 || i + 1 == ib->hashes.n)
-            add_page(&s, i / HASHES_A_PAGE * HASHES_A_PAGE);
-    }
-    section_done(&s);
-}
-
 /* The series of each pair, one pair after the other. */
 static void collect(struct index_builder *ib)
 {
@@ -522,7 +510,7 @@ static void write_toc(const struct index_toc *toc, struct out_file *f)
 void index_builder_write(struct index_builder *ib, struct index_toc *toc, const struct buf *chunks,
                          uint32_t n_chunks, ZSTD_CCtx *zstd, int level, struct out_file *f)
 {
-    must(ib->hashes.n > 0 && chunks->len == (size_t)n_chunks * PAGE_REF_BYTES);
+    must(ib->count > 0 && chunks->len == (size_t)n_chunks * PAGE_REF_BYTES);
     struct shapes sh = {.shape_of = map_str_new(),
                         .section = section_start(f, toc, SECTION_SHAPES, zstd, level)};
     renumber(ib);
@@ -532,7 +520,8 @@ void index_builder_write(struct index_builder *ib, struct index_toc *toc, const 
     write_series(ib, &sh, toc, f);
     add_page(&sh.section, 0);
     section_done(&sh.section);
-    write_hashes(ib, toc, f);
+    struct section none = section_start(f, toc, SECTION_NONE, NULL, 0);
+    section_done(&none);
     collect(ib);
     write_postings(ib, toc, zstd, level, f);
     struct section directory = section_start(f, toc, SECTION_CHUNKS, NULL, 0);

@@ -188,43 +188,47 @@ struct str block_label(struct block *b, uint32_t id, struct str name)
     return out;
 }
 
-uint64_t block_labels_hash(struct block *b, uint32_t id)
+/* Of the series that the cursor stands at. */
+static struct block_identity identity_of(struct block *b, struct label_cursor *c, uint64_t secret)
 {
-    struct cur c;
-    must(id < b->meta.series);
-    if (block__page(b, SECTION_HASHES, id / HASHES_A_PAGE, &c, NULL) &&
-        cur_bytes(&c, (size_t)(id % HASHES_A_PAGE) * 8))
-        return cur_u64(&c);
-    struct arena *a = arena_new();
-    struct labels l = block_labels(b, id, a);
-    uint64_t hash = labels_hash(&l);
-    arena_free(a);
-    return hash;
+    struct label_pair at[LABELS_MAX];
+    const uint32_t *names = shape_of(b, c->shape);
+    uint32_t n = *names++;
+    uint64_t h = secret;
+    for (uint32_t i = 0; i < n; i++) {
+        at[i] = (struct label_pair){b->names[names[i]].text, value_of(b, c, names[i])};
+        h = labels_check_add(h, at[i].name, at[i].value);
+    }
+    return (struct block_identity){labels_hash(&(struct labels){at, n}), labels_check_end(h)};
 }
 
-static uint32_t compute_check(struct block *b, uint32_t id, uint64_t secret)
+static struct block_identity compute_identity(struct block *b, uint32_t id, uint64_t secret)
 {
     struct block_cursor *c = block__take_cursor(b, id);
-    uint64_t h = secret;
+    struct block_identity out;
     if (block__seek(b, &c->labels, id)) {
-        const uint32_t *names = shape_of(b, c->labels.shape);
-        uint32_t n = *names++;
-        for (uint32_t i = 0; i < n; i++)
-            h = labels_check_add(h, b->names[names[i]].text, value_of(b, &c->labels, names[i]));
+        out = identity_of(b, &c->labels, secret);
+    } else {
+        out.hash = hash_bytes(&id, sizeof(id), secret + (uintptr_t)b);
+        out.check = labels_check_end(out.hash + 1);
     }
     block__give_cursor(b, c);
-    return labels_check_end(h);
+    return out;
 }
 
-uint32_t block_labels_check(struct block *b, uint32_t id, uint64_t secret)
+struct block_identity block_identity(struct block *b, uint32_t id, uint64_t secret)
 {
     must(id < b->meta.series);
-    uint32_t check = atomic_load_explicit(&b->checks[id], memory_order_relaxed);
-    if (check)
-        return check;
-    check = compute_check(b, id, secret);
-    atomic_store_explicit(&b->checks[id], check, memory_order_relaxed);
-    return check;
+    struct block_identity known = {.check =
+                                       atomic_load_explicit(&b->checks[id], memory_order_acquire)};
+    if (known.check) {
+        known.hash = atomic_load_explicit(&b->hashes[id], memory_order_relaxed);
+        return known;
+    }
+    known = compute_identity(b, id, secret); /* who computes it too finds the same */
+    atomic_store_explicit(&b->hashes[id], known.hash, memory_order_relaxed);
+    atomic_store_explicit(&b->checks[id], known.check, memory_order_release);
+    return known;
 }
 
 bool block_has(struct block *b, uint32_t id, int64_t min_ms, int64_t max_ms)

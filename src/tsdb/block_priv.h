@@ -117,13 +117,12 @@ enum block_section {
     SECTION_SERIES,
     SECTION_VALUES, /* of a name, each with its posting list */
     SECTION_LISTS,  /* posting lists too long for there */
-    SECTION_HASHES,
+    SECTION_NONE,
     SECTION_CHUNKS, /* no pages: the directory of the file of chunks */
     BLOCK_SECTIONS,
 };
 #define SYMBOLS_A_PAGE 64
 #define SERIES_A_PAGE  64
-#define HASHES_A_PAGE  1024
 #define VALUES_A_PAGE  256
 #define LABELS_MAX     256 /* of a series, in a block */
 
@@ -232,7 +231,8 @@ struct block {
     struct page_ref *pages; /* by slab, then by series */
     uint32_t n_pages, *slab_start;
     _Atomic uint8_t *page_state;
-    _Atomic uint32_t *checks; /* of each series; 0: not yet known */
+    _Atomic uint64_t *hashes; /* of each series, when … */
+    _Atomic uint32_t *checks; /* … this is not 0 (block_identity) */
     _Atomic uint64_t damaged;
     _Atomic(struct tombstones *) tombstones;
     pthread_mutex_t lock; /* of the cursors, and of who deletes */

@@ -67,7 +67,7 @@ static int replay_segment(struct replay *r, uint64_t segment, bool newest, struc
 
 static int replay_wal(struct replay *r, uint64_t from, struct err *err)
 {
-    struct wal_segments s = {0};
+    struct numbers s = {0};
     if (fs_mkdirs(r->db->wal_dir, 0750, err) < 0 || wal_list(r->db->wal_dir, &s, err) < 0)
         return -1;
     int rc = 0;

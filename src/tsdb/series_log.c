@@ -82,10 +82,10 @@ static void begin_entry(struct series_log *l)
 
 struct series_log *series_log_open(const char *dir, struct err *err)
 {
-    struct log_files files = {0};
+    struct numbers files = {0};
     if (fs_mkdirs(dir, 0750, err) < 0 || series_log__list(dir, &files, err) < 0)
         return NULL;
-    uint32_t number = files.n > 0 ? files.at[files.n - 1] + 1 : 1;
+    uint32_t number = files.n > 0 ? (uint32_t)files.at[files.n - 1] + 1 : 1;
     vec_done(&files);
     int fd = begin_file(dir, number, err);
     if (fd < 0)
@@ -274,12 +274,12 @@ static void add_sources(struct series_log *l, struct index *x)
 
 static int remove_until(struct series_log *l, uint32_t last, struct err *err)
 {
-    struct log_files files = {0};
+    struct numbers files = {0};
     if (series_log__list(l->dir, &files, err) < 0)
         return -1;
     for (size_t i = 0; i < files.n && files.at[i] <= last; i++) {
         char path[LOG_PATH_SIZE];
-        series_log__path(l->dir, files.at[i], path);
+        series_log__path(l->dir, (uint32_t)files.at[i], path);
         unlink(path);
     }
     vec_done(&files);

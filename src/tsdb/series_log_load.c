@@ -2,7 +2,6 @@
  *
  * Numbers of pairs and names stand in the entries, so that what a damaged record held leaves a gap and no confusion. A slot that is named again
  * by a later series belonged to one that was forgotten: the higher serial number wins. */
-#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,28 +21,12 @@ struct reading {
     uint64_t series, damaged;
 };
 
-static int compare_numbers(const void *a, const void *b)
+int series_log__list(const char *dir, struct numbers *out, struct err *err)
 {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
-int series_log__list(const char *dir, struct log_files *out, struct err *err)
-{
-    DIR *d = opendir(dir);
-    if (!d)
-        return err_sys(err, ERR_IO, "cannot read %s", dir);
-    for (struct dirent *e; (e = readdir(d)) != NULL;) {
-        uint64_t number;
-        const char *dot = strchr(e->d_name, '.');
-        if (dot && streq(dot, ".log") &&
-            str_to_u64((struct str){e->d_name, (size_t)(dot - e->d_name)}, &number, NULL) == 0 &&
-            number <= UINT32_MAX)
-            vec_push(out, (uint32_t)number);
-    }
-    closedir(d);
-    if (out->n > 0)
-        qsort(out->at, out->n, sizeof(*out->at), compare_numbers);
+    if (numbered_list(dir, ".log", out, err) < 0)
+        return -1;
+    while (out->n > 0 && out->at[out->n - 1] > UINT32_MAX) /* none of ours */
+        out->n--;
     return 0;
 }
 
@@ -233,10 +216,10 @@ static int load_file(const char *dir, uint32_t number, struct index *x, uint64_t
 int series_log_load(const char *dir, struct index *x, uint64_t *series, uint64_t *damaged,
                     struct err *err)
 {
-    struct log_files files = {0};
+    struct numbers files = {0};
     int rc = fs_mkdirs(dir, 0750, err) < 0 ? -1 : series_log__list(dir, &files, err);
     for (size_t i = 0; rc == 0 && i < files.n; i++)
-        rc = load_file(dir, files.at[i], x, series, damaged, err);
+        rc = load_file(dir, (uint32_t)files.at[i], x, series, damaged, err);
     vec_done(&files);
     return rc;
 }

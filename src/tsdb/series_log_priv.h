@@ -2,6 +2,7 @@
 #ifndef TSDB_SERIES_LOG_PRIV_H
 #define TSDB_SERIES_LOG_PRIV_H
 
+#include "tsdb/numbered.h"
 #include "tsdb/series_log.h"
 
 #define LOG_MAGIC     0x314c5342u /* "BSL1" */
@@ -10,11 +11,8 @@
 
 enum log_entry { ENTRY_PAIR = 1, ENTRY_NAME = 2, ENTRY_SOURCE = 3, ENTRY_SERIES = 4 };
 
-struct log_files {
-    uint32_t *at; /* numbers, rising */
-    size_t n, cap;
-};
-int series_log__list(const char *dir, struct log_files *out, struct err *err);
+/* Numbers of the files, rising. */
+int series_log__list(const char *dir, struct numbers *out, struct err *err);
 void series_log__path(const char *dir, uint32_t number, char *path);
 /* The entries of one file's bytes. For the fuzzer, too. */
 void series_log__read(const void *bytes, size_t n, struct index *x, uint64_t *series,

@@ -1,8 +1,7 @@
 /* The store as a series_source (model/series.h): series of the head and of blocks, those with the same labels as one.
  *
  * A selection is in an epoch and holds references to its blocks; labels and samples are looked at only when they are asked for. Which
- * series of different places are the same is decided by 96 bits of hash of their labels: 64 that blocks store, and 32 under a
- * secret of this process, kept when they were computed once. So nobody can make two label sets that meet, and with a
+ * series of different places are the same is decided by 96 bits of hash of their labels, 32 of them under a secret of this process. So nobody can make two label sets that meet, and with a
  * million series chance does it in one of 10^16 stores. */
 #include "tsdb/source.h"
 
@@ -216,13 +215,7 @@ static uint32_t check_of(struct found *f, const struct member *m)
     if (m->slot != NONE)
         return index_labels_check(&f->db->index, m->slot, f->db->secret);
     const struct part *p = &f->parts.at[m->raw != NONE ? m->raw : m->tier];
-    return block_labels_check(f->blocks[p->block], p->id, f->db->secret);
-}
-
-static bool is_same(struct found *f, uint32_t member, uint32_t block, uint32_t id)
-{
-    return check_of(f, &f->members.at[member]) ==
-           block_labels_check(f->blocks[block], id, f->db->secret);
+    return block_identity(f->blocks[p->block], p->id, f->db->secret).check;
 }
 
 static void by_hash_put(struct by_hash *h, uint64_t i, uint64_t hash, uint32_t member)
@@ -236,12 +229,13 @@ static void by_hash_put(struct by_hash *h, uint64_t i, uint64_t hash, uint32_t m
 /* The member that this series of a block belongs to, or NONE after the next number was put in. */
 static uint32_t by_hash_get(struct found *f, struct by_hash *h, uint32_t block, uint32_t id)
 {
-    uint64_t hash = block_labels_hash(f->blocks[block], id), i = hash & h->mask;
+    struct block_identity me = block_identity(f->blocks[block], id, f->db->secret);
+    uint64_t i = me.hash & h->mask;
     for (; h->at[i].member != NONE; i = (i + 1) & h->mask) {
-        if (h->at[i].hash == hash && is_same(f, h->at[i].member, block, id))
+        if (h->at[i].hash == me.hash && check_of(f, &f->members.at[h->at[i].member]) == me.check)
             return h->at[i].member;
     }
-    by_hash_put(h, i, hash, (uint32_t)f->members.n);
+    by_hash_put(h, i, me.hash, (uint32_t)f->members.n);
     return NONE;
 }
 

@@ -3,7 +3,6 @@
  * A segment that ended is synced and closed by the next sync, before the newest one. */
 #include "tsdb/wal.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -75,33 +74,14 @@ static int begin_segment(const char *dir, uint64_t segment, struct err *err)
     return -1;
 }
 
-static int compare_numbers(const void *a, const void *b)
+int wal_list(const char *dir, struct numbers *out, struct err *err)
 {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
-int wal_list(const char *dir, struct wal_segments *out, struct err *err)
-{
-    DIR *d = opendir(dir);
-    if (!d)
-        return err_sys(err, ERR_IO, "cannot read %s", dir);
-    for (struct dirent *e; (e = readdir(d)) != NULL;) {
-        uint64_t number;
-        const char *dot = strchr(e->d_name, '.');
-        if (dot && streq(dot, ".wal") &&
-            str_to_u64((struct str){e->d_name, (size_t)(dot - e->d_name)}, &number, NULL) == 0)
-            vec_push(out, number);
-    }
-    closedir(d);
-    if (out->n > 0)
-        qsort(out->at, out->n, sizeof(*out->at), compare_numbers);
-    return 0;
+    return numbered_list(dir, ".wal", out, err);
 }
 
 struct wal *wal_open(const char *dir, struct err *err)
 {
-    struct wal_segments old = {0};
+    struct numbers old = {0};
     if (fs_mkdirs(dir, 0750, err) < 0 || wal_list(dir, &old, err) < 0)
         return NULL;
     uint64_t segment = old.n > 0 ? old.at[old.n - 1] + 1 : 1;

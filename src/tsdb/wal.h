@@ -20,6 +20,7 @@
 #include <stdatomic.h>
 
 #include "base/vec.h"
+#include "tsdb/numbered.h"
 #include "tsdb/tsdb.h"
 
 #define WAL_MAGIC         0x31725742u /* "BWr1" */
@@ -89,14 +90,10 @@ uint64_t wal_oldest(struct wal *w);
 uint64_t wal_bytes(struct wal *w, uint64_t from_segment); /* on the disk, from this segment on */
 void wal_stats(struct wal *w, struct tsdb_stats *out);
 
-/* Numbers of the segments in the directory, rising. */
-struct wal_segments {
-    uint64_t *at;
-    size_t n, cap;
-};
 /* The rest of the segment's records goes: `sound` bytes of them stay. */
 int wal_cut(const char *dir, uint64_t segment, size_t sound, struct err *err);
-int wal_list(const char *dir, struct wal_segments *out, struct err *err);
+/* Numbers of the segments in the directory, rising. */
+int wal_list(const char *dir, struct numbers *out, struct err *err);
 /* A segment mapped for reading, from its first record on. n 0: nothing in it. */
 struct wal_map {
     void *base;

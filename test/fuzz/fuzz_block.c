@@ -103,7 +103,7 @@ static void ask(struct block *b)
     block_label_values(b, STR("__name__"), see, &n);
     for (uint32_t id = 0; id < block_series_count(b) && id < 300; id++) {
         block_labels(b, id, a);
-        block_labels_hash(b, id);
+        block_identity(b, id, 1);
         block_has(b, id, 0, 1000);
         out.n = 0;
         block_read(b, id, 0, INT64_MAX, COLUMN_RAW, &out, NULL);

@@ -136,7 +136,7 @@ static void check_labels(struct block *b, const struct model *m, uint32_t i)
     struct arena *a = arena_new();
     struct labels l = block_labels(b, i, a);
     assert_true(labels_equal(&l, &m->labels[i]));
-    assert_int_equal(block_labels_hash(b, i), labels_hash(&l));
+    assert_int_equal(block_identity(b, i, 1).hash, labels_hash(&l));
     assert_true(str_eq(block_label(b, i, STR("le")), labels_get(&l, STR("le"))));
     assert_true(str_eq(block_label(b, i, STR("uid")), labels_get(&l, STR("uid"))));
     assert_int_equal(block_label(b, i, STR("none")).n, 0);
@@ -425,7 +425,7 @@ static void ask_all(struct block *b, const struct model *m, uint32_t *whole)
         struct samples got = {0};
         struct labels l = block_labels(b, i, a);
         block_has(b, i, 0, HOUR);
-        block_labels_hash(b, i);
+        block_identity(b, i, 1);
         int rc = block_read(b, i, 0, INT64_MAX, COLUMN_RAW, &got, NULL);
         *whole += rc == 0 && labels_equal(&l, &m->labels[i]) && got.n == m->samples[i].n;
         samples_done(&got);
