@@ -1,4 +1,5 @@
 // The second row of navigation: what belongs to alerts, and what belongs to the settings.
+import { useEffect, useRef } from 'preact/hooks';
 import { t, type Key } from '../i18n';
 import '../i18n/more';
 import { href } from '../router';
@@ -13,8 +14,14 @@ interface Item {
 }
 
 function SubNav({ label, items, current }: { label: string; items: Item[]; current: string }) {
+  const nav = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // On a phone the row is wider than the window: where one is must be seen.
+    const here = nav.current?.querySelector<HTMLElement>('[aria-current]');
+    if (nav.current && here) nav.current.scrollLeft = here.offsetLeft - (nav.current.clientWidth - here.offsetWidth) / 2;
+  }, [current]);
   return (
-    <nav class="subnav" aria-label={label}>
+    <nav class="subnav" aria-label={label} ref={nav}>
       {items.map((item) => (
         <a key={item.path} href={href(item.path)} aria-current={item.path === current ? 'page' : undefined}>
           {t(item.text)}

@@ -1,6 +1,6 @@
 // A maintenance's schedule in words: "Mon, Fri 22:00–02:00 (next day), Asia/Shanghai".
 import type { Maintenance, Schedule } from '../api/alerting';
-import { locale, t } from '../i18n';
+import { lang, locale, t } from '../i18n';
 import '../i18n/more';
 import { when } from './format';
 
@@ -14,7 +14,7 @@ export function dayName(day: string, style: 'short' | 'long' = 'short'): string 
 }
 
 function list(words: string[]): string {
-  return new Intl.ListFormat(locale(), { type: 'unit', style: 'short' }).format(words);
+  return words.join(lang() === 'zh' ? '、' : ', ');
 }
 
 export function scheduleWords(schedule: Schedule, whole: Pick<Maintenance, 'starts_at' | 'ends_at'>): string {
