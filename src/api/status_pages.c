@@ -209,7 +209,7 @@ static void put_document(struct page_change *p, const struct node *fields,
     };
     page_document(fields, &secrets, &text);
     struct node *doc = node_from_json(k->arena, text.data, text.len, &p->c.err);
-    struct status_page *page = doc ? page_read(k->id, doc, &k->problems) : NULL;
+    struct status_page *page = doc ? page_parse(k->id, doc, &k->problems) : NULL;
     if (page)
         check_channel(k, page);
     if (!page || k->problems.list.n)

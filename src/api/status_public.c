@@ -250,7 +250,7 @@ static void give_pass(struct call *k, const struct status_page *p)
         arena_printf(
             k->arena, PASS_COOKIE "=%s; Path=%s; Max-Age=604800; HttpOnly; SameSite=Lax%s", pass,
             own ? "/" : arena_printf(k->arena, "%s/status/%s", prefix_of(k, site), p->f.slug),
-            origin && strncmp(origin, "https:", 6) == 0 ? "; Secure" : ""));
+            k->req->over_tls || (origin && strncmp(origin, "https:", 6) == 0) ? "; Secure" : ""));
     http_resp_header(k->resp, "Location", own ? "/" : arena_printf(k->arena, "../%s", p->f.slug));
     http_resp_header(k->resp, "Cache-Control", "no-store");
     k->resp->status = 303;

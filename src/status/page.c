@@ -226,7 +226,7 @@ static void read_secrets(struct status_page *p, const struct node *doc)
     p->updated_ms = updated && updated->kind == NODE_INT ? updated->num : 0;
 }
 
-struct status_page *page_read(uint64_t id, const struct node *doc, struct problems *out)
+struct status_page *page_parse(uint64_t id, const struct node *doc, struct problems *out)
 {
     struct status_page *p = calloc(1, sizeof(*p));
     must(p && doc);

@@ -61,7 +61,7 @@ struct status_page {
 extern const struct option page_options[]; /* of struct page_fields */
 
 /* The document of page_options' fields, and password_hash, key_secret, created_at, updated_at beside them. NULL with problems. */
-struct status_page *page_read(uint64_t id, const struct node *doc, struct problems *p);
+struct status_page *page_parse(uint64_t id, const struct node *doc, struct problems *p);
 struct status_page *page_ref(struct status_page *p);
 void page_unref(struct status_page *p); /* NULL is fine */
 

@@ -42,7 +42,7 @@ static struct status_page *read_page(const struct core_document *d)
     problems_init(&p, a);
     struct node *doc = node_from_json(a, d->json, strlen(d->json), &err);
     if (doc)
-        page = page_read(d->id, doc, &p);
+        page = page_parse(d->id, doc, &p);
     if (!page)
         log_error("a status page's document cannot be read; the page is not shown",
                   F_INT("id", d->id), F_STR("problem", p.list.n ? p.list.at[0].message : err.msg));
