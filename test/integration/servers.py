@@ -185,7 +185,7 @@ class Received:
 class Webhook:
     """Receives what channels send. /wecom, /dingtalk, /feishu, /slack, /webhook answer as the vendors do.
     Modes per kind (self.modes["wecom"]): ok, refuse (robots: HTTP 200 with an error), 500, busy (429), hang, reset,
-    garbage, slow (2 s)."""
+    garbage, slow (2 s), echo (what came goes back)."""
 
     def __init__(self):
         self.received, self.modes = [], {}
@@ -242,7 +242,9 @@ class Webhook:
             status = 400 if received.kind in ("slack", "webhook") else 200
         if mode == "garbage":
             body = b"\xff\xfe<html>\0\x01 no robot lives here"
-        if mode in ("ok", "slow") or (mode == "garbage" and received.kind == "webhook"):
+        if mode == "echo":
+            body = received.body
+        if mode in ("ok", "slow", "echo") or (mode == "garbage" and received.kind == "webhook"):
             with self.lock:
                 self.received.append(received)
         handler.send_response(status)
