@@ -21,6 +21,8 @@ int cmd_user(int argc, char **argv);    /* user.c: accounts */
 int cmd_token(int argc, char **argv);   /* user.c: what programs sign in with */
 int cmd_channel(int argc, char **argv); /* channel.c: ls, add, rm, test, enable, disable, preview */
 int cmd_alert(int argc, char **argv);   /* alert.c */
+int cmd_silence(int argc, char **argv); /* silence.c */
+int cmd_report(int argc, char **argv);  /* report.c: uptime over a span */
 int cmd_maintenance(int argc, char **argv);
 int cmd_process(int argc, char **argv); /* process.c: supervised programs */
 int cmd_upgrade(int argc, char **argv); /* upgrade.c: POST /api/v1/upgrade */

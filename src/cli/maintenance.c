@@ -9,6 +9,7 @@ static const char help[] =
     "usage: belfry maintenance VERB …\n\n"
     "  ls\n"
     "  add key=value …|JSON   e.g. title=upgrade groups='[\"payments\"]' starts_at=2026-11-21T01:00:00+08:00 ends_at=…\n"
+    "                         each week: schedule='{\"kind\":\"weekly\",\"days\":[\"sat\"],\"from\":\"22:00\",\"to\":\"02:00\"}'\n"
     "  end ID                 over now\n"
     "  rm  ID\n\n"
     "options: -c FILE, --server URL, --token T, --json\n";
@@ -19,8 +20,8 @@ static int ls(struct session *s, char **words, int n)
         {"ID", "id"},
         {"TITLE", "title"},
         {"ACTIVE", "active"},
-        {"STARTS", "starts_at"},
-        {"ENDS", "ends_at"},
+        {"NEXT", "next_starts_at"},
+        {"ENDS", "next_ends_at"},
         {"GROUPS", "groups"},
         {"TARGETS", "target_ids"},
         {0},
