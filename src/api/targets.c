@@ -23,6 +23,28 @@ static void not_found(struct call *k)
     call_fail_code(k, ERR_NOT_FOUND, "no target has the id %llu", (unsigned long long)k->id);
 }
 
+/* What the caller may not see is not there. */
+static bool get_seen(struct call *k, uint64_t id, struct core_target *v)
+{
+    return core_target_get(k->api->core, id, v) &&
+           principal_role(k->who, v->target->group) >= ROLE_VIEWER;
+}
+
+static int refuse_edit(struct call *k, const char *group, struct err *err)
+{
+    if (principal_role(k->who, group) >= ROLE_EDITOR)
+        return 0;
+    return err_set(err, ERR_DENIED, "this needs the role editor in the group \"%s\"", group);
+}
+
+/* The target k->id, to be changed: 404 or 403. */
+static int find_to_edit(struct call *k, struct core_target *v, struct err *err)
+{
+    if (!get_seen(k, k->id, v))
+        return err_set(err, ERR_NOT_FOUND, "no target has the id %llu", (unsigned long long)k->id);
+    return refuse_edit(k, v->target->group, err);
+}
+
 /* --- one --- */
 
 struct getting {
@@ -37,7 +59,7 @@ static void get_on_core(void *arg)
     struct getting *g = arg;
     struct call *k = g->call;
     struct core_target v;
-    if (!core_target_get(k->api->core, k->id, &v)) {
+    if (!get_seen(k, k->id, &v)) {
         not_found(k);
         return;
     }
@@ -107,18 +129,19 @@ static void put_on_core(void *arg)
     struct core_target old;
     struct target t = {0};
     struct node *config = NULL;
-    bool have = k->id && core_target_get(k->api->core, k->id, &old);
-    if (k->id && !have) {
-        c->rc =
-            err_set(&c->err, ERR_NOT_FOUND, "no target has the id %llu", (unsigned long long)k->id);
+    if (k->id && find_to_edit(k, &old, &c->err) != 0) {
+        c->rc = -1;
         return;
     }
-    c->rc = target_from_doc(k, c->doc, have ? &old : NULL, &t, &config);
+    c->rc = target_from_doc(k, c->doc, k->id ? &old : NULL, &t, &config);
     if (c->rc != 0) {
         err_set(&c->err, ERR_INVALID, "%zu field%s invalid", k->problems.list.n,
                 k->problems.list.n == 1 ? " is" : "s are");
         return;
     }
+    c->rc = refuse_edit(k, t.group, &c->err);
+    if (c->rc != 0)
+        return;
     t.id = k->id;
     uint64_t id = 0;
     c->rc = core_target_put(k->api->core, &t, config, &k->problems, c->waiter, &id, &c->err);
@@ -131,14 +154,20 @@ static void enable_on_core(void *arg)
 {
     struct change *c = arg;
     must(c->waiter && c->call->id != 0);
-    c->rc = core_target_enable(c->call->api->core, c->call->id, c->enabled, c->waiter, &c->err);
+    struct core_target v;
+    c->rc = find_to_edit(c->call, &v, &c->err);
+    if (c->rc == 0)
+        c->rc = core_target_enable(c->call->api->core, c->call->id, c->enabled, c->waiter, &c->err);
 }
 
 static void delete_on_core(void *arg)
 {
     struct change *c = arg;
     must(c->waiter && c->call->id != 0);
-    c->rc = core_target_del(c->call->api->core, c->call->id, c->waiter, &c->err);
+    struct core_target v;
+    c->rc = find_to_edit(c->call, &v, &c->err);
+    if (c->rc == 0)
+        c->rc = core_target_del(c->call->api->core, c->call->id, c->waiter, &c->err);
 }
 
 static void put(struct call *k)
@@ -202,9 +231,11 @@ static void check_on_core(void *arg)
     struct probing *p = arg;
     struct call *k = p->call;
     struct core_target v;
+    p->rc = find_to_edit(k, &v, &p->err);
+    if (p->rc != 0)
+        return;
+    p->patience_ms = patience_of(v.target);
     p->rc = core_check(k->api->core, k->id, p->waiter, &p->err);
-    if (core_target_get(k->api->core, k->id, &v))
-        p->patience_ms = patience_of(v.target);
 }
 
 static void try_on_core(void *arg)
@@ -213,8 +244,11 @@ static void try_on_core(void *arg)
     struct call *k = p->call;
     const struct node *of = node_get(p->doc, "target_id");
     struct core_target old;
-    bool have =
-        of && of->kind == NODE_INT && core_target_get(k->api->core, (uint64_t)of->num, &old);
+    bool have = of && of->kind == NODE_INT && get_seen(k, (uint64_t)of->num, &old);
+    if (have && refuse_edit(k, old.target->group, &p->err) != 0) { /* its secrets would be used */
+        p->rc = -1;
+        return;
+    }
     struct node *doc = node_map(k->arena), *config = NULL;
     static const char *const kept[] = {"type", "url", "config", "timeout_seconds"};
     for (size_t i = 0; i < array_len(kept); i++)
@@ -295,7 +329,7 @@ static void exists_on_core(void *arg)
 {
     struct call *k = arg;
     struct core_target v;
-    if (!core_target_get(k->api->core, k->id, &v))
+    if (!get_seen(k, k->id, &v))
         k->id = 0;
 }
 
