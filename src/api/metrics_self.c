@@ -26,8 +26,6 @@ static void add_http(struct api *a, const struct http_server_stats *h, struct fi
         double value;
     } rows[] = {
         {"belfry_http_requests_total", "counter", "Requests to the API.", (double)h->requests},
-        {"belfry_http_rejected_total", "counter",
-         "Requests refused: too large, too many, or while stopping.", (double)h->rejected},
         {"belfry_http_connections", "gauge", "Open connections to the API.",
          (double)h->connections_now},
         {"belfry_http_workers_busy", "gauge", "Calls that hold a worker: those that may wait.",
@@ -47,6 +45,21 @@ static void add_http(struct api *a, const struct http_server_stats *h, struct fi
     };
     for (size_t i = 0; i < array_len(rows); i++)
         figure_add(f, rows[i].name, rows[i].type, rows[i].help, rows[i].value);
+    for (int i = 0; i < HTTP_REJECTIONS_N; i++) {
+        struct label why = {"reason", http_rejection_name((enum http_rejection)i)};
+        figure_add_labelled(
+            f, "belfry_http_rejected_total", "counter", "Requests and connections refused or cut.",
+            arena_memdup(f->arena, &why, sizeof(why)), 1, (double)h->rejected_by[i]);
+    }
+    if (h->tls_expires_ms == 0)
+        return;
+    figure_add(f, "belfry_http_tls_reloads_total", "counter", "Times the certificate was replaced.",
+               (double)h->tls_reloads);
+    figure_add(f, "belfry_http_tls_reload_failures_total", "counter",
+               "Times a changed certificate could not be used and the old one stayed.",
+               (double)h->tls_failures);
+    figure_add(f, "belfry_http_tls_certificate_expiry_timestamp_seconds", "gauge",
+               "When the certificate in use expires.", (double)h->tls_expires_ms / 1000);
 }
 
 void api_figures(struct api *a, const struct http_server_stats *http, struct figures *f)

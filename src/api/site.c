@@ -5,6 +5,16 @@
 #include "base/str.h"
 #include "page/page.h"
 
+const struct http_header_kv api_headers[] = {
+    {"X-Content-Type-Options", "nosniff"},
+    {"Referrer-Policy", "no-referrer"},
+    {"Content-Security-Policy", PAGE_CONTENT_POLICY},
+    {"X-Frame-Options", "DENY"},
+    {"Cross-Origin-Opener-Policy", "same-origin"},
+    {"Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"},
+    {NULL, NULL},
+};
+
 static bool accepts_gzip(const struct http_req *req)
 {
     const char *accept = http_req_header(req, "Accept-Encoding");

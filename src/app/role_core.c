@@ -21,9 +21,8 @@
 #define FILE_LOOK_NS (2 * NS_PER_S)
 #define HTTP_THREADS \
     4 /* of four quick calls at once one turn of the loop takes the questions; what waits has workers */
-#define BODY_MAX (32u << 20) /* of remote write */
 #define BIND_WAIT_MS 10000 /* a core that was killed may still hold the port */
-#define MAGIC    0xbe1f0c0eu
+#define MAGIC        0xbe1f0c0eu
 
 struct core_role {
     uint32_t magic;
@@ -180,6 +179,25 @@ static void metrics_parts(void *arg, struct api_metrics *out)
     *out = (struct api_metrics){core_tsdb(r->core), core_promql(r->core), core_rules(r->core)};
 }
 
+static void set_limits(struct http_server_config *http, const struct config_server *c)
+{
+    http->cert_file = c->tls.cert_file[0] ? c->tls.cert_file : NULL;
+    http->key_file = c->tls.key_file[0] ? c->tls.key_file : NULL;
+    http->redirect_address = c->redirect_host;
+    http->redirect_port = c->redirect_port;
+    http->cors_origins = c->cors_origins.at;
+    http->n_cors_origins = c->cors_origins.n;
+    http->max_connections = (unsigned)c->limits.connections;
+    http->connections_per_address = (unsigned)c->limits.connections_per_address;
+    http->request_rate = (unsigned)c->limits.request_rate;
+    http->request_burst = (unsigned)c->limits.request_burst;
+    http->limit_local = c->limits.local;
+    http->request_timeout_s = (unsigned)((c->limits.request_timeout_ms + 999) / 1000);
+    http->idle_timeout_s = (unsigned)((c->limits.idle_timeout_ms + 999) / 1000);
+    http->max_body = (size_t)c->limits.max_body;
+    http->max_header = (size_t)c->limits.max_header;
+}
+
 static int serve(struct core_role *r, const char *run_dir, struct err *err)
 {
     const struct config *cfg = core_config(r->core);
@@ -192,18 +210,20 @@ static int serve(struct core_role *r, const char *run_dir, struct err *err)
                               .status = r->status};
     char *unix_path = path_join(run_dir, "belfry.sock");
     r->api = api_new(&api, err);
+    const struct config_server *c = &cfg->server;
     struct http_server_config http = {
-        .address = cfg->server.listen_host,
-        .port = cfg->server.listen_port,
+        .address = c->listen_host,
+        .port = c->listen_port,
+        .headers = api_headers,
         .bind_wait_ms = BIND_WAIT_MS,
         .unix_path = unix_path,
         .threads = HTTP_THREADS,
-        .max_body = BODY_MAX,
         .handle = api_handle,
         .waits = api_waits,
         .ctx = r->api,
         .hooks = thread_hooks,
     };
+    set_limits(&http, c);
     r->server = r->api ? http_server_start(&http, err) : NULL;
     free(unix_path);
     core_figures_more(r->core, more_figures, r);

@@ -20,69 +20,6 @@ static const struct node *setting(const struct loader *l, const char *section, c
     return key != NULL && node_get(n, key) != NULL ? node_get(n, key) : n;
 }
 
-/* "127.0.0.1:9370", "[::1]:9370", "localhost:9370" */
-static bool split_listen(const char *text, struct str *host, int64_t *port)
-{
-    const char *colon = strrchr(text, ':');
-    if (colon == NULL || str_to_i64(str_of(colon + 1), port, NULL) != 0 || *port < 0 ||
-        *port > 65535)
-        return false;
-    *host = (struct str){text, (size_t)(colon - text)};
-    if (host->n > 2 && text[0] == '[' && colon[-1] == ']')
-        *host = (struct str){text + 1, host->n - 2};
-    return true;
-}
-
-/* -1: no address; else whether only this machine reaches it. */
-static int is_loopback(const char *host)
-{
-    struct in_addr v4;
-    struct in6_addr v6;
-    if (inet_pton(AF_INET, host, &v4) == 1)
-        return ntohl(v4.s_addr) >> 24 == 127;
-    return inet_pton(AF_INET6, host, &v6) == 1 ? IN6_IS_ADDR_LOOPBACK(&v6) : -1;
-}
-
-static void finish_listen(struct loader *l)
-{
-    struct config_server *s = &l->cfg->server;
-    const struct node *at = setting(l, "server", "listen");
-    struct str host;
-    int64_t port;
-    if (!split_listen(s->listen, &host, &port)) {
-        problem_add(l->problems, at, "server.listen",
-                    "got \"%s\"; want ADDRESS:PORT such as 127.0.0.1:9370", s->listen);
-        return;
-    }
-    s->listen_host =
-        str_eqz(host, "localhost") ? "127.0.0.1" : arena_strndup(l->arena, host.p, host.n);
-    if (host.n == 0) /* ":9370", as Prometheus takes it */
-        s->listen_host = "0.0.0.0";
-    s->listen_port = (uint16_t)port;
-    int loopback = is_loopback(s->listen_host);
-    if (loopback < 0)
-        problem_add(l->problems, at, "server.listen",
-                    "got the host \"%s\"; want an address such as 127.0.0.1, 0.0.0.0 or [::]",
-                    s->listen_host);
-    if (loopback == 0 && s->anonymous == ANONYMOUS_ADMIN)
-        loader_warn(l, at, "server.anonymous",
-                    "admin: whoever reaches this address may do everything, and it is more than "
-                    "this machine's own (server.listen)");
-}
-
-static void finish_server(struct loader *l)
-{
-    struct config_server *s = &l->cfg->server;
-    finish_listen(l);
-    struct str url = str_of(s->public_url);
-    if (url.n > 0 && !str_starts(url, STR("http://")) && !str_starts(url, STR("https://")))
-        problem_add(l->problems, setting(l, "server", "public_url"), "server.public_url",
-                    "got \"%s\"; want http://… or https://…", s->public_url);
-    if ((s->tls.cert_file[0] == '\0') != (s->tls.key_file[0] == '\0'))
-        problem_add(l->problems, setting(l, "server", "tls"), "server.tls",
-                    "want both cert_file and key_file");
-}
-
 static void check_store(struct loader *l)
 {
     struct str store = str_of(l->raw.store);
@@ -183,7 +120,7 @@ static void bind_main(struct loader *l)
         c->server.tls.cert_file = absolute(l, c->server.tls.cert_file);
     if (c->server.tls.key_file[0] != '\0')
         c->server.tls.key_file = absolute(l, c->server.tls.key_file);
-    finish_server(l);
+    loader_server(l);
     c->access = l->raw.access;
     if (c->access.oidc.ca_file[0] != '\0')
         c->access.oidc.ca_file = absolute(l, c->access.oidc.ca_file);

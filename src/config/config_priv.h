@@ -121,6 +121,10 @@ void loader_warn(struct loader *l, const struct node *at, const char *field, con
 /* config_env.c: ${NAME}, ${NAME:-default}, $$ in all values of the tree. */
 void expand_environment(struct node *n, struct arena *a, struct problems *p);
 
+/* config_server.c */
+extern const struct option config_server_options[];
+void loader_server(struct loader *l); /* checks, and takes addresses apart */
+
 /* config_access.c. oidc, proxy: where the file has them, for messages. */
 void loader_access(struct loader *l, const struct node *oidc, const struct node *proxy);
 

@@ -7,44 +7,8 @@
 #define MIB    (1024 * KIB)
 #define GIB    (1024 * MIB)
 
-static const char *const anonymous_choices[] = {"none", "viewer", "admin", NULL};
 static const char *const level_choices[] = {"debug", "info", "warn", "error", NULL};
 static const char *const format_choices[] = {"text", "json", NULL};
-
-static const struct option tls_options[] = {
-    {"cert_file", OPT_STRING,
-     offsetof(struct config_server, tls.cert_file) - offsetof(struct config_server, tls), .def = "",
-     .help = {"Certificate chain, PEM. Not used yet by this version.",
-              "证书链（PEM）。本版本尚未使用。"}},
-    {"key_file", OPT_STRING,
-     offsetof(struct config_server, tls.key_file) - offsetof(struct config_server, tls), .def = "",
-     .help = {"Its private key, PEM. Not used yet by this version.",
-              "证书的私钥（PEM）。本版本尚未使用。"}},
-    OPTION_END,
-};
-
-static const struct option server_options[] = {
-    {"listen", OPT_STRING, offsetof(struct config_server, listen), .def = "127.0.0.1:9370",
-     .min = 1, .max = 300,
-     .help = {"Address and port of page, API and metrics.", "页面、API 与指标的监听地址和端口。"}},
-    {"public_url", OPT_STRING, offsetof(struct config_server, public_url), .def = "", .min = 0,
-     .max = 1000,
-     .help = {"Address under which people reach the page; messages link to it.",
-              "人们访问页面所用的地址；通知消息中的链接指向它。"},
-     .example = "http://monitor.example.com"},
-    {"anonymous", OPT_ENUM, offsetof(struct config_server, anonymous), .def = "none",
-     .choices = anonymous_choices,
-     .help = {"What a caller over TCP without credentials may do.",
-              "未带凭据、通过 TCP 访问的调用者可以做什么。"}},
-    {"user", OPT_STRING, offsetof(struct config_server, user), .def = "", .min = 0, .max = 100,
-     .help =
-         {"User that Belfry's processes run as when it is started as root; empty: the caller's own.",
-          "以 root 启动时，各进程所用的系统用户；留空则为启动者本人。"},
-     .example = "belfry"},
-    {"tls", OPT_SECTION, offsetof(struct config_server, tls), .sub = tls_options,
-     .help = {"HTTPS for page and API.", "页面与 API 的 HTTPS。"}},
-    OPTION_END,
-};
 
 static const struct option log_options[] = {
     {"dir", OPT_STRING, offsetof(struct config_log, dir), .def = "logs", .min = 1, .max = 1000,
@@ -314,7 +278,7 @@ static const struct option file_options[] = {
          {"Further files, patterns allowed; their groups, channels and units are added to this file's.",
           "要包含的其他文件，可用通配符；其分组、渠道与受管程序会加入本文件。"},
      .example = "[conf.d/*.yaml]"},
-    {"server", OPT_SECTION, offsetof(struct raw_file, server), .sub = server_options,
+    {"server", OPT_SECTION, offsetof(struct raw_file, server), .sub = config_server_options,
      .help = {"The HTTP server of page, API and metrics.", "页面、API 与指标的 HTTP 服务。"}},
     {"access", OPT_SECTION, offsetof(struct raw_file, access), .sub = config_access_options,
      .help = {"Accounts and sign-in.", "账号与登录。"}},

@@ -196,6 +196,27 @@ static struct http_guard *make_guard(const struct http_server_config *c)
     return http_guard_new(&l);
 }
 
+/* The configuration that they come from may be replaced. */
+static void take_origins(struct http_server *s)
+{
+    size_t n = s->cfg.n_cors_origins;
+    const char **own = calloc(n + 1, sizeof(*own));
+    must(own != NULL);
+    for (size_t i = 0; i < n; i++) {
+        own[i] = strdup(s->cfg.cors_origins[i]);
+        must(own[i] != NULL);
+    }
+    s->cfg.cors_origins = own;
+}
+
+static void drop_origins(struct http_server *s)
+{
+    for (size_t i = 0; i < s->cfg.n_cors_origins; i++) {
+        free((char *)s->cfg.cors_origins[i]);
+    }
+    free((void *)s->cfg.cors_origins);
+}
+
 static void init_lock(struct http_server *s)
 {
     pthread_condattr_t attr;
@@ -213,6 +234,7 @@ struct http_server *http_server_start(const struct http_server_config *cfg, stru
     s->magic = SERVER_MAGIC;
     s->cfg = *cfg;
     set_defaults(&s->cfg);
+    take_origins(s);
     s->tcp.server = s->local.server = s->redirect.server = s;
     s->local.is_unix = true;
     init_lock(s);
@@ -276,6 +298,7 @@ void http_server_stop(struct http_server *s)
     stop_daemon(&s->redirect);
     http_guard_free(s->guard);
     http_tls_close(s->tls);
+    drop_origins(s);
     pthread_cond_destroy(&s->kept);
     pthread_mutex_destroy(&s->lock);
     workers_free(s->workers);
