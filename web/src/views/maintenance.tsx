@@ -83,8 +83,8 @@ function DayCell({ day, items, now }: { day: Day; items: Occurrence[]; now: numb
   const today = now >= day.start && now < day.end;
   const label = new Intl.DateTimeFormat(locale(), { weekday: 'short', month: 'short', day: 'numeric' }).format(day.start);
   return (
-    <div class={`day${day.inside ? '' : ' outside'}${today ? ' today' : ''}${items.length ? '' : ' none'}`} role="gridcell" aria-label={label}>
-      <span class="day-number num">{new Date(day.start).getDate()}</span>
+    <div class={`day${day.inside ? '' : ' outside'}${today ? ' today' : ''}${items.length ? '' : ' none'}`} role="gridcell">
+      <span class="day-number num" aria-hidden="true">{new Date(day.start).getDate()}</span>
       <span class="day-label">{label}</span>
       {items.slice(0, 4).map((o, i) => (
         <a class={`day-item${o.active ? ' active' : ''}`} key={i} href={href(`/maintenance/${o.maintenance_id}`)} title={`${o.title}: ${when(o.starts_at)} – ${o.ends_at ? when(o.ends_at) : t('maintenance.open')}`}>
