@@ -107,6 +107,6 @@ test('browsers by name, addresses of titles', () => {
   assert.equal(browserName('Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Version/17.5 Mobile Safari/604.1'), 'Safari · iOS');
   assert.equal(browserName('curl/8.1'), 'curl');
   assert.equal(browserName('something else'), 'something else');
-  assert.equal(slugOf('Our Shop: Čeština!'), 'our-shop-ces-tina');
+  assert.equal(slugOf('Our Shop: Čeština!'), 'our-shop-cestina');
   assert.equal(slugOf('内部'), '');
 });
