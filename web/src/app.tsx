@@ -109,6 +109,7 @@ const routes: [string, Draw, Role?][] = [
   ['/config', (_, route) => <ConfigView route={route} />, 'admin'],
   ['/account', () => <AccountView />],
   ['/login', (_, route) => <LoginView route={route} />],
+  ['/setup', () => (session.who.setup ? <SetupView /> : <NotFound />)],
 ];
 
 function NotAllowed({ role }: { role: Role }) {
@@ -334,7 +335,7 @@ export function App() {
   useEffect(() => {
     document.title = session.state === 'in' ? title(route) : t('app.name');
   });
-  const inside = session.state === 'in' && route.path !== '/login';
+  const inside = session.state === 'in' && route.path !== '/login' && route.path !== '/setup';
   return (
     <>
       <a

@@ -39,6 +39,13 @@ export function UserMenu() {
   const [open, setOpen] = useState(false);
   const box = useDismiss(open, () => setOpen(false));
   const { who } = session;
+  if (who.kind === 'anonymous' && who.setup) {
+    return (
+      <LinkButton icon="user" kind="quiet" title={t('access.setUp')} href={href('/setup')}>
+        <span class="only-wide">{t('access.setUp')}</span>
+      </LinkButton>
+    );
+  }
   if (who.kind === 'anonymous' && (who.password_login || who.oidc)) {
     const next = location.hash.slice(1);
     return (

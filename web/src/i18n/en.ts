@@ -23,6 +23,7 @@ export const en = {
   'prefs.shortcuts': 'Keyboard shortcuts',
 
   'access.signIn': 'Sign in',
+  'access.setUp': 'Set up accounts',
   'access.signOut': 'Sign out',
   'access.account': 'My account',
   'access.menu': 'Account: {name}',

@@ -24,6 +24,7 @@ export const zh: Dictionary = {
   'prefs.shortcuts': '键盘快捷键',
 
   'access.signIn': '登录',
+  'access.setUp': '设置账号',
   'access.signOut': '退出登录',
   'access.account': '我的账号',
   'access.menu': '账号：{name}',

@@ -67,10 +67,11 @@ export class SessionStore extends Observable {
   take(who: Session): void {
     this.who = who;
     this.error = null;
-    if (who.setup) this.set('setup');
-    else if (rank[who.role] > 0 || Object.keys(who.groups ?? {}).length > 0) {
+    if (rank[who.role] > 0 || Object.keys(who.groups ?? {}).length > 0) {
       this.expired = false;
-      this.set('in');
+      this.set('in'); // with server.anonymous also before there is an account
+    } else if (who.setup) {
+      this.set('setup');
     } else {
       this.expired ||= this.state === 'in';
       this.set('out');

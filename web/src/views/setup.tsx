@@ -10,6 +10,7 @@ import { toast } from '../components/overlay';
 import { t } from '../i18n';
 import '../i18n/more';
 import { leastPassword, type Complaints } from '../lib/form-model';
+import { go } from '../router';
 import { session } from '../store/session';
 
 export default function SetupView() {
@@ -31,6 +32,7 @@ export default function SetupView() {
     try {
       session.take(await access.setup({ code: code.trim(), name: name.trim(), password }));
       toast(t('setup.done', { name: name.trim() }));
+      if (location.hash.startsWith('#/setup')) go('/');
     } catch (error) {
       if (error instanceof ApiError && error.status === 409) await session.ask(); // someone else was quicker
       const wrongCode = error instanceof ApiError && error.status === 403;
