@@ -186,7 +186,7 @@ static bool is_code(const char *message, const char *at, size_t n)
 void sla_reason(const char *message, char *out, size_t size)
 {
     struct buf b = BUF_INIT(1 << 16);
-    for (const char *p = message; *p && b.len < size;) {
+    for (const char *p = message; *p && b.len < size + 4;) {
         size_t n = 0;
         while (isdigit((unsigned char)p[n]))
             n++;
