@@ -58,7 +58,7 @@ static void unmask_channel(struct applying *p, struct node *doc)
     struct node *config = node_get(doc, "config");
     if (!ops)
         return;
-    if (streq(text_of(doc, "webhook_url"), SECRET_MASK))
+    if (strstr(text_of(doc, "webhook_url"), SECRET_MASK))
         node_put(doc, a, "webhook_url", node_text(a, arena_strdup(a, old->webhook_url)));
     if (config && config->kind == NODE_MAP)
         node_put(doc, a, "config",

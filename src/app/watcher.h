@@ -17,7 +17,8 @@
 struct watched {
     struct sched_item item;
     struct watcher *watcher;
-    struct compiled *compiled; /* NULL: its type is unknown to this build; every round says so */
+    struct compiled *compiled; /* NULL: it cannot be probed; every round says why */
+    char *why_not;
     uint64_t spec_hash;
     uint64_t generation; /* of the assignment that last named it */
     struct probe_limits limits;

@@ -47,6 +47,7 @@ void watched_free(struct watched *t)
         return;
     must(t->probes_running == 0);
     compiled_free(t->compiled);
+    free(t->why_not);
     free(t);
 }
 
@@ -71,9 +72,11 @@ static void add_target(struct watcher *w, const struct assign_entry *e)
         .limits = watcher_limits(e),
         .compiled = watcher_compile(e, &err),
     };
-    if (!t->compiled)
+    if (!t->compiled) {
+        must((t->why_not = strdup(err.msg)));
         log_warn("target cannot be probed; its rounds fail", F_INT("target_id", e->id),
                  F_ERR(&err));
+    }
     struct watched *old = map_u64_put(w->targets, e->id, t);
     if (old)
         remove_target(w, old);

@@ -84,8 +84,7 @@ int watcher_start_probe(struct watcher *w, struct watched *t, uint64_t request_i
     must(!t->removed && (request_id != 0 || !t->item.running)); /* never overlapping itself */
     *run = (struct run){w, t, t->compiled, t->limits, request_id, {0}};
     if (!t->compiled)
-        err_set(&run->refused, ERR_UNSUPPORTED,
-                "this target's type is not built into this watcher");
+        err_set(&run->refused, ERR_UNSUPPORTED, "cannot probe: %s", t->why_not);
     t->probes_running++;
     if (request_id == 0)
         t->item.running = true;

@@ -8,9 +8,10 @@
 #include "cli/client.h"
 
 static const char help[] =
-    "usage: belfry import waf|connection-monitor|supervisor|systemd|monit PATH\n\n"
+    "usage: belfry import waf|connection-monitor|uptime-kuma|supervisor|systemd|monit PATH\n\n"
     "  waf                 the directory that holds conf/global.json, conf/groupN.json\n"
     "  connection-monitor  conf.ini, or the directory that holds it\n"
+    "  uptime-kuma         the JSON backup of version 1, or kuma.db of version 2; for belfry apply -f\n"
     "  supervisor          supervisord.conf, a file of conf.d, or a directory of *.conf\n"
     "  systemd             a .service file, or a directory of them; NAME@INSTANCE.service too\n"
     "  monit               monitrc, or a directory of such files\n\n"
@@ -23,6 +24,7 @@ static const struct importer {
 } importers[] = {
     {"waf", import_waf},
     {"connection-monitor", import_connmon},
+    {"uptime-kuma", import_kuma},
     {"supervisor", import_supervisor},
     {"systemd", import_systemd},
     {"monit", import_monit},

@@ -24,6 +24,10 @@ int import_supervisor(const char *path, struct buf *yaml, struct problems *p, st
 int import_systemd(const char *path, struct buf *yaml, struct problems *p, struct err *err);
 int import_monit(const char *path, struct buf *yaml, struct problems *p, struct err *err);
 
+/* Uptime Kuma: the JSON backup of version 1, kuma.db of version 2, or the directory that holds it. For belfry apply. */
+int import_kuma(const char *path, struct buf *yaml, struct problems *p, struct err *err);
+int import_kuma_text(struct str text, struct buf *yaml, struct problems *p, struct err *err);
+
 /* The same from texts in memory, for tests and fuzzing. Files that are absent have text.p NULL. */
 struct import_file {
     const char *name;

@@ -144,6 +144,6 @@ struct node *declared_channel_masked(const struct channel *ch, const struct node
     struct node *n = node_copy(a, declared);
     mask_config(n, ops ? ops->options : NULL, a);
     if (node_get(n, "webhook_url") && channel_url_is_secret(ch->type))
-        put_text(n, "webhook_url", SECRET_MASK, a);
+        put_text(n, "webhook_url", DECLARED_URL_MASK, a);
     return n;
 }

@@ -4,6 +4,7 @@
 #define CORE_DECLARED_H
 
 #include "config/node.h"
+#include "config/option.h"
 #include "model/alert.h"
 #include "model/target.h"
 
@@ -16,7 +17,8 @@ struct node *declared_target(const struct target *t, const struct declared_names
                              const struct declared_names *parents, struct arena *a);
 struct node *declared_channel(const struct channel *ch, struct arena *a);
 
-/* Copies with secrets masked. */
+/* Copies with secrets masked; an address that is one is masked so that it still is an address. */
+#define DECLARED_URL_MASK "https://" SECRET_MASK
 struct node *declared_target_masked(const struct target *t, const struct node *declared,
                                     struct arena *a);
 struct node *declared_channel_masked(const struct channel *ch, const struct node *declared,

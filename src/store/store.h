@@ -207,6 +207,16 @@ int store_audit(struct store_reader *r, const struct audit_query *q,
 /* Copies text of a setting to a; NULL when absent. */
 const char *store_setting(struct store_reader *r, const char *key, struct arena *a);
 
+/* Another program's SQLite file, for importers. Values as text, NULL for none; only during the call. */
+#define FOREIGN_COLUMNS 200
+struct foreign_row {
+    const char **names, **values;
+    size_t n;
+};
+int store_read_foreign(const char *path, const char *sql,
+                       void (*fn)(void *arg, const struct foreign_row *row), void *arg,
+                       struct err *err);
+
 struct store_stats {
     uint64_t batches, rows, failures, results_dropped;
     uint64_t bytes_on_disk, days_kept;
