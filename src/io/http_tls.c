@@ -182,6 +182,9 @@ struct http_tls *http_tls_open(const char *cert_file, const char *key_file, stru
     t->seen = look(t);
     t->pair = read_pair(t, err);
     bool good = t->pair != NULL;
+    if (!good && err != NULL) {
+        err->code = ERR_INVALID; /* it would fail again */
+    }
     if (good && !atomic_compare_exchange_strong(&in_use, &none, t)) {
         err_set(err, ERR_INTERNAL, "cannot serve TLS twice in one process");
         good = false;
