@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 build='gcc libc6-dev make meson ninja-build pkg-config ca-certificates
   libuv1-dev libcurl4-openssl-dev libssl-dev libc-ares-dev libsqlite3-dev libmicrohttpd-dev libgnutls28-dev
-  libyaml-dev libjansson-dev libpcre2-dev libsodium-dev libcmark-dev libzstd-dev libre2-dev libroaring-dev libsnappy-dev zlib1g-dev g++ tzdata'
+  libyaml-dev libjansson-dev libpcre2-dev libsodium-dev libcjose-dev libcmark-dev libzstd-dev libre2-dev libroaring-dev libsnappy-dev zlib1g-dev g++ tzdata'
 # dnsmasq-base is dnsmasq without the service that would take port 53 of this machine.
 test='libcmocka-dev python3 python3-pytest python3-yaml openssl nginx-light dnsmasq-base
   chromium fonts-noto-cjk procps prometheus victoria-metrics'

@@ -115,7 +115,7 @@ const char *password_weakness(const char *password, const char *name)
 }
 
 int password_digest(struct password_gate *g, const char *password, char out[PASSWORD_HASH],
-                  struct err *err)
+                    struct err *err)
 {
     _Static_assert(PASSWORD_HASH >= crypto_pwhash_STRBYTES, "libsodium's text fits");
     if (!enter(g))

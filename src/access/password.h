@@ -19,7 +19,7 @@ void password_gate_free(struct password_gate *g);
 const char *password_weakness(const char *password, const char *name);
 
 int password_digest(struct password_gate *g, const char *password, char out[PASSWORD_HASH],
-                  struct err *err);
+                    struct err *err);
 /* hash NULL or "": there is no such account; takes as long, and is never good. *old: it is good, and to be hashed anew with
  * today's parameters. */
 int password_check(struct password_gate *g, const char *hash, const char *password, bool *good,

@@ -32,6 +32,7 @@ struct door *door_new(struct core *core)
     d->access = access_new();
     d->gate = password_gate_new();
     d->throttle = throttle_new(rng_secure_u64());
+    d->oidc = oidc_new();
     pthread_mutex_init(&d->lock, NULL);
     access_configure(d->access, core_config(core));
     core_documents_watch(core, "user", on_document, d);
@@ -49,6 +50,7 @@ void door_free(struct door *d)
     access_free(d->access);
     password_gate_free(d->gate);
     throttle_free(d->throttle);
+    oidc_free(d->oidc);
     pthread_mutex_destroy(&d->lock);
     free(d);
 }
