@@ -93,6 +93,16 @@ static bool show(struct call *k, struct json *j, const char **name)
 
 static const struct audited audited = {"channel", show, "pending updated_at"};
 
+/* What runs a command has power over the machine. */
+static bool may_run(struct change *c, const struct channel *ch)
+{
+    if (strcmp(ch->type, "exec") != 0 || c->call->who->role == ROLE_ADMIN)
+        return true;
+    c->rc = err_set(&c->err, ERR_DENIED,
+                    "channels of type exec run commands on the machine: this needs the role admin");
+    return false;
+}
+
 static void put_on_core(void *arg)
 {
     struct change *c = arg;
@@ -108,6 +118,8 @@ static void put_on_core(void *arg)
         err_set(&c->err, ERR_INVALID, "the channel's settings are invalid");
         return;
     }
+    if (!may_run(c, &ch) || (old && !may_run(c, old)))
+        return;
     uint64_t id = 0;
     c->rc = core_channel_put(k->api->core, &ch, &k->problems, c->waiter, &id, &c->err);
     must(c->rc != 0 || (id != 0 && (!k->id || id == k->id)));
@@ -183,6 +195,8 @@ static void test_on_core(void *arg)
         c->rc = err_set(&c->err, ERR_INVALID, "the channel's settings are invalid");
         return;
     }
+    if (!may_run(c, old ? old : &draft))
+        return;
     c->rc = core_channel_test(k->api->core, old ? old : &draft, &k->problems, c->waiter, &c->err);
 }
 

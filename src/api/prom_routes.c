@@ -5,6 +5,7 @@
 #define READ(fn)  (fn), NULL, NULL, {0}, 0, SCOPE_READ, NULL
 #define WAIT(fn)  (fn), NULL, NULL, {0}, 0, SCOPE_READ, NULL, true
 #define WRITE(fn) (fn), NULL, NULL, {0}, 0, SCOPE_WRITE, NULL, true
+#define ADMIN(fn) (fn), NULL, NULL, {0}, 0, SCOPE_ADMIN, NULL, true
 #define OPEN(fn)  (fn), NULL, NULL, {0}, 0, SCOPE_OPEN, NULL
 
 const struct route prom_routes[] = {
@@ -40,12 +41,12 @@ const struct route prom_routes[] = {
     {"GET", API "/status/tsdb/blocks", READ(prom_status_blocks)},
     {"GET", API "/status/walreplay", READ(prom_status_replay)},
     {"POST", API "/write", WRITE(prom_write)},
-    {"POST", API "/admin/tsdb/delete_series", WRITE(prom_delete_series)},
-    {"PUT", API "/admin/tsdb/delete_series", WRITE(prom_delete_series)},
-    {"POST", API "/admin/tsdb/clean_tombstones", WRITE(prom_clean_tombstones)},
-    {"PUT", API "/admin/tsdb/clean_tombstones", WRITE(prom_clean_tombstones)},
-    {"POST", API "/admin/tsdb/snapshot", WRITE(prom_snapshot)},
-    {"PUT", API "/admin/tsdb/snapshot", WRITE(prom_snapshot)},
+    {"POST", API "/admin/tsdb/delete_series", ADMIN(prom_delete_series)},
+    {"PUT", API "/admin/tsdb/delete_series", ADMIN(prom_delete_series)},
+    {"POST", API "/admin/tsdb/clean_tombstones", ADMIN(prom_clean_tombstones)},
+    {"PUT", API "/admin/tsdb/clean_tombstones", ADMIN(prom_clean_tombstones)},
+    {"POST", API "/admin/tsdb/snapshot", ADMIN(prom_snapshot)},
+    {"PUT", API "/admin/tsdb/snapshot", ADMIN(prom_snapshot)},
     {"GET", "/prometheus/federate", WAIT(prom_federate)},
     {"GET", "/prometheus/-/healthy", OPEN(admin_healthy)},
     {"GET", "/prometheus/-/ready", OPEN(admin_ready)},

@@ -307,6 +307,8 @@ int role_core(const struct core_role_options *opt)
     if (!cfg)
         return EXIT_CONFIG;
     open_role_log(cfg, "core", "core", "core.log");
+    for (size_t i = 0; i < cfg->warnings.n; i++)
+        log_warn("configuration", F_STR("warning", cfg->warnings.at[i]));
     char *run_dir = path_join(cfg->data_dir, "run");
     install_crash_handlers(run_dir);
     raise_open_files();
