@@ -136,12 +136,24 @@ static void put_section(const struct render *r, const struct view_section *s)
     buf_puts(r->out, "</details>\n");
 }
 
+/* Does anything stand between the overall state and the services? Then these need a heading that is seen. */
+static bool has_news(const struct view *v)
+{
+    for (uint32_t i = 0; i < v->n_incidents; i++)
+        if (v->incidents[i]->status != INCIDENT_RESOLVED)
+            return true;
+    for (uint32_t i = 0; i < v->n_windows; i++)
+        if (v->windows[i].active)
+            return true;
+    return false;
+}
+
 void render_sections(const struct render *r)
 {
     const struct view *v = r->view;
     char number[24];
-    buf_printf(r->out, "<section id=\"services\"><h2 class=\"hide\">%s</h2>\n",
-               word(r->zh, W_SERVICES));
+    buf_printf(r->out, "<section id=\"services\"><h2 class=\"%s\">%s</h2>\n",
+               has_news(v) ? "part" : "hide", word(r->zh, W_SERVICES));
     for (uint32_t i = 0; i < v->n_sections; i++)
         if (v->sections[i].n)
             put_section(r, &v->sections[i]);

@@ -98,8 +98,8 @@ static const char rules[] =
     ".row,details.card>summary,.overall,.incident{padding-left:16px;padding-right:16px}"
     ".bars:not(.few) i:nth-last-child(n+46){display:none}.far{display:none}.near{display:inline}"
     ".bars.few~.scale .far{display:inline}.bars.few~.scale .near{display:none}"
-    ".line{flex-wrap:wrap}.bars{height:28px}"
-    ".bars i:nth-child(n):hover::after{position:absolute}}"
+    ".line{flex-wrap:wrap;row-gap:2px}.name{flex-basis:calc(100% - 30px)}.line>.tag{margin-left:auto}"
+    ".name+.fig{margin-left:30px}.bars{height:28px}}"
     "@media(prefers-reduced-motion:no-preference){.bars i{transition:filter .12s}}"
     "@media print{body{border:0}footer nav,.skip{display:none}.card{break-inside:avoid}}";
 

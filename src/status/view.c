@@ -124,13 +124,22 @@ static void add_listed(struct gather *g)
         core_targets_each(g->core, 0, add_of_groups, g);
 }
 
+/* What is being worked on is not "down", nor "up". */
+static void hold(struct view_target *t, bool active)
+{
+    if (active && t->state != VIEW_PAUSED)
+        t->state = VIEW_MAINTENANCE;
+}
+
 static void name_of_window(struct gather *g, const struct core_occurrence *o, struct view_window *w)
 {
     w->names = arena_array_of(g->view->arena, const char *, g->view->n_targets + 1);
     for (uint32_t i = 0; i < g->view->n_sections; i++)
         vec_each (&g->sections[i].targets, it)
-            if (core_window_holds(g->core, o->window, it->id))
+            if (core_window_holds(g->core, o->window, it->id)) {
                 w->names[w->n_names++] = it->name;
+                hold(it, w->active);
+            }
 }
 
 /* The next one of each: a nightly window must not fill the page. */

@@ -42,7 +42,7 @@ static void test_evil(void **state)
     check("![a](https://evil.example/t.png)", "<p>a</p>\n");
     check(
         "<https://x.example/\"onmouseover=\"x>",
-        "<p><a href=\"https://x.example/%22onmouseover=%22x\" "
+        "<p><a href=\"https://x.example/&quot;onmouseover=&quot;x\" "
         "rel=\"nofollow noopener noreferrer\">https://x.example/&quot;onmouseover=&quot;x</a></p>\n");
 }
 
