@@ -9,7 +9,7 @@ build='gcc libc6-dev make meson ninja-build pkg-config ca-certificates
   libuv1-dev libcurl4-openssl-dev libssl-dev libc-ares-dev libsqlite3-dev libmicrohttpd-dev libgnutls28-dev
   libyaml-dev libjansson-dev libpcre2-dev libsodium-dev libcjose-dev libcmark-dev libzstd-dev libre2-dev libroaring-dev libsnappy-dev zlib1g-dev g++ tzdata'
 # dnsmasq-base is dnsmasq without the service that would take port 53 of this machine.
-test='libcmocka-dev python3 python3-pytest python3-yaml openssl nginx-light dnsmasq-base
+test='libcmocka-dev python3 python3-pytest python3-yaml python3-cryptography openssl nginx-light dnsmasq-base
   chromium fonts-noto-cjk procps prometheus victoria-metrics'
 lint='clang clang-format clang-tidy llvm libclang-rt-14-dev libcmocka-dev python3'
 bench='prometheus-blackbox-exporter prometheus victoria-metrics prometheus-node-exporter wrk runit s6 supervisor monit nginx-light dnsmasq-base python3 openssl procps'
