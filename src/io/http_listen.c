@@ -25,6 +25,19 @@ static void ignore_log(void *arg, const char *fmt, va_list ap)
     (void)ap;
 }
 
+/* "%00" would end what comes after it: it becomes a character that no path or value has. */
+static size_t unescape(void *arg, struct MHD_Connection *conn, char *text)
+{
+    (void)arg;
+    (void)conn;
+    size_t n = MHD_http_unescape(text);
+    for (char *nul = memchr(text, '\0', n); nul != NULL;
+         nul = memchr(nul, '\0', n - (size_t)(nul - text))) {
+        *nul = '\1';
+    }
+    return n;
+}
+
 /* TLS and the address' bounds are options of TCP only. */
 static void add_options(const struct listener *l, struct MHD_OptionItem *o, unsigned threads)
 {
@@ -51,8 +64,8 @@ static int start_daemon(struct listener *l, int fd, unsigned threads, struct err
         MHD_OPTION_NOTIFY_COMPLETED, http__on_completed, l, MHD_OPTION_NOTIFY_CONNECTION,
         http__on_connection, l, MHD_OPTION_CONNECTION_MEMORY_LIMIT, 2 * cfg->max_header,
         MHD_OPTION_CONNECTION_LIMIT, cfg->max_connections, MHD_OPTION_CONNECTION_TIMEOUT,
-        cfg->idle_timeout_s, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, more,
-        MHD_OPTION_END);
+        cfg->idle_timeout_s, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK,
+        unescape, NULL, MHD_OPTION_ARRAY, more, MHD_OPTION_END);
     if (l->daemon == NULL) {
         close(fd);
         return err_set(err, ERR_INTERNAL, "cannot start the HTTP server");

@@ -123,9 +123,11 @@ static void test_requests(void **state)
     a = ask(&f, GET("/page"));
     assert_non_null(strstr(a, "Content-Type: text/html\r\n"));
     assert_non_null(strstr(a, "\r\n\r\n<!doctype html>"));
+    a = ask(&f, GET("/a%00b?q=c%00d"));
+    assert_non_null(strstr(a, "GET /a\1b q=c\1d "));
     a = ask(&f, GET("/missing"));
     assert_memory_equal(a, "HTTP/1.1 404", 12);
-    assert_int_equal(http_server_stats(f.s).requests, 5);
+    assert_int_equal(http_server_stats(f.s).requests, 6);
     assert_int_equal(http_server_stats(f.s).rejected, 0);
     stop(&f);
 }
