@@ -1,9 +1,10 @@
 /* A maintenance's document: its option table, and what it says as a struct. */
+#include "api/maintenance_doc.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "api/maintenance_doc.h"
 #include "api/matcher_doc.h"
 #include "base/clock.h"
 #include "base/cron.h"
