@@ -87,7 +87,7 @@ size_t tar_padding(uint64_t size)
 
 void tar_put_end(struct buf *out)
 {
-    static const unsigned char zeros[2 * TAR_BLOCK];
+    const unsigned char zeros[2 * TAR_BLOCK] = {0};
     buf_add(out, zeros, sizeof(zeros));
 }
 
