@@ -1,3 +1,4 @@
+/* The numbered files of a directory, listed (numbered.h): segments of the WAL and of the series log. Any thread. */
 #include "tsdb/numbered.h"
 
 #include <dirent.h>
