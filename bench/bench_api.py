@@ -290,12 +290,13 @@ def main(argv):
         late = Late(b)
         time.sleep(5)
         late.end(table, "nobody looks")
-        for name, part in parts.items():
-            if a.only in (None, name):
-                late = Late(b) if name in ("lists", "graphs") else None
-                part(b, a, table)
-                if late:
-                    late.end(table, name)
-        if b.p.poll() is not None:
-            raise RuntimeError("Belfry is gone: " + read(os.path.join(b.dir, "out"))[-3000:])
+        try:
+            for name, part in parts.items():
+                if a.only in (None, name):
+                    late = Late(b) if name in ("lists", "graphs") else None
+                    part(b, a, table)
+                    if late:
+                        late.end(table, name)
+        except (OSError, http.client.HTTPException) as e:
+            raise RuntimeError("Belfry is gone: " + read(os.path.join(b.dir, "out"))[-3000:]) from e
     return table.misses

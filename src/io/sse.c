@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -70,7 +71,7 @@ struct sse_hub {
     pthread_mutex_t lock; /* guards everything but the inbox, and the streams */
     struct sse_stream *streams;
     struct map_u64 *watches; /* subject → struct watch */
-    bool freed; /* sse_hub_free was called; the last stream frees */
+    bool freed;              /* sse_hub_free was called; the last stream frees */
 
     pthread_mutex_t inbox_lock; /* guards what follows */
     pthread_cond_t arrived;
@@ -118,8 +119,8 @@ static struct message *message_of(const struct buf *text, const struct sse_about
     m->subject = about->subject;
     m->subjects_only = about->subjects_only;
     m->grouped = about->group != NULL;
-    strncpy(m->kind, event != NULL ? event : "", sizeof(m->kind) - 1);
-    strncpy(m->group, m->grouped ? about->group : "", sizeof(m->group) - 1);
+    snprintf(m->kind, sizeof(m->kind), "%s", event != NULL ? event : "");
+    snprintf(m->group, sizeof(m->group), "%s", m->grouped ? about->group : "");
     return m;
 }
 
