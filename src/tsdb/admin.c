@@ -29,7 +29,7 @@ static int delete_some(struct tsdb *db, tsdb_ref *refs, size_t n, int64_t min_ms
     wal_put_delete(&record, refs, n, min_ms, max_ms);
     int rc = wal_write(db->wal, record.data, record.len, err);
     if (rc == 0)
-        tsdb__delete_rows(db, &db->appender->packer, refs, n, min_ms, max_ms);
+        tsdb__delete_rows(db, refs, n, min_ms, max_ms);
     pthread_mutex_unlock(&db->append_lock);
     buf_done(&record);
     return rc;

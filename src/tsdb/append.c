@@ -260,35 +260,28 @@ static void replay_row(struct tsdb *db, struct packer *p, struct series *s,
     s->hollow = false;
 }
 
-static void see_replayed(struct replay_part *p, int64_t t)
+void tsdb__replay_rows(struct tsdb *db, const struct tsdb_row *rows, size_t n)
 {
-    p->min_ms = p->min_ms == NO_TIME || t < p->min_ms ? t : p->min_ms;
-    p->max_ms = p->max_ms == NO_TIME || t > p->max_ms ? t : p->max_ms;
-}
-
-void tsdb__replay_rows(struct tsdb *db, struct replay_part *part, const struct tsdb_row *rows,
-                       size_t n)
-{
+    struct packer *p = &db->appender->packer;
     for (size_t i = 0; i < n; i++) {
         if (i + AHEAD < n && ref_slot(rows[i + AHEAD].ref) < db->index.slots) {
             const struct series *ahead = index_series(&db->index, ref_slot(rows[i + AHEAD].ref));
             __builtin_prefetch(ahead, 1);
             __builtin_prefetch(ahead->v + 4, 1);
         }
-        if (!replay_is_mine(part, ref_slot(rows[i].ref)))
-            continue;
         struct series *s = index_find(&db->index, rows[i].ref);
         if (!s)
             continue; /* forgotten since */
-        replay_row(db, &part->packer, s, &rows[i]);
-        see_replayed(part, rows[i].t_ms);
+        replay_row(db, p, s, &rows[i]);
+        see_time(db, rows[i].t_ms);
     }
 }
 
-void tsdb__delete_rows(struct tsdb *db, struct packer *p, const tsdb_ref *refs, size_t n,
-                       int64_t min_ms, int64_t max_ms)
+void tsdb__delete_rows(struct tsdb *db, const tsdb_ref *refs, size_t n, int64_t min_ms,
+                       int64_t max_ms)
 {
     struct samples before = {0}, after = {0};
+    struct packer *p = &db->appender->packer;
     for (size_t i = 0; i < n; i++) {
         struct series *s = index_find(&db->index, refs[i]);
         uint32_t slot = ref_slot(refs[i]);

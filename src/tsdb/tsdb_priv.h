@@ -118,21 +118,10 @@ struct tsdb {
 int64_t tsdb__now(const struct tsdb *db);
 
 /* append.c: rows of the WAL, without judging but for what is there already. */
-/* Those of series of its part alone: parts may be replayed at once, as no two have a shard in common. */
-struct replay_part {
-    struct packer packer;
-    uint32_t part, parts;
-    int64_t min_ms, max_ms; /* of the rows that it took; NO_TIME */
-};
-static inline bool replay_is_mine(const struct replay_part *p, uint32_t slot)
-{
-    return slot / 64 % p->parts == p->part;
-}
-void tsdb__replay_rows(struct tsdb *db, struct replay_part *part, const struct tsdb_row *rows,
-                       size_t n);
+void tsdb__replay_rows(struct tsdb *db, const struct tsdb_row *rows, size_t n);
 /* Samples of these series within the span go, in memory. */
-void tsdb__delete_rows(struct tsdb *db, struct packer *p, const tsdb_ref *refs, size_t n,
-                       int64_t min_ms, int64_t max_ms);
+void tsdb__delete_rows(struct tsdb *db, const tsdb_ref *refs, size_t n, int64_t min_ms,
+                       int64_t max_ms);
 
 /* replay.c */
 int tsdb__load(struct tsdb *db, struct err *err);
