@@ -11,7 +11,7 @@ static void start(struct service *s)
 {
     memset(s, 0, sizeof(*s));
     bed_init(&s->bed);
-    bed_config(&s->bed, "server: {public_url: 'https://belfry.example.com/x'}\n" GROUPS);
+    bed_config(&s->bed, "server: {anonymous: admin, public_url: 'https://belfry.example.com/x'}\n" GROUPS);
     service_open(s);
 }
 

@@ -1,0 +1,44 @@
+/* What strangers send to get in: cookies, tokens, codes, signed tokens, documents of accounts. Nothing of it may crash, and none is
+ * ever good: the key set is another's. */
+#include "access/access.h"
+#include "access/documents.h"
+#include "access/jwt.h"
+#include "access/secret.h"
+#include "access/totp.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const char keys[] =
+    "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"k\","
+    "\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\",\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}]}";
+
+static void signed_token(struct arena *a, struct str text)
+{
+    struct err err = {0};
+    const struct node *set = node_from_json(a, keys, sizeof(keys) - 1, &err);
+    must(set);
+    must(jwt_verify(text, set, a, &err) == NULL && err.code != ERR_OK);
+    jwt_part(text, a, &err);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct arena *a = arena_new();
+    struct str text = {(const char *)data, size}, value;
+    const char *z = arena_strndup(a, text.p, text.n);
+    char code[CODE_TEXT];
+    int64_t used = 0;
+    if (cookie_get(z, "belfry_session", &value))
+        must(value.p >= z && value.p + value.n <= z + strlen(z));
+    if (token_is_secret(text))
+        must(size == TOKEN_TEXT - 1);
+    if (code_clean(text, code))
+        must(strlen(code) == CODE_TEXT - 1);
+    totp_check("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", z, 0, &used);
+    signed_token(a, text);
+    struct account u;
+    if (account_parse(z, a, &u))
+        must(account_parse(account_format(&u, a), a, &u));
+    arena_free(a);
+    return 0;
+}
