@@ -189,8 +189,9 @@ class Belfry:
         self.pid = self.p.pid
 
     def write(self, groups):
-        doc = {"server": {"listen": f"127.0.0.1:{self.port}", "anonymous": "admin"}, "data_dir": "data",
-               "defaults": self.defaults, **self.extra,
+        extra = dict(self.extra)
+        server = {"listen": f"127.0.0.1:{self.port}", "anonymous": "admin", **extra.pop("server", {})}
+        doc = {"server": server, "data_dir": "data", "defaults": self.defaults, **extra,
                "groups": [{"name": n, "targets": t} if isinstance(t, list) else {"name": n, **t}
                           for n, t in groups.items()]}
         with open(self.conf + ".new", "w") as f:
