@@ -539,8 +539,11 @@ static int check_address(enum subscriber_type type, const char *to, struct arena
                    ? 0
                    : err_set(err, ERR_INVALID,
                              "got \"%.80s\"; want an address like ops@example.com", to);
-    if (http_url_parse(to, a, &u, err) != 0)
+    if (http_url_parse(to, a, &u, err) != 0) {
+        if (err)
+            err->code = ERR_INVALID; /* another scheme, too */
         return -1;
+    }
     return u.user ? err_set(err, ERR_INVALID, "an address with a password in it is not taken") : 0;
 }
 

@@ -1,4 +1,6 @@
 /* The registry of pages and incidents, fed by their documents, and what is asked of it; the clock of the folder. */
+#include "status/status.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>

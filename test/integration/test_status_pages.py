@@ -330,7 +330,7 @@ def test_automatic_incident(belfry, target, hook):
     b.wait_status("shop", "healthy")
     b.id = b.target("shop")["id"]
     channel = b.get("channels")["items"][0]["id"]
-    up = b.post("targets", {"name": "api", "type": "http", "group": "web", "config": {"url": t.http}, "threshold": 1,
+    up = b.post("targets", {"name": "api", "type": "http", "group": "web", "config": {"url": t.http}, "threshold": 1, "interval_seconds": 1, "timeout_seconds": 1,
                             "notify_channel_ids": [channel]})
     b.wait_status("api", "healthy")
     b.post("status-pages", {"slug": "main", "title": "E", "targets": [up["id"]], "auto_incidents": True})
