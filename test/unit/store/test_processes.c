@@ -200,9 +200,20 @@ static void an_older_store_is_migrated(void **state)
     fixture_close(&f);
     sql_run(f.path, "DROP TABLE process_events");
     sql_run(f.path, "DROP TABLE process_units");
+    sql_run(f.path, "DROP TABLE documents");
+    sql_run(f.path, "DROP TABLE audit_log");
+    static const char *const added[] = {
+        "alert_records DROP COLUMN acked_at", "alert_records DROP COLUMN acked_by",
+        "alert_records DROP COLUMN ack_note", "alert_records DROP COLUMN suppressed_id",
+        "maintenances DROP COLUMN schedule",  "maintenances DROP COLUMN labels"};
+    for (size_t i = 0; i < array_len(added); i++) {
+        char sql[100];
+        snprintf(sql, sizeof(sql), "ALTER TABLE %s", added[i]);
+        sql_run(f.path, sql);
+    }
     sql_run(f.path, "PRAGMA user_version=1");
     fixture_open(&f);
-    assert_int_equal(sql_int(f.path, "PRAGMA user_version"), 2);
+    assert_int_equal(sql_int(f.path, "PRAGMA user_version"), 3);
     assert_int_equal(sql_int(f.path, "SELECT count(*) FROM settings WHERE value='zh'"), 1);
     assert_int_equal(store_load_processes(f.store, see_unit, &seen, NULL), 0);
     assert_int_equal(seen.n, 0);
