@@ -3,6 +3,7 @@ that are given back; paths that lead elsewhere. Raw sockets, because clients wou
 
 import http.client
 import json
+import resource
 import socket
 import time
 
@@ -270,3 +271,33 @@ def said(folder, text):
             if text in f.read():
                 return True
     return False
+
+
+# --- many streams of events ------------------------------------------------------------------------
+
+def test_5000_streams(belfry):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 6000:
+        pytest.skip(f"this process may open {hard} files only")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8000), hard))
+    b, held = belfry({"server": {"anonymous": "admin"}}), []
+    try:
+        for _ in range(5000):
+            s = socket.create_connection(("127.0.0.1", b.port), 20)
+            s.sendall(b"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n")
+            held.append(s)
+        assert all(s.recv(12) == b"HTTP/1.1 200" for s in held)
+        b.post("targets", {"name": "x", "type": "tcp", "config": {"host": "127.0.0.1", "port": 9}})
+        for s in held:
+            text = b""
+            while b"\ndata:" not in text:
+                more = s.recv(65536)
+                assert more
+                text += more
+        with open(f"/proc/{b.pid_of('core')}/status", encoding="ascii") as f:
+            rss = next(int(line.split()[1]) >> 10 for line in f if line.startswith("VmRSS"))
+        assert rss < 400, f"{rss} MiB with 5,000 streams"
+    finally:
+        for s in held:
+            s.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
