@@ -404,7 +404,7 @@ const struct route apply_routes[] = {
      {"Make targets and channels what a document in the form of belfry.yaml declares",
       "按 belfry.yaml 格式的文档声明目标与渠道"},
      0,
-     SCOPE_WRITE,
+     SCOPE_ADMIN, /* channels of type exec run programs */
      "dry_run prune"},
     {"GET",
      "/api/v1/export",

@@ -17,23 +17,11 @@ struct turn {
     struct core_actor actor;
 };
 
-/* "127.0.0.1" of "127.0.0.1:4711", "::1" of "[::1]:4711". */
-static const char *without_port(const char *peer, struct arena *a)
-{
-    const char *colon = strrchr(peer, ':');
-    if (!colon)
-        return arena_strdup(a, peer);
-    size_t n = (size_t)(colon - peer);
-    if (n >= 2 && peer[0] == '[' && peer[n - 1] == ']')
-        return arena_strndup(a, peer + 1, n - 2);
-    return arena_strndup(a, peer, n);
-}
-
 static struct core_actor actor_of(struct call *k)
 {
     return (struct core_actor){
         .name = principal_actor(k->who, k->arena),
-        .origin = k->req->over_unix ? "unix" : without_port(k->req->peer, k->arena),
+        .origin = call_address(k),
     };
 }
 

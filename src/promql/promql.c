@@ -364,7 +364,8 @@ void promql_result_free(struct promql_result *r)
 {
     if (r == NULL)
         return;
-    promql_release(r->engine, r->held);
+    if (r->held > 0) /* a backtest makes results of its own, which no engine holds */
+        promql_release(r->engine, r->held);
     arena_free(r->arena);
 }
 
