@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/api_priv.h"
+#include "api/maintenance_doc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -63,13 +64,15 @@ static void as_channel(struct call *k, const struct node *doc, bool over_old)
     must(*ch.name && *ch.type && ch.config_json && ch.webhook_url);
 }
 
-static void as_maintenance(struct call *k, const struct node *doc)
+static void as_maintenance(struct call *k, const struct node *doc, bool over_old)
 {
-    union {
-        char bytes[1024];
-        int64_t aligned;
-    } out = {{0}};
-    options_bind(maintenance_doc_options, doc, &out, k->arena, &k->problems, "");
+    uint64_t ids[] = {1};
+    struct maintenance old = {.id = 3, .title = "move", .targets = {ids, 1}, .starts_ms = 1000};
+    struct maintenance m;
+    maintenance_from_doc(k, doc, over_old ? &old : NULL, &m);
+    if (k->problems.list.n > 0)
+        return;
+    must(m.targets.n + m.n_groups + m.n_matchers > 0 && m.title && *m.title);
 }
 
 static const char *text_of(const struct node *n, struct arena *a)
@@ -112,7 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             else if (what == 1)
                 as_channel(&k, doc, i > 0);
             else if (what == 2)
-                as_maintenance(&k, doc);
+                as_maintenance(&k, doc, i > 0);
             else
                 as_process(&k, doc);
             problems_done(&k.problems);
