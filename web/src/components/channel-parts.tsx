@@ -110,9 +110,9 @@ export function Preview({ channel }: { channel: Channel }) {
   return (
     <div class="channel-more message-preview">
       {(shown.text || shown.title) && (
-        <div class="message" aria-label={t('channels.preview.looks')}>
-          {shown.title && <p class="message-title">{shown.title}</p>}
-          {shown.text && <p class="message-text">{shown.text.replace(/<br\s*\/?>/g, '\n').replace(/<[^>]+>/g, '').replace(/\*\*(.+?)\*\*/g, '$1').replace(/^#+ /gm, '').replace(/^> ?/gm, '')}</p>}
+        <div class="sample" aria-label={t('channels.preview.looks')}>
+          {shown.title && <p class="sample-title">{shown.title}</p>}
+          {shown.text && <p class="sample-text">{shown.text.replace(/<br\s*\/?>/g, '\n').replace(/<[^>]+>/g, '').replace(/\*\*(.+?)\*\*/g, '$1').replace(/^#+ /gm, '').replace(/^> ?/gm, '')}</p>}
         </div>
       )}
       <details open={!shown.text}>

@@ -21,9 +21,10 @@ export function percent(fraction: number, digits = 0): string {
   ).format(fraction);
 }
 
-/** 0.42 ms, 12 ms, 1.25 s: three figures say enough. */
+/** 42 µs, 0.42 ms, 12 ms, 1.25 s: three figures say enough. */
 export function latency(ms: number | null | undefined): string {
   if (ms === null || ms === undefined) return '–';
+  if (ms > 0 && ms < 0.1) return `${number(ms * 1000, ms < 0.01 ? 1 : 0)} µs`;
   if (ms >= 1000) return `${number(ms / 1000, ms >= 10_000 ? 1 : 2)} s`;
   return `${number(ms, ms < 1 ? 2 : ms < 10 ? 1 : 0)} ms`;
 }

@@ -62,5 +62,5 @@ export function graphPhases(series: readonly PhaseSeries[], start: number, step:
     return { name: s.metric['phase'] ?? '', ms };
   });
   const place = (name: string) => (phaseOrder.includes(name) ? phaseOrder.indexOf(name) : phaseOrder.length);
-  return columns.filter((c) => c.name !== 'rtt' || columns.length === 1).sort((a, b) => place(a.name) - place(b.name));
+  return columns.sort((a, b) => place(a.name) - place(b.name));
 }
