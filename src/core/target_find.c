@@ -482,7 +482,8 @@ static void tell(struct finding *f)
     size_t to = q->limit < f->n - from ? from + (size_t)q->limit : f->n;
     select_least(f->hits, 0, f->n, to);
     select_least(f->hits, 0, to, from);
-    qsort(f->hits + from, to - from, sizeof(*f->hits), by_key);
+    if (to > from) /* hits may be NULL else */
+        qsort(f->hits + from, to - from, sizeof(*f->hits), by_key);
     f->out->n = to - from;
     f->out->ids = arena_array_of(f->arena, uint64_t, f->out->n + 1);
     for (size_t i = from; i < to; i++)
