@@ -50,8 +50,7 @@ static void config_values(struct call *k)
             "the configuration on disk has problems; what was read before stays in force");
         return;
     }
-    json_end(&v.json);
-    json_kuint(&v.json, "total", v.n);
+    list_end(&v.json, v.n, 0);
     json_kbool(&v.json, "truncated", v.n >= VALUES_MAX);
     json_end(&v.json);
 }
