@@ -14,6 +14,7 @@ Called by `make test` and .ci/run. Python's standard library only; pytest is run
 """
 
 import argparse
+import concurrent.futures
 import json
 import os
 import re
@@ -346,17 +347,29 @@ def parse_args():
     return args
 
 
+def run_suite(name, args):
+    start = time.monotonic()
+    part = RUNNERS.get(name, suite_meson)(name, args)
+    if part.passed or part.failed or part.skipped:
+        say(f"{name:12} {part.line()}  ({time.monotonic() - start:.1f} s)")
+    return part
+
+
+def run_suites(names, args):
+    """One after the other; but those that mostly wait, for processes or for a browser, wait together."""
+    together = [n for n in names if n in ("integration", "ui")]
+    totals = [run_suite(n, args) for n in names if n not in together]
+    with concurrent.futures.ThreadPoolExecutor(max(1, len(together))) as pool:
+        return totals + list(pool.map(lambda n: run_suite(n, args), together))
+
+
 def main():
     args = parse_args()
     total = Totals()
     if not build_tests(args):
         total.failed.append(("build", ""))
     else:
-        for name in args.suite or SUITES:
-            start = time.monotonic()
-            part = RUNNERS.get(name, suite_meson)(name, args)
-            if part.passed or part.failed or part.skipped:
-                say(f"{name:12} {part.line()}  ({time.monotonic() - start:.1f} s)")
+        for part in run_suites(args.suite or SUITES, args):
             total.add(part)
     for name, reason in total.skipped:
         say(f"SKIPPED {name}: {reason}")
