@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 kind=${1:-address,undefined}
 dir=build-${kind%%,*}
 suites=(--suite unit --suite fuzz --suite sim)
-[ "$kind" = thread ] && suites=(--suite base --suite ipc --suite store --suite core --suite tsdb --suite promql --suite rule --suite remote)
+[ "$kind" = thread ] && suites=(--suite base --suite ipc --suite store --suite core --suite tsdb --suite promql --suite rule --suite remote --suite io --suite api --suite status --suite access)
 
 if [ ! -f "$dir/build.ninja" ]; then
     CC=clang CXX=clang++ meson setup "$dir" -Db_sanitize="$kind" -Db_lundef=false -Doptimization=1 -Dtests=enabled \

@@ -210,7 +210,7 @@ static struct config_owner *owner_of(struct config *c)
 {
     struct config_owner *owner = (struct config_owner *)c;
     check_magic(owner, CONFIG_MAGIC);
-    must(owner->refs > 0);
+    must(__atomic_load_n(&owner->refs, __ATOMIC_RELAXED) > 0);
     return owner;
 }
 
