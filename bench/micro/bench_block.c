@@ -242,7 +242,7 @@ static void whole(const struct mixed *m, uint32_t level)
         (double)spent / count, (double)(t2 - t1) / 1e6, (double)(t3 - t2) / 1e6,
         (double)best / count, (double)labels / n);
     static const char *const names[] = {"symbols", "names", "shapes", "series",
-                                        "values",  "lists", "none", "pages"};
+                                        "values",  "lists", "none",   "pages"};
     for (int k = 0; k < BLOCK_SECTIONS; k++) {
         uint64_t sum =
             b->section[k].n * (uint64_t)(k == SECTION_CHUNKS ? PAGE_REF_BYTES : INDEX_PAGE_BYTES);

@@ -35,7 +35,8 @@ struct api *api_new(const struct api_options *opt, struct err *err);
 void api_free(struct api *a);
 /* After a reload, on the loop: what access takes from the configuration. */
 void api_configure(struct api *a);
-extern const struct http_header_kv api_headers[]; /* of each answer, for struct http_server_config */
+extern const struct http_header_kv
+    api_headers[]; /* of each answer, for struct http_server_config */
 /* For struct http_server_config: handle = api_handle, waits = api_waits, ctx = the struct api. */
 void api_handle(void *api, const struct http_req *req, struct http_resp *resp);
 bool api_waits(void *api, const struct http_req *req);

@@ -30,7 +30,7 @@ struct api {
     pthread_mutex_t lock; /* guards readers, n_readers */
     struct store_reader *readers[API_READERS];
     int n_readers;
-    struct door *door; /* access_priv.h */
+    struct door *door;     /* access_priv.h */
     struct status *status; /* NULL: there are no status pages */
 };
 #define API_MAGIC 0xbe1f0a91u
@@ -65,9 +65,9 @@ struct route {
     int success; /* status of success; 0: 200 */
     enum route_scope scope;
     const char *query; /* names of query parameters, space-separated */
+    bool waits; /* it reads the store or waits for something; what changes always does (a commit) */
     bool
-        waits; /* it reads the store or waits for something; what changes always does (a commit) */
-    bool by_group; /* the handler itself looks at groups (call_may); the role in some group lets in */
+        by_group; /* the handler itself looks at groups (call_may); the role in some group lets in */
 };
 /* Tables ended by method NULL; the list is ended by NULL. Searched in this order. */
 extern const struct route *const api_tables[];
@@ -149,8 +149,8 @@ struct audited {
 struct change {
     struct call *call;
     const struct audited *of; /* NULL: the log says only which request it was */
-    const struct node *doc; /* NULL: none */
-    struct waiter *waiter;  /* done at the commit */
+    const struct node *doc;   /* NULL: none */
+    struct waiter *waiter;    /* done at the commit */
     struct err err;
     int rc;
     bool enabled; /* what change_only_enables() found */

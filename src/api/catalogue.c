@@ -56,4 +56,3 @@ void channels_types(struct call *k)
     list_end(&j, n, 0);
     json_end(&j);
 }
-

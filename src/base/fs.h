@@ -20,7 +20,7 @@ int fs_write_atomic(const char *path, const void *data, size_t n, mode_t mode, b
 int fs_mkdirs(const char *path, mode_t mode, struct err *err); /* like mkdir -p */
 bool fs_exists(const char *path);
 int fs_remove_tree(const char *path, struct err *err); /* like rm -r; absent is fine */
-int fs_unlink(const char *path, struct err *err); /* absent is fine */
+int fs_unlink(const char *path, struct err *err);      /* absent is fine */
 /* Bytes free for us on the file system of path. */
 int fs_free_bytes(const char *path, uint64_t *bytes, struct err *err);
 

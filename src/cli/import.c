@@ -22,12 +22,9 @@ static const struct importer {
     const char *name;
     int (*run)(const char *path, struct buf *yaml, struct problems *p, struct err *err);
 } importers[] = {
-    {"waf", import_waf},
-    {"connection-monitor", import_connmon},
-    {"uptime-kuma", import_kuma},
-    {"supervisor", import_supervisor},
-    {"systemd", import_systemd},
-    {"monit", import_monit},
+    {"waf", import_waf},          {"connection-monitor", import_connmon},
+    {"uptime-kuma", import_kuma}, {"supervisor", import_supervisor},
+    {"systemd", import_systemd},  {"monit", import_monit},
 };
 
 static int run(const struct importer *im, const char *path)

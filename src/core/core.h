@@ -104,8 +104,9 @@ bool core_window_holds(struct core *c, const struct window *w, uint64_t target_i
 #define CORE_HOLDS_MAX 20
 struct core_hold {
     const char *reason;
-    const char *name; /* the window's title, the silence's comment, the parent's name, or whose ack */
-    uint64_t id;      /* of the maintenance, the silence, the parent; 0 */
+    const char
+        *name;   /* the window's title, the silence's comment, the parent's name, or whose ack */
+    uint64_t id; /* of the maintenance, the silence, the parent; 0 */
     int64_t until_ms; /* 0: not known */
 };
 size_t core_alert_holds(struct core *c, uint64_t alert_id, struct core_hold out[CORE_HOLDS_MAX]);

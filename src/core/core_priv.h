@@ -117,10 +117,10 @@ struct core {
     vec_of(struct entry *) order; /* by id */
     struct map_u64 *channels;     /* id → chan */
     vec_of(struct chan *) channel_order;
-    struct target_index *index; /* of `targets`; read by other threads */
+    struct target_index *index;      /* of `targets`; read by other threads */
     vec_of(struct window *) windows; /* maintenances.c */
     struct silences *silences;       /* silences.c */
-    vec_of(struct doc *) documents; /* by id */
+    vec_of(struct doc *) documents;  /* by id */
     vec_of(struct document_watcher) document_watchers;
     struct map_u64 *deliveries;      /* id → struct delivery, pending ones */
     struct map_u64 *alerts;          /* id → struct live_alert */
@@ -133,8 +133,9 @@ struct core {
     struct dispatch *dispatch;
     struct notify_env notify;
     struct store_max_ids ids;
-    struct seal *seal;                /* the keys of secrets in the store: seal.h */
-    size_t sealed_away, sealed_anew;  /* at the load: secrets that no key opens; rows written again */
+    struct seal *seal; /* the keys of secrets in the store: seal.h */
+    size_t sealed_away,
+        sealed_anew;                /* at the load: secrets that no key opens; rows written again */
     const struct core_actor *actor; /* who acts now: audit.h; NULL: Belfry itself */
 
     struct commit *commit;    /* being filled */
@@ -150,7 +151,7 @@ struct core {
     struct map_u64 *checks;         /* request → pending_check */
     uint64_t next_request;
     uint64_t reload_generation, assign_generation;
-    bool plans_held, plan_due; /* many changes in one turn: core_hold_plans */
+    bool plans_held, plan_due;  /* many changes in one turn: core_hold_plans */
     bool units_dirty;           /* data/run/units could not be written */
     struct map_str *group_logs; /* group → struct group_log */
     uint64_t ticks;
@@ -216,7 +217,7 @@ void core__on_link(void *arg, const char *peer, const struct link_message *m);
 /* --- alerts.c: alerts that are open, or closed with deliveries still to go out --- */
 const struct alert *core__alert(struct core *c, uint64_t id); /* NULL when unknown or id 0 */
 void core__alert_put(struct core *c,
-                     const struct alert *a);        /* copies; replaces the one of its id */
+                     const struct alert *a); /* copies; replaces the one of its id */
 size_t core__alerts_count(const struct core *c);
 bool core__alerts_next(const struct core *c, size_t *it, uint64_t *id); /* *it begins at 0 */
 /* As what a maintenance or a silence is asked about it; *as is what the subject then points to. */
@@ -228,7 +229,7 @@ void core__alert_again(struct core *c, uint64_t id, int64_t starts_ms, int64_t e
 /* For what has no target: whether it is to ring again; true once. */
 bool core__alert_take_again(struct core *c, uint64_t id);
 bool core__alert_is_due(const struct core *c, uint64_t id); /* the same, and stays */
-void core__alert_hold(struct core *c, uint64_t id); /* a delivery names it */
+void core__alert_hold(struct core *c, uint64_t id);         /* a delivery names it */
 void core__alert_unhold(struct core *c, uint64_t id);
 void core__alerts_free(struct core *c);
 

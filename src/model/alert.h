@@ -40,9 +40,10 @@ struct alert {
     int32_t fail_count;
     int64_t fired_ms, resolved_ms; /* resolved_ms 0 while firing */
     enum suppression suppressed;
-    const char *suppressed_by; /* the window's title, the parent's name, the silence's comment; "" */
-    uint64_t suppressed_id;    /* and its id; 0 */
-    int64_t acked_ms;          /* somebody looks after it: 0 nobody */
+    const char
+        *suppressed_by;     /* the window's title, the parent's name, the silence's comment; "" */
+    uint64_t suppressed_id; /* and its id; 0 */
+    int64_t acked_ms;       /* somebody looks after it: 0 nobody */
     const char *acked_by, *ack_note;
 };
 struct alert *alert_clone(const struct alert *a);
