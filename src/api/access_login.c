@@ -283,7 +283,7 @@ static int check_password(struct call *k, const struct account *u, const char *p
         call_fail(k, &err);
         return -1;
     }
-    if (good && u->enabled)
+    if (u && good && u->enabled)
         return 0;
     call_wrong(k, "", "the name or the password is wrong");
     return 1;

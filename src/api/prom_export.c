@@ -234,7 +234,7 @@ static struct dump *dump_new(void)
 static int read_request(struct call *k, struct dump *x)
 {
     struct prom_params p;
-    struct prom_selectors s;
+    struct prom_selectors s = {0};
     struct call own = *k;
     own.arena = x->arena;
     prom_params(&own, &p);
@@ -249,6 +249,7 @@ static int read_request(struct call *k, struct dump *x)
         rc = prom_bad_param(&own, "match[]", "got %zu selectors; want one", s.n);
     if (rc < 0)
         return -1;
+    must(s.at != NULL);
     x->select.matchers = s.at[0].matchers;
     x->select.n_matchers = s.at[0].n;
     x->select.limit = SERIES_MAX;

@@ -117,6 +117,7 @@ static bool note_occurrence(void *arg, const struct core_occurrence *o)
     struct held_window *last = g->windows.n ? &g->windows.at[g->windows.n - 1] : NULL;
     if (!last || last->window != o->window) {
         vec_push(&g->windows, ((struct held_window){o->window, g->n_occurrences, 0}));
+        must(g->windows.at != NULL && g->windows.n > 0);
         last = &g->windows.at[g->windows.n - 1];
     }
     last->n++;

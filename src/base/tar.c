@@ -56,6 +56,7 @@ static unsigned sum_of(const unsigned char *block)
 
 int tar_put_header(struct buf *out, const struct tar_entry *e)
 {
+    static const unsigned char magic[8] = {'u', 's', 't', 'a', 'r', 0, '0', '0'};
     unsigned char block[TAR_BLOCK] = {0};
     char text[24];
     size_t n = strlen(e->name);
@@ -64,15 +65,15 @@ int tar_put_header(struct buf *out, const struct tar_entry *e)
         return -1;
     const char *name = cut ? e->name + cut + 1 : e->name;
     memcpy(block + AT_PREFIX, e->name, (size_t)cut);
-    memcpy(block + AT_NAME, name, strlen(name));
+    memcpy(block + AT_NAME, name, n - (size_t)(name - e->name));
     snprintf(text, sizeof(text), "%07o", e->mode & 07777);
     memcpy(block + AT_MODE, text, 7);
-    memcpy(block + AT_MODE + 8, "0000000", 7);  /* uid */
-    memcpy(block + AT_MODE + 16, "0000000", 7); /* gid */
+    memset(block + AT_MODE + 8, '0', 7);  /* uid */
+    memset(block + AT_MODE + 16, '0', 7); /* gid */
     put_number(block + AT_SIZE, e->directory ? 0 : e->size);
     put_number(block + AT_MTIME, e->mtime_s > 0 ? (uint64_t)e->mtime_s : 0);
     block[AT_TYPE] = e->directory ? '5' : '0';
-    memcpy(block + AT_MAGIC, "ustar\00000", 8);
+    memcpy(block + AT_MAGIC, magic, sizeof(magic));
     snprintf(text, sizeof(text), "%06o", sum_of(block));
     memcpy(block + AT_SUM, text, 7);
     block[AT_SUM + 7] = ' ';

@@ -216,7 +216,10 @@ int cmd_restore(int argc, char **argv)
     r.dir = dir ? strdup(dir) : data_dir_of(args.config, &err);
     if (!r.dir)
         return client_fail(&err);
-    must(asprintf(&r.fresh, "%s.restore", r.dir) > 0);
+    size_t room = strlen(r.dir) + sizeof(".restore");
+    r.fresh = malloc(room);
+    must(r.fresh != NULL);
+    snprintf(r.fresh, room, "%s.restore", r.dir);
     int rc = restore(&r, &err);
     if (rc != 0)
         fs_remove_tree(r.fresh, NULL);

@@ -181,6 +181,7 @@ static void count_group(struct finding *f, uint32_t slot, enum shown_state shown
 static void count(struct finding *f, uint32_t slot, enum shown_state shown, unsigned missed)
 {
     const struct cell *c = &f->ix->cells.at[slot];
+    must(f->group_names && f->types && (c->n_labels == 0 || f->labels));
     if ((missed & ~(unsigned)BY_STATE) == 0)
         f->out->by_state[shown]++;
     if ((missed & ~(unsigned)BY_GROUP) == 0)

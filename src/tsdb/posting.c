@@ -173,7 +173,7 @@ static uint32_t *copy_pairs(struct index *x, struct str name, struct str prefix,
     size_t from = l && prefix.n ? lower_value(x, l, prefix) : 0;
     size_t to = l && prefix.n ? end_of_prefix(x, l, from, prefix) : from;
     size_t sorted = l && prefix.n ? l->n_sorted : 0, tail = l ? l->pairs.n - sorted : 0;
-    uint32_t *ids = malloc((to - from + tail + 1) * sizeof(*ids));
+    uint32_t *ids = calloc(to - from + tail + 1, sizeof(*ids));
     must(ids != NULL);
     if (to > from)
         memcpy(ids, l->pairs.at + from, (to - from) * sizeof(*ids));
@@ -199,7 +199,7 @@ static int post_values(void *self, struct str name, struct str prefix,
                        struct err *err)
 {
     struct index *x = self;
-    size_t n, kept = 0;
+    size_t n = 0, kept = 0;
     if (prefix.n > 0)
         pairs_sort_often(x, name);
     uint32_t *ids = copy_pairs(x, name, prefix, &n);

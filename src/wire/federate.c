@@ -100,6 +100,7 @@ static struct labels with_external(struct federation *f, const struct labels *l)
 
 static void write_one(struct federation *f, struct exposition_writer *w, const struct found *one)
 {
+    must(one != NULL && one->labels.n > 0);
     const struct found *before = f->at > 0 ? one - 1 : NULL;
     if (before && labels_equal(&one->labels, &before->labels))
         return;
