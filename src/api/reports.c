@@ -115,9 +115,9 @@ static bool note_occurrence(void *arg, const struct core_occurrence *o)
 {
     struct gathering *g = arg;
     struct held_window *last = g->windows.n ? &g->windows.at[g->windows.n - 1] : NULL;
+    must(g->windows.n == 0 || g->windows.at != NULL);
     if (!last || last->window != o->window) {
         vec_push(&g->windows, ((struct held_window){o->window, g->n_occurrences, 0}));
-        must(g->windows.at != NULL && g->windows.n > 0);
         last = &g->windows.at[g->windows.n - 1];
     }
     last->n++;
