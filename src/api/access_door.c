@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "access/totp.h"
 #include "api/access_priv.h"
@@ -23,6 +24,8 @@ static void tell_setup_code(const struct door *d)
     log_info("there is no account yet: open the page and enter this set-up code to create the "
              "administrator (or run `belfry user add NAME --role admin`)",
              F_STR("setup_code", access_setup_code(d->access)));
+    if (isatty(STDERR_FILENO)) /* `make run`: a line among many is missed */
+        fprintf(stderr, "\n    set-up code:  %s\n\n", access_setup_code(d->access));
 }
 
 struct door *door_new(struct core *core)
