@@ -199,7 +199,7 @@ static struct batch begin_batch(struct tsdb *db)
     return (struct batch){.db = db, .a = db->appender, .old_ms = tsdb__now(db) - CACHE_HORIZON_MS};
 }
 
-#define SNAPSHOT_ROWS 8000000u /* replaying more takes too long */
+#define SNAPSHOT_ROWS 4000000u /* replaying more takes too long: a second for 4 million */
 
 static int after_append(struct tsdb *db, int rc, struct err *err)
 {
