@@ -12,7 +12,7 @@ NINJA    = ninja -j $(JOBS)
 
 .DEFAULT_GOAL := build
 .PHONY: help run test deps deps-test deps-lint deps-bench build configure bench bench-% lint format \
-        fuzz sanitize tsan docs install uninstall clean distclean
+        fuzz sanitize tsan leaks docs install uninstall clean distclean
 
 help:
 	@echo 'make run         install what is missing, build, start with $(CONFIG)'
@@ -24,6 +24,7 @@ help:
 	@echo 'make format      let clang-format rewrite the sources'
 	@echo 'make fuzz        run every fuzz target for SECONDS=$(SECONDS) seconds;  TARGET=name for one'
 	@echo 'make sanitize    unit tests and corpora under ASan+UBSan;  make tsan  under TSan'
+	@echo 'make leaks       10,000 probes of each type against real servers under LeakSanitizer;  KINDS="redis mysql" for some'
 	@echo 'make docs        write docs/configuration*.md anew from the option tables'
 	@echo 'make install     into PREFIX=$(PREFIX) (DESTDIR is respected);  make uninstall'
 	@echo 'make clean       remove the build directory'
@@ -37,7 +38,7 @@ deps:
 	@tools/deps.sh build
 
 deps-test:
-	@tools/deps.sh build test
+	@tools/deps.sh build test services
 
 deps-lint:
 	@tools/deps.sh build lint
@@ -61,6 +62,10 @@ test: deps-test build
 bench: deps-bench build
 	@$(PYTHON) bench/bench.py --belfry $(BUILD)/belfry all
 
+bench-services: deps-test deps-bench build
+	@$(NINJA) -C $(BUILD) --quiet bench/micro/probe_bench
+	@$(PYTHON) bench/bench.py --belfry $(BUILD)/belfry services --frozen $(BENCHFLAGS)
+
 bench-%: deps-bench build
 	@$(PYTHON) bench/bench.py --belfry $(BUILD)/belfry $*
 
@@ -78,6 +83,12 @@ sanitize: deps-test deps-lint
 
 tsan: deps-test deps-lint
 	@tools/sanitize.sh thread
+
+leaks: deps-test
+	@[ -f build-leaks/build.ninja ] || $(MESON) setup build-leaks -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 >build-leaks.log 2>&1 \
+	  || { cat build-leaks.log; exit 1; }
+	@rm -f build-leaks.log; $(NINJA) -C build-leaks --quiet bench/micro/probe_bench
+	@$(PYTHON) test/leak/leaks.py --probe-bench build-leaks/bench/micro/probe_bench $(KINDS)
 
 docs: configure
 	@$(NINJA) -C $(BUILD) --quiet config_doc >/dev/null

@@ -12,7 +12,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # In the order of `make bench`; scale takes its minutes and comes last.
-ALL = ["probe", "idle", "alert", "recover", "supervise", "tsdb", "promql", "api", "scale"]
+ALL = ["probe", "idle", "alert", "recover", "supervise", "tsdb", "promql", "api", "page", "services", "scale"]
 
 
 def main():

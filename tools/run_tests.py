@@ -1,23 +1,30 @@
 #!/usr/bin/python3
 """Runs Belfry's test suites and prints one total.
 
-Suites, in order: unit, fuzz (replay of the corpora) and sim through `meson test`; integration
-through pytest; ui (the page in a real browser, before a mock and before the real program) and web (the page's own
-modules) through node. A suite whose folder does not exist counts nothing. Every failure and every skip is named; the last
-line is `N passed, N failed, N skipped`. Exit status 1 if anything failed or nothing ran at all.
+Suites, in order: unit, fuzz (replay of the corpora) and sim through `meson test`; web (the page's own modules) through node;
+then together ui (the page in a real browser, before a mock and before the real program) through node, services (probers
+before real servers) and integration through pytest. A suite whose folder does not exist counts nothing. Every failure and
+every skip is named; the last line is `N passed, N failed, N skipped`. Exit status 1 if anything failed or nothing ran at all.
 
-Integration and ui tests drive dozens of processes and a browser on a machine that may be busy. A few that fail are run once
-more, alone: one that passes then is named UNSTABLE with what it said at first, to be mended, and counts as passed. More
-than a few failures are never looked at twice.
+The last three mostly wait, for processes or for a browser. They are cut into jobs (integration: a pytest for each file; a
+file may share nothing with another but the machine), and some lanes each take the next job when they are done with one.
 
-Called by `make test` and .ci/run. Python's standard library only; pytest is run as a program.
+These tests drive dozens of processes on a machine that may be busy. A few that fail are run once more, alone: one that
+passes then is named UNSTABLE with what it said at first, to be mended, and counts as passed. More than a few failures are
+never looked at twice.
+
+Called by `make test` and .ci/run. Python's standard library only; pytest is run as a program. totals.py reads the reports.
 """
 
 import argparse
+import collections
 import concurrent.futures
+import functools
 import json
 import os
+import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -25,38 +32,17 @@ import sys
 import tempfile
 import time
 import urllib.request
-import xml.etree.ElementTree as ET
+
+from totals import Totals, count_cmocka, count_junit, count_tap, read, tail
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-SUITES = ["unit", "fuzz", "sim", "integration", "ui", "web"]
-TAIL = 60  # lines of a failed test's output that are shown
+SUITES = ["unit", "fuzz", "sim", "integration", "services", "ui", "web"]
+SLOW = ["test_agent", "test_kill", "test_programs", "test_processes"]  # files of integration that begin first
 UNSTABLE_MAX = 3  # failures of a suite that are run once more
-
-
-class Totals:
-    def __init__(self):
-        self.passed = 0
-        self.failed = []  # (name, text)
-        self.skipped = []  # (name, reason)
-        self.unstable = []  # (name, text): failed, then passed alone
-        self.good = set()  # names that passed, where the report has names
-
-    def add(self, other):
-        self.passed += other.passed
-        self.unstable += other.unstable
-        self.failed += other.failed
-        self.skipped += other.skipped
-
-    def line(self):
-        return f"{self.passed} passed, {len(self.failed)} failed, {len(self.skipped)} skipped"
 
 
 def say(text):
     print(text, flush=True)
-
-
-def tail(text, lines=TAIL):
-    return "\n".join((text or "").rstrip().splitlines()[-lines:])
 
 
 def run(argv, timeout, log, env=None, cwd=ROOT):
@@ -72,44 +58,7 @@ def run(argv, timeout, log, env=None, cwd=ROOT):
             return None
 
 
-def read(path):
-    try:
-        with open(path, encoding="utf-8", errors="replace") as f:
-            return f.read()
-    except OSError:
-        return ""
-
-
 # --- meson: unit, fuzz, sim -------------------------------------------------------------------
-
-# cmocka's own report, so that a test function counts as one test, not a whole file.
-CMOCKA_LINE = re.compile(r"^\[\s+(OK|FAILED|SKIPPED|ERROR)\s+\] (\S+)$", re.M)
-
-
-def count_cmocka(name, entry):
-    totals = Totals()
-    text = (entry.get("stdout") or "") + "\n" + (entry.get("stderr") or "")
-    failed = set()
-    for verdict, case in CMOCKA_LINE.findall(entry.get("stdout") or ""):
-        if verdict == "OK":
-            totals.passed += 1
-        elif verdict == "SKIPPED":
-            totals.skipped.append((f"{name}: {case}", "the test skipped itself"))
-    for verdict, case in CMOCKA_LINE.findall(text):
-        if verdict in ("FAILED", "ERROR") and not re.fullmatch(r"\d+", case):
-            failed.add(case)
-    result = entry["result"]
-    if failed and result != "OK":
-        for case in sorted(failed):
-            totals.failed.append((f"{name}: {case}", tail(text)))
-    elif result in ("SKIP",):
-        totals.skipped.append((name, tail(text, 1) or "exit status 77"))
-    elif result not in ("OK", "EXPECTEDFAIL"):
-        totals.failed.append((f"{name} ({result.lower()})", tail(text)))
-    elif totals.passed + len(totals.skipped) == 0:
-        totals.passed = 1  # not a cmocka program: one test
-    return totals
-
 
 def suite_meson(name, args):
     totals = Totals()
@@ -136,27 +85,6 @@ def suite_meson(name, args):
 
 # --- pytest: integration ----------------------------------------------------------------------
 
-def case_name(case):
-    where = case.get("classname", "").replace(".", "/")
-    return f"{where}: {case.get('name', '?')}"
-
-
-def count_junit(path):
-    totals = Totals()
-    for case in ET.parse(path).getroot().iter("testcase"):
-        bad = [e for e in case if e.tag in ("failure", "error")]
-        skip = case.find("skipped")
-        if bad:
-            text = "\n".join((e.get("message") or "") + "\n" + (e.text or "") for e in bad)
-            totals.failed.append((case_name(case), tail(text)))
-        elif skip is not None:
-            totals.skipped.append((case_name(case), skip.get("message") or "no reason given"))
-        else:
-            totals.passed += 1
-            totals.good.add(case_name(case))
-    return totals
-
-
 def look_again(totals, run_alone):
     """run_alone(name) → the totals of that test, run once more."""
     if len(totals.failed) > UNSTABLE_MAX:
@@ -172,58 +100,54 @@ def look_again(totals, run_alone):
 
 
 def run_pytest(args, name, what):
-    report = os.path.join(args.out, f"{name}.xml")
-    log = os.path.join(args.out, f"{name}.log")
-    status = run(["/usr/bin/python3", "-m", "pytest", "-q", "-ra", "-p", "no:cacheprovider",
-                  f"--junitxml={report}"] + what, args.limit, log, args.env)
+    """name: of report and log. What its tests write is in a folder that stays when one failed."""
+    report, log = (os.path.join(args.out, f"{name}.{kind}") for kind in ("xml", "log"))
+    folder = tempfile.mkdtemp(prefix="belfry-test-")
+    status = run(["/usr/bin/python3", "-m", "pytest", "-q", "-ra", "-p", "no:cacheprovider", f"--rootdir={ROOT}",
+                  f"--basetemp={folder}/t", f"--junitxml={report}", *what, *args.pytest], args.limit, log, args.env)
     totals = count_junit(report) if os.path.exists(report) else Totals()
     if status is None:
-        totals.failed.append(("integration", f"still running after {args.limit} s\n" + tail(read(log))))
-    elif status not in (0, 1, 5) or (status == 1 and not totals.failed):
-        totals.failed.append((f"integration (pytest exit {status})", tail(read(log))))
+        totals.failed.append((name, f"still running after {args.limit} s\n" + tail(read(log))))
+    elif status not in (0, 5) and (status > 2 or not totals.failed):  # 1 and 2 tell of failures, 5 of no tests
+        totals.failed.append((f"{name} (pytest exit {status})", tail(read(log))))
+    if not totals.failed:
+        shutil.rmtree(folder, ignore_errors=True)
     return totals
 
 
-def suite_integration(_name, args):
-    folder = os.path.join(ROOT, "test", "integration")
-    if not os.path.isdir(folder):
-        return Totals()
+def pytest_node(name):
+    """The test of case_name(), as pytest wants it: "a/test_b/TestC: d" is a/test_b.py::TestC::d. None if it is no test."""
+    where, _, test = name.partition(": ")
+    parts = where.split("/")
+    for i in range(len(parts)):
+        path = os.path.join(ROOT, *parts[:i + 1]) + ".py"
+        if test and os.path.exists(path):
+            return "::".join([path, *parts[i + 1:], test])
+    return None
 
-    def alone(name):
-        path, _, test = name.partition(": ")
-        return run_pytest(args, "integration-again", [os.path.join(ROOT, path + ".py") + "::" + test])
-    return look_again(run_pytest(args, "integration", [folder] + args.pytest), alone)
+
+def pytest_again(args, name):
+    node = pytest_node(name)
+    return run_pytest(args, "again", [node]) if node else Totals()
+
+
+def jobs_integration(args):
+    """A job for each file; but with -k, which leaves little to do, one for all."""
+    folder = pathlib.Path(ROOT, "test", "integration")
+    if args.expr:
+        return [functools.partial(run_pytest, args, "integration", [str(folder), f"--ignore={folder}/services"])]
+    files = [f for f in sorted(folder.rglob("test_*.py")) if folder / "services" not in f.parents]
+    files.sort(key=lambda f: SLOW.index(f.stem) if f.stem in SLOW else len(SLOW))
+    return [functools.partial(run_pytest, args, f"integration-{f.stem}", [str(f)]) for f in files]
+
+
+def jobs_services(args):
+    """One job: some of these servers take a processor and a gigabyte for themselves."""
+    folder = os.path.join(ROOT, "test", "integration", "services")
+    return [functools.partial(run_pytest, args, "services", [folder])] if os.path.isdir(folder) else []
 
 
 # --- node: ui, web ----------------------------------------------------------------------------
-
-TAP_LINE = re.compile(r"^( *)(not )?ok \d+ - (.*?)(?: # (SKIP|TODO)\b ?(.*))?$")
-
-
-def count_tap(text):
-    """Leaves of node's TAP: a line that closes a deeper block is the sum of what it encloses."""
-    totals = Totals()
-    deeper = 0
-    lines = text.splitlines()
-    for i, line in enumerate(lines):
-        m = TAP_LINE.match(line)
-        if not m:
-            continue
-        depth, bad, name, directive, reason = len(m[1]), m[2], m[3], m[4], m[5]
-        encloses = deeper > depth
-        deeper = depth
-        if encloses and not bad:
-            continue
-        if encloses and totals.failed:
-            continue
-        if directive:
-            totals.skipped.append((name, reason or directive.lower()))
-        elif bad:
-            totals.failed.append((name, "\n".join(lines[i + 1:i + 40])))
-        else:
-            totals.passed += 1
-    return totals
-
 
 def node_verdict(name, status, totals, log, args):
     if status is None:
@@ -300,17 +224,23 @@ def ui_real(args):
                 child.wait()
 
 
-def suite_ui(_name, args):
-    if not os.path.exists(os.path.join(ROOT, "test", "ui", "run.mjs")):
-        return Totals()
+def ui_both(args):
     totals = ui_run(args, "ui", [])
     if os.path.exists(args.env["BELFRY"]):
         totals.add(ui_real(args))
     return totals
 
 
-RUNNERS = {"unit": suite_meson, "fuzz": suite_meson, "sim": suite_meson,
-           "integration": suite_integration, "ui": suite_ui, "web": suite_web}
+def jobs_ui(args):
+    """One job, and the longest: its flows have lanes of their own, so that two browsers would be one too many."""
+    there = os.path.exists(os.path.join(ROOT, "test", "ui", "run.mjs"))
+    return [functools.partial(ui_both, args)] if there else []
+
+
+# --- all --------------------------------------------------------------------------------------
+
+RUNNERS = {"unit": suite_meson, "fuzz": suite_meson, "sim": suite_meson, "web": suite_web}
+TOGETHER = {"ui": jobs_ui, "services": jobs_services, "integration": jobs_integration}  # the longest jobs first
 
 
 def build_tests(args):
@@ -332,10 +262,12 @@ def parse_args():
     p.add_argument("--suite", action="append",
                    help=f"only this (may be repeated): {', '.join(SUITES)} or a folder of src/")
     p.add_argument("--jobs", type=int, default=os.cpu_count() or 2)
+    p.add_argument("--lanes", type=int, help="so many of the jobs that mostly wait at once; as a rule --jobs and two")
     p.add_argument("--slow", type=float, default=1, help="multiplies the time limits of unit tests")
-    p.add_argument("--limit", type=int, default=1500, help="seconds a pytest or node suite may take")
+    p.add_argument("--limit", type=int, default=1500, help="seconds that one pytest or node may take")
     p.add_argument("-k", dest="expr", help="passed on to pytest")
     args = p.parse_args()
+    args.lanes = args.lanes or args.jobs + 2
     args.build = os.path.abspath(os.path.join(ROOT, args.build))
     args.out = os.path.join(args.build, "test-results")
     args.pytest = ["-k", args.expr] if args.expr else []
@@ -347,20 +279,58 @@ def parse_args():
     return args
 
 
+def report(name, totals, start):
+    if totals.passed or totals.failed or totals.skipped:
+        say(f"{name:12} {totals.line()}  ({time.monotonic() - start:.1f} s)")
+
+
 def run_suite(name, args):
     start = time.monotonic()
-    part = RUNNERS.get(name, suite_meson)(name, args)
-    if part.passed or part.failed or part.skipped:
-        say(f"{name:12} {part.line()}  ({time.monotonic() - start:.1f} s)")
-    return part
+    totals = RUNNERS.get(name, suite_meson)(name, args)
+    report(name, totals, start)
+    return totals
+
+
+def found_by(job, name):
+    """Its totals; one that broke, say on a damaged report, failed and takes no other with it."""
+    totals = Totals()
+    if job.exception():
+        totals.failed.append((f"{name} (a job of it broke)", repr(job.exception())))
+        return totals
+    return job.result()
+
+
+def run_together(names, args):
+    """The jobs of these suites, in as many lanes as there are. Each suite's totals."""
+    start, parts = time.monotonic(), {name: Totals() for name in names}
+    with concurrent.futures.ThreadPoolExecutor(args.lanes) as pool:
+        suite_of = {pool.submit(job): name for name in names for job in TOGETHER[name](args)}
+        left = collections.Counter(suite_of.values())
+        for job in concurrent.futures.as_completed(suite_of):
+            name = suite_of[job]
+            parts[name].add(found_by(job, name))
+            left[name] -= 1
+            if not left[name]:
+                report(name, parts[name], start)
+    for name in parts.keys() - {"ui"}:  # whose jobs look again themselves: while their Belfry runs
+        look_again(parts[name], functools.partial(pytest_again, args))
+    return parts.values()
 
 
 def run_suites(names, args):
-    """One after the other; but those that mostly wait, for processes or for a browser, wait together."""
-    together = [n for n in names if n in ("integration", "ui")]
-    totals = [run_suite(n, args) for n in names if n not in together]
-    with concurrent.futures.ThreadPoolExecutor(max(1, len(together))) as pool:
-        return totals + list(pool.map(lambda n: run_suite(n, args), together))
+    totals = [run_suite(n, args) for n in names if n not in TOGETHER]
+    return totals + list(run_together([n for n in TOGETHER if n in names], args))
+
+
+def tell(total):
+    for name, reason in total.skipped:
+        say(f"SKIPPED {name}: {reason}")
+    for word, tests in (("UNSTABLE", total.unstable), ("FAILED", total.failed)):
+        for name, text in tests:
+            say(f"{word} {name}")
+            if text:
+                say("    " + text.replace("\n", "\n    "))
+    say(total.line())
 
 
 def main():
@@ -371,14 +341,7 @@ def main():
     else:
         for part in run_suites(args.suite or SUITES, args):
             total.add(part)
-    for name, reason in total.skipped:
-        say(f"SKIPPED {name}: {reason}")
-    for word, tests in (("UNSTABLE", total.unstable), ("FAILED", total.failed)):
-        for name, text in tests:
-            say(f"{word} {name}")
-            if text:
-                say("    " + text.replace("\n", "\n    "))
-    say(total.line())
+    tell(total)
     return 1 if total.failed or total.passed == 0 else 0
 
 

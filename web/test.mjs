@@ -21,6 +21,6 @@ await build({
   logLevel: 'error',
 });
 const files = readdirSync(dir).map((f) => join(dir, f));
-const run = spawnSync(process.execPath, ['--test', ...process.argv.slice(2), ...files], { stdio: 'inherit' });
+const run = spawnSync(process.execPath, ['--test', ...process.argv.slice(2), ...files], { stdio: 'inherit', env: { ...process.env, BELFRY_WEB: web } });
 rmSync(dir, { recursive: true, force: true });
 process.exit(run.status ?? 1);

@@ -219,6 +219,51 @@ static bool session_lives(const struct access *a, struct credential *c, int64_t 
            now_ms - atomic_load_explicit(&c->used_ms, memory_order_relaxed) < o->session_idle_ms;
 }
 
+static bool token_lives(const struct credential *c, int64_t now_ms)
+{
+    must(!c->is_session);
+    return c->token.expires_ms == 0 || now_ms < c->token.expires_ms;
+}
+
+/* --- what somebody may, as a number --- */
+
+static uint64_t mix(uint64_t h, const char *text)
+{
+    return hash_bytes(text, strlen(text), h);
+}
+
+static uint64_t mix_pairs(uint64_t h, const struct pair_list *pairs)
+{
+    for (size_t i = 0; i < pairs->n; i++)
+        h = mix(mix(h, pairs->at[i].key), pairs->at[i].value);
+    return h;
+}
+
+static uint64_t standing_of_account(uint64_t h, const struct account *u)
+{
+    return mix_pairs(mix(h, role_name((enum role)u->role)), &u->groups);
+}
+
+static uint64_t standing_of_credential(struct access *a, struct credential *c, int64_t now_ms)
+{
+    int64_t user_id = c->is_session ? c->session.user_id : c->token.user_id;
+    const struct account *u = account_of(a, user_id);
+    if (c->is_session)
+        return u && session_lives(a, c, now_ms) ? standing_of_account(1, u) : 0;
+    if (!token_lives(c, now_ms) || (!u && user_id != 0))
+        return 0;
+    uint64_t h = mix(mix(2, role_name((enum role)c->token.scope)), c->token.group);
+    return u ? standing_of_account(h, u) : h;
+}
+
+static uint64_t standing_of_proxy(const struct config_proxy *p)
+{
+    uint64_t h = mix(mix(mix(3, p->header), p->role), p->roles_header);
+    for (size_t i = 0; i < p->from.n; i++)
+        h = mix(h, p->from.at[i]);
+    return mix_pairs(h, &p->roles);
+}
+
 bool access_by_session(struct access *a, struct str cookie, int64_t now_ms, struct arena *arena,
                        struct principal *out, bool *stale)
 {
@@ -238,6 +283,7 @@ bool access_by_session(struct access *a, struct str cookie, int64_t now_ms, stru
                                   .id = c->id,
                                   .role = (enum role)u->role};
         give_groups(u, ROLE_ADMIN, arena, out);
+        out->standing = standing_of_credential(a, c, now_ms);
         *stale = note_use(c, now_ms);
     }
     pthread_rwlock_unlock(&a->lock);
@@ -267,26 +313,86 @@ static void give_token(const struct token *t, const struct account *owner, struc
     out->user_id = (uint64_t)t->user_id;
 }
 
+static struct principal agent_of(const char *name, struct arena *arena)
+{
+    must(*name);
+    return (struct principal){.kind = PRINCIPAL_AGENT, .name = arena_strdup(arena, name)};
+}
+
+/* A row of `locations` in the file. Each is compared, so that the time does not tell which. */
+static bool by_location(struct access *a, struct str token, struct arena *arena,
+                        struct principal *out)
+{
+    const struct section_list *list = a->config ? &a->config->locations : NULL;
+    const struct config_location *rows = list ? list->at : NULL, *found = NULL;
+    char typed[SECRET_HASH], hash[SECRET_HASH];
+    if (!list || list->n == 0 || token.n == 0)
+        return false;
+    secret_hash(token, typed);
+    for (size_t i = 0; i < list->n; i++) {
+        secret_hash(str_of(rows[i].token), hash);
+        if (secret_same(str_of(hash), str_of(typed)))
+            found = &rows[i];
+    }
+    if (!found)
+        return false;
+    *out = agent_of(found->name, arena);
+    return true;
+}
+
+static bool in_file(struct access *a, struct str token, struct arena *arena, struct principal *out)
+{
+    pthread_rwlock_rdlock(&a->lock);
+    bool found = by_location(a, token, arena, out);
+    pthread_rwlock_unlock(&a->lock);
+    return found;
+}
+
 bool access_by_token(struct access *a, struct str token, int64_t now_ms, struct arena *arena,
                      struct principal *out, bool *stale)
 {
     char hash[SECRET_HASH];
     check_magic(a, MAGIC);
     if (!token_is_secret(token))
-        return false;
+        return in_file(a, token, arena, out);
     secret_hash(token, hash);
     pthread_rwlock_rdlock(&a->lock);
     struct credential *c = map_str_get(a->by_hash, hash, SECRET_HASH - 1);
-    bool is = c && !c->is_session && (c->token.expires_ms == 0 || now_ms < c->token.expires_ms);
+    bool is = c && !c->is_session && token_lives(c, now_ms);
     const struct account *owner = is ? account_of(a, c->token.user_id) : NULL;
     is = is && (owner || c->token.user_id == 0);
     if (is) {
-        give_token(&c->token, owner, arena, out);
+        if (c->token.agent)
+            *out = agent_of(c->token.name, arena);
+        else
+            give_token(&c->token, owner, arena, out);
         out->id = c->id;
+        out->standing = standing_of_credential(a, c, now_ms);
         *stale = note_use(c, now_ms);
+    } else {
+        is = by_location(a, token, arena, out);
     }
     pthread_rwlock_unlock(&a->lock);
     return is;
+}
+
+uint64_t access_standing(struct access *a, const struct principal *p, int64_t now_ms)
+{
+    check_magic(a, MAGIC);
+    uint64_t standing = 1;
+    pthread_rwlock_rdlock(&a->lock);
+    if (p->kind == PRINCIPAL_USER || p->kind == PRINCIPAL_TOKEN ||
+        (p->kind == PRINCIPAL_AGENT && p->id != 0)) {
+        struct credential *c =
+            map_u64_get(p->kind == PRINCIPAL_USER ? a->sessions : a->tokens, p->id);
+        standing = c ? standing_of_credential(a, c, now_ms) : 0;
+    } else if (p->kind == PRINCIPAL_PROXY) {
+        standing = standing_of_proxy(&a->config->access.proxy);
+    } else if (p->kind == PRINCIPAL_ANONYMOUS) {
+        standing = 1 + (uint64_t)a->config->server.anonymous;
+    }
+    pthread_rwlock_unlock(&a->lock);
+    return standing;
 }
 
 int64_t access_used(struct access *a, const char *kind, uint64_t id)

@@ -30,6 +30,7 @@ struct principal {
         PRINCIPAL_USER,
         PRINCIPAL_TOKEN,
         PRINCIPAL_PROXY, /* a trusted proxy named the user */
+        PRINCIPAL_AGENT, /* a token of scope agent: may speak for the location of its name, and nothing else */
     } kind;
     const char *name; /* of the account or token; "anonymous"; "unix:1000" */
     uint64_t user_id; /* of the account; a token's owner; 0 */
@@ -41,6 +42,8 @@ struct principal {
         const char *group;
         enum role role;
     } * groups;
+    uint64_t
+        standing; /* access_standing() when this was found; 0: it came without a session or a token */
 };
 
 /* What it may do in a group; NULL: what belongs to no group (channels, settings, all the metrics). */
@@ -69,6 +72,10 @@ bool access_by_session(struct access *a, struct str cookie, int64_t now_ms, stru
                        struct principal *out, bool *stale);
 bool access_by_token(struct access *a, struct str token, int64_t now_ms, struct arena *arena,
                      struct principal *out, bool *stale);
+/* What somebody who came with a credential may do now, as one number: it is another one when the role or the groups are others, 0 when the
+ * session or token is good no more, or the account is gone or switched off. Without a credential: what the configuration lends. It
+ * counts as no use. For what outlives its request (event streams): take it at the beginning, and end when it is another. */
+uint64_t access_standing(struct access *a, const struct principal *p, int64_t now_ms);
 /* When it was last used, as far as is known here; 0: never, or there is none. */
 int64_t access_used(struct access *a, const char *kind, uint64_t id);
 

@@ -38,6 +38,7 @@ const struct option token_options[] = {
     {"hash", OPT_STRING, offsetof(struct token, hash), .required = true, .secret = true},
     TEXT(token, group),
     {"scope", OPT_ENUM, offsetof(struct token, scope), .def = "none", .choices = roles},
+    {"agent", OPT_BOOL, offsetof(struct token, agent), .def = "false"},
     NUMBER(token, user_id),
     NUMBER(token, created_ms),
     NUMBER(token, expires_ms),
@@ -106,7 +107,7 @@ const char *account_format(const struct account *u, struct arena *a)
 
 const char *token_format(const struct token *t, struct arena *a)
 {
-    must(t->hash && t->scope > ROLE_NONE);
+    must(t->hash && t->agent == (t->scope == ROLE_NONE) && !(t->agent && t->group[0]));
     return format(token_options, t, a);
 }
 

@@ -27,9 +27,10 @@ struct account {
 
 /* Kind "token". */
 struct token {
-    const char *name, *hash, *group;         /* group "": everywhere */
-    int scope;                               /* VIEWER, EDITOR or ADMIN: enum role */
-    int64_t user_id;                         /* owner; 0: made on the machine itself */
+    const char *name, *hash, *group; /* group "": everywhere */
+    int scope;                       /* VIEWER, EDITOR or ADMIN: enum role; NONE: an agent's */
+    bool agent;      /* it speaks for the location of its name; scope NONE, no group */
+    int64_t user_id; /* owner; 0: made on the machine itself */
     int64_t created_ms, expires_ms, used_ms; /* 0: never */
 };
 

@@ -43,6 +43,8 @@ bool principal_sees_some(const struct principal *p, enum role least)
 const char *principal_actor(const struct principal *p, struct arena *a)
 {
     must(p && p->name && *p->name);
+    if (p->kind == PRINCIPAL_AGENT)
+        return arena_printf(a, "agent:%s", p->name);
     return p->kind == PRINCIPAL_TOKEN ? arena_printf(a, "token:%s", p->name)
                                       : arena_strdup(a, p->name);
 }

@@ -190,6 +190,7 @@ static struct threshold_rule rule_of(const struct target *t)
         span = (t->timeout_ms + t->burst.delta_ms) * t->burst.times;
     return (struct threshold_rule){
         .threshold = t->threshold > 0 ? t->threshold : 1,
+        .success_threshold = t->success_threshold,
         .resend_interval_ms = t->resend_interval_ms,
         .late_ms = span,
     };
@@ -256,6 +257,7 @@ void judge_close(const struct judge_env *env, const struct judge_case *c, enum t
     st->status = status;
     st->degraded = false;
     st->fail_count = 0;
+    st->good_count = 0;
 }
 
 static struct held own_silent(const struct judge_env *env, const struct judge_own *own,

@@ -1,6 +1,6 @@
 /* Thresholds (threshold.h): the state machine of one target's health. Pure; called by judge.c for
  * each result, in the core and in the simulation. threshold_step is the only function that changes
- * status, fail_count, degraded and since_ms of a state. */
+ * status, fail_count, good_count, degraded and since_ms of a state. */
 #include "alert/threshold.h"
 
 #include "base/must.h"
@@ -39,6 +39,7 @@ static unsigned step_failure(const struct threshold_rule *rule, struct target_st
 {
     if (st->fail_count < INT32_MAX)
         st->fail_count++;
+    st->good_count = 0;
     bool down = st->fail_count >= rule->threshold || st->status == TARGET_UNHEALTHY;
     if (!down)
         return 0;
@@ -48,11 +49,22 @@ static unsigned step_failure(const struct threshold_rule *rule, struct target_st
     return reminder_due(rule, st, checked_ms) ? acts | ACT_REMIND : acts;
 }
 
+static unsigned step_success(const struct threshold_rule *rule, struct target_state *st,
+                             bool degraded, int64_t checked_ms)
+{
+    if (st->status == TARGET_UNHEALTHY && ++st->good_count < rule->success_threshold)
+        return 0;
+    st->fail_count = 0;
+    st->good_count = 0;
+    unsigned acts = move(st, TARGET_HEALTHY, degraded, checked_ms);
+    return st->open_alert_id != 0 ? acts | ACT_RESOLVE : acts;
+}
+
 unsigned threshold_step(const struct threshold_rule *rule, struct target_state *st, bool success,
                         bool degraded, int64_t checked_ms, int64_t latency_us)
 {
     must(rule->threshold >= 1);
-    must(st->fail_count >= 0);
+    must(st->fail_count >= 0 && st->good_count >= 0);
     must(success || !degraded);
     if (st->status == TARGET_DISABLED || is_late(rule, st, checked_ms))
         return 0;
@@ -60,7 +72,5 @@ unsigned threshold_step(const struct threshold_rule *rule, struct target_state *
     st->last_latency_us = latency_us;
     if (!success)
         return step_failure(rule, st, checked_ms);
-    st->fail_count = 0;
-    unsigned acts = move(st, TARGET_HEALTHY, degraded, checked_ms);
-    return st->open_alert_id != 0 ? acts | ACT_RESOLVE : acts;
+    return step_success(rule, st, degraded, checked_ms);
 }

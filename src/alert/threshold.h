@@ -4,8 +4,8 @@
  *
  *   unknown/healthy --failure--> same, fail_count+1 --threshold reached--> unhealthy  [FIRE]
  *   unhealthy       --failure--> unhealthy, resend_interval over            [REMIND]
- *   unhealthy       --success--> healthy, fail_count 0                      [RESOLVE]
- *   any             --success--> healthy (degraded when it carried warnings)
+ *   unhealthy       --success--> unhealthy, good_count+1; success_threshold reached: healthy, both 0 [RESOLVE]
+ *   any other       --success--> healthy (degraded when it carried warnings)
  */
 #ifndef ALERT_THRESHOLD_H
 #define ALERT_THRESHOLD_H
@@ -24,6 +24,7 @@ enum {
 
 struct threshold_rule {
     int32_t threshold;          /* ≥ 1 */
+    int32_t success_threshold;  /* 0: 1 */
     int64_t resend_interval_ms; /* 0: never */
     int64_t late_ms; /* how much older than its predecessor a late result may be; 0: 60 s */
 };

@@ -36,7 +36,8 @@ struct door *door_new(struct core *core)
     d->gate = password_gate_new();
     d->throttle = throttle_new(rng_secure_u64());
     d->oidc = oidc_new();
-    pthread_mutex_init(&d->lock, NULL);
+    must(pthread_mutex_init(&d->lock, NULL) == 0);
+    must(d->access && d->gate && d->throttle && d->oidc);
     access_configure(d->access, core_config(core));
     core_documents_watch(core, "user", on_document, d);
     core_documents_watch(core, "token", on_document, d);
@@ -84,6 +85,7 @@ static const char *account_limit_key(struct call *k, const char *account)
 
 static void too_soon(struct call *k, int64_t wait_ms)
 {
+    must(wait_ms > 0);
     int64_t s = (wait_ms + 999) / 1000;
     http_resp_header(k->resp, "Retry-After", arena_printf(k->arena, "%lld", (long long)s));
     call_status(
@@ -165,6 +167,7 @@ static void change_on_core(void *arg)
 {
     struct account_change *c = container_of(arg, struct account_change, change);
     struct call *k = c->change.call;
+    must(c->change.waiter);
     struct core *core = k->api->core;
     struct core_document d;
     struct account u;
@@ -210,6 +213,7 @@ bool name_is_good(struct call *k, const char *name)
 
 bool password_is_good(struct call *k, const char *password, const char *name, char *hash)
 {
+    must(password && name && hash);
     struct err err = {0};
     const char *weakness = password_weakness(password, name);
     if (weakness) {
@@ -247,6 +251,7 @@ bool second_factor(struct account *u, const char *typed, int64_t now_ms)
 
 bool call_bind(struct call *k, const struct option *table, void *out)
 {
+    must(table && out);
     const struct node *doc = call_body(k);
     if (!doc)
         return false;
@@ -258,6 +263,7 @@ bool call_bind(struct call *k, const struct option *table, void *out)
 
 void call_invalid(struct call *k, const char *field, const char *fmt, ...)
 {
+    must(field && *field);
     va_list ap;
     va_start(ap, fmt);
     const char *text = arena_vprintf(k->arena, fmt, ap);

@@ -96,6 +96,7 @@ void sessions_end(struct core *core, uint64_t user_id, uint64_t but)
 /* What is over goes, and of too many of one account the oldest. */
 static void sessions_sweep(struct call *k, uint64_t user_id)
 {
+    must(user_id > 0);
     const struct config_access *o = &call_config(k)->access;
     struct core *core = k->api->core;
     struct ending e = {.core = core,
@@ -124,6 +125,7 @@ static void begin_on_core(void *arg)
     struct core_document d;
     struct account u;
     uint64_t user = (uint64_t)b->session.user_id;
+    must(user > 0 && b->change.waiter);
     if (k->who->kind == PRINCIPAL_USER) /* the session it came with is replaced */
         core_document_del(core, "session", k->who->id, NULL, NULL);
     sessions_sweep(k, user);
@@ -144,6 +146,7 @@ static bool is_https(struct call *k)
 
 static void give_cookie(struct call *k, const char *value, int64_t seconds)
 {
+    must(seconds >= 0);
     http_resp_header(k->resp, "Set-Cookie",
                      arena_printf(k->arena,
                                   SESSION_COOKIE "=%s; Path=/; Max-Age=%lld; HttpOnly; "
@@ -180,11 +183,17 @@ bool session_begin(struct call *k, uint64_t user_id, const char *method)
                                  .seen_ms = now};
     if (!change_commit(&b.change, begin_on_core))
         return false;
-    give_cookie(k, secret, call_config(k)->access.session_max_ms / 1000);
     struct principal *p = arena_new_of(k->arena, struct principal);
-    bool stale;
-    must(access_by_session(k->api->door->access, str_of(secret), now, k->arena, p, &stale));
+    bool stale,
+        there = access_by_session(k->api->door->access, str_of(secret), now, k->arena, p, &stale);
+    if (there)
+        give_cookie(k, secret, call_config(k)->access.session_max_ms / 1000);
+    else /* while this waited for the commit */
+        call_fail_code(k, ERR_CONFLICT, "the session or its account was ended; sign in again");
     secret_wipe(secret, sizeof(secret));
+    if (!there)
+        return false;
+    must(p->kind == PRINCIPAL_USER && p->user_id == user_id);
     k->who = p;
     audit_sign_in(k, "login", p->name, method);
     return true;
@@ -232,11 +241,11 @@ static void put_times(struct call *k, struct json *j)
 
 void session_answer(struct call *k)
 {
-    static const char *const kinds[] = {[PRINCIPAL_ANONYMOUS] = "anonymous",
-                                        [PRINCIPAL_LOCAL] = "local",
-                                        [PRINCIPAL_USER] = "user",
-                                        [PRINCIPAL_TOKEN] = "token",
-                                        [PRINCIPAL_PROXY] = "proxy"};
+    static const char *const kinds[] = {
+        [PRINCIPAL_ANONYMOUS] = "anonymous", [PRINCIPAL_LOCAL] = "local",
+        [PRINCIPAL_USER] = "user",           [PRINCIPAL_TOKEN] = "token",
+        [PRINCIPAL_PROXY] = "proxy",         [PRINCIPAL_AGENT] = "agent"};
+    must((size_t)k->who->kind < array_len(kinds));
     const struct config_oidc *oidc = &call_config(k)->access.oidc;
     struct account u = {.totp = "", .password = ""};
     if (k->who->kind == PRINCIPAL_USER && !account_of_id(k, k->who->user_id, &u))
@@ -374,6 +383,7 @@ void session_login(struct call *k)
 static void logout_on_core(void *arg)
 {
     struct change *c = arg;
+    must(c->waiter && c->call->who->kind == PRINCIPAL_USER);
     struct core *core = c->call->api->core;
     c->rc = core_document_del(core, "session", c->call->who->id, c->waiter, &c->err);
 }
@@ -395,6 +405,7 @@ static void setup_on_core(void *arg)
 {
     struct account_change *c = container_of(arg, struct account_change, change);
     struct call *k = c->change.call;
+    must(c->change.waiter && c->arg);
     if (access_accounts(k->api->door->access, NULL) > 0)
         c->change.rc = err_set(&c->change.err, ERR_CONFLICT, "there is an account already");
     else

@@ -71,6 +71,7 @@ static bool confirmed(struct call *k, const char *password, struct account *u)
 
 static int set_password(struct account_change *c, struct account *u, struct err *err)
 {
+    must(c->arg);
     (void)err;
     u->password = c->arg;
     return 0;
@@ -105,6 +106,7 @@ void session_password(struct call *k)
 
 static int set_pending(struct account_change *c, struct account *u, struct err *err)
 {
+    must(c->arg);
     if (u->totp[0])
         return err_set(err, ERR_CONFLICT, "the second factor is on already; switch it off first");
     u->totp_pending = c->arg;
@@ -155,6 +157,7 @@ static void make_codes(struct recovery *r, struct arena *a)
 static int set_totp(struct account_change *c, struct account *u, struct err *err)
 {
     const struct recovery *r = c->arg;
+    must(r->hashes.n == RECOVERY_CODES);
     if (r->typed && !u->totp_pending[0])
         return err_set(err, ERR_CONFLICT, "there is nothing to confirm; begin again");
     if (r->typed && !totp_check(u->totp_pending, r->typed, clock_wall_ms(), &u->totp_used))
@@ -231,12 +234,13 @@ void totp_disable(struct call *k)
 
 /* --- sessions --- */
 
-struct listing {
-    struct call *call;
-    struct json json;
-    uint64_t n;
-    bool all;
-};
+/* An administrator who asks for those of all. */
+static bool wants_all(struct call *k)
+{
+    const char *all = http_req_query(k->req, "all");
+    must(k->who != NULL);
+    return all && streq(all, "true") && k->who->role == ROLE_ADMIN;
+}
 
 static const char *name_of(struct core *core, uint64_t user, struct arena *a)
 {
@@ -247,7 +251,7 @@ static const char *name_of(struct core *core, uint64_t user, struct arena *a)
 
 static bool list_one(void *arg, const struct core_document *d)
 {
-    struct listing *l = arg;
+    struct whole_list *l = arg;
     struct call *k = l->call;
     struct session s;
     const struct config_access *o = &call_config(k)->access;
@@ -256,7 +260,7 @@ static bool list_one(void *arg, const struct core_document *d)
         return true;
     own = k->who->kind == PRINCIPAL_USER && (uint64_t)s.user_id == k->who->user_id;
     int64_t used = access_used(k->api->door->access, "session", d->id);
-    if ((!own && !l->all) || clock_wall_ms() - used >= o->session_idle_ms ||
+    if ((!own && !wants_all(k)) || clock_wall_ms() - used >= o->session_idle_ms ||
         clock_wall_ms() - s.created_ms >= o->session_max_ms)
         return true;
     struct json *j = &l->json;
@@ -277,28 +281,21 @@ static bool list_one(void *arg, const struct core_document *d)
     return true;
 }
 
-static void list_on_core(void *arg)
+static void list_all(struct whole_list *l)
 {
-    struct listing *l = arg;
     core_documents_each(l->call->api->core, "session", list_one, l);
 }
 
 void sessions_list(struct call *k)
 {
-    const char *all = http_req_query(k->req, "all");
-    struct listing l = {.call = k, .json = call_json(k)};
-    l.all = all && streq(all, "true") && k->who->role == ROLE_ADMIN;
-    json_obj(&l.json);
-    json_karr(&l.json, "items");
-    on_core(k, list_on_core, &l);
-    list_end(&l.json, l.n, 0);
-    json_end(&l.json);
+    list_whole(k, list_all);
 }
 
 /* Whose session it is nobody learns who may not end it. */
 static void delete_on_core(void *arg)
 {
     struct change *c = arg;
+    must(c->waiter && c->call->id != 0);
     struct call *k = c->call;
     struct core_document d;
     struct session s;
@@ -324,6 +321,7 @@ void sessions_delete(struct call *k)
 static void revoke_on_core(void *arg)
 {
     struct call *k = arg;
+    must(k->id != 0);
     sessions_end(k->api->core, k->id, k->id == k->who->user_id ? k->who->id : 0);
 }
 

@@ -5,11 +5,12 @@
 #include "api/access_priv.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "core/location.h"
 
 #define TOKENS_OF_ONE 200
 
-static const char *const scopes[] = {"read", "write", "admin", NULL};
-static const enum role scope_role[] = {ROLE_VIEWER, ROLE_EDITOR, ROLE_ADMIN};
+static const char *const scopes[] = {"read", "write", "admin", "agent", NULL};
+static const enum role scope_role[] = {ROLE_VIEWER, ROLE_EDITOR, ROLE_ADMIN, ROLE_NONE};
 
 struct token_doc {
     const char *name, *group, *expires_at;
@@ -18,10 +19,14 @@ struct token_doc {
 };
 const struct option token_doc_options[] = {
     {"name", OPT_STRING, offsetof(struct token_doc, name), .required = true, .min = 1, .max = 100,
-     .help = {"What it is for.", "用途。"}},
+     .help = {"What it is for; the location's name when the scope is agent.",
+              "用途；scope 为 agent 时即地点名称。"}},
     {"scope", OPT_ENUM, offsetof(struct token_doc, scope), .required = true, .choices = scopes,
-     .help = {"read: see; write: as an editor; admin: everything. Never more than its owner may.",
-              "read：只读；write：同编辑者；admin：全部。不超过其所有者的权限。"}},
+     .help =
+         {"read: see; write: as an editor; admin: everything. Never more than its owner may. agent: "
+          "probes for the location of this name (belfry agent), and nothing else.",
+          "read：只读；write：同编辑者；admin：全部。不超过其所有者的权限。agent：仅供该名称的地点上的"
+          "代理（belfry agent）使用。"}},
     {"group", OPT_STRING, offsetof(struct token_doc, group), .def = "", .max = 100,
      .help = {"Only in this group.", "仅限此分组。"}},
     {"expires_at", OPT_STRING, offsetof(struct token_doc, expires_at), .def = "", .max = 40,
@@ -32,10 +37,10 @@ const struct option token_doc_options[] = {
     OPTION_END,
 };
 
-static const char *scope_name(int role)
+static const char *scope_name(const struct token *t)
 {
-    must(role >= ROLE_VIEWER && role <= ROLE_ADMIN);
-    return scopes[role - ROLE_VIEWER];
+    must(t->agent || (t->scope >= ROLE_VIEWER && t->scope <= ROLE_ADMIN));
+    return t->agent ? "agent" : scopes[t->scope - ROLE_VIEWER];
 }
 
 static const char *owner_of(struct call *k, int64_t user)
@@ -53,7 +58,7 @@ static void token_json_open(struct call *k, uint64_t id, const struct token *t, 
     json_obj(j);
     json_kuint(j, "id", id);
     json_kstr(j, "name", t->name);
-    json_kstr(j, "scope", scope_name(t->scope));
+    json_kstr(j, "scope", scope_name(t));
     json_kstr(j, "group", t->group[0] ? t->group : NULL);
     json_ktime(j, "expires_at", t->expires_ms);
     json_ktime(j, "created_at", t->created_ms);
@@ -84,15 +89,9 @@ static bool is_ones_own(const struct call *k, const struct token *t)
            (k->who->kind == PRINCIPAL_USER && (uint64_t)t->user_id == k->who->user_id);
 }
 
-struct listing {
-    struct call *call;
-    struct json json;
-    uint64_t n;
-};
-
 static bool list_one(void *arg, const struct core_document *d)
 {
-    struct listing *l = arg;
+    struct whole_list *l = arg;
     struct token t;
     if (!token_parse(d->json, l->call->arena, &t) || !is_ones_own(l->call, &t))
         return true;
@@ -102,20 +101,14 @@ static bool list_one(void *arg, const struct core_document *d)
     return true;
 }
 
-static void list_on_core(void *arg)
+static void list_all(struct whole_list *l)
 {
-    struct listing *l = arg;
     core_documents_each(l->call->api->core, "token", list_one, l);
 }
 
 void tokens_list(struct call *k)
 {
-    struct listing l = {.call = k, .json = call_json(k)};
-    json_obj(&l.json);
-    json_karr(&l.json, "items");
-    on_core(k, list_on_core, &l);
-    list_end(&l.json, l.n, 0);
-    json_end(&l.json);
+    list_whole(k, list_all);
 }
 
 /* --- making --- */
@@ -163,9 +156,23 @@ static bool read_end(struct call *k, const struct token_doc *doc, int64_t *out)
     return false;
 }
 
+static bool is_location(struct call *k, const struct token *t)
+{
+    const char *fault = location_agent_fault(t->name);
+    if (fault)
+        call_invalid(k, "name", "it names a location: %s", fault);
+    else if (t->group[0])
+        call_invalid(k, "group", "an agent's token is of no group; its targets name the location");
+    else
+        return true;
+    return false;
+}
+
 /* Nobody makes a token that may more than himself, and no token makes tokens but an administrator's. */
 static bool may_make(struct call *k, const struct token *t)
 {
+    if (t->agent) /* an agent is given what its targets are configured with, and is believed */
+        return call_may(k, ROLE_ADMIN, NULL) && is_location(k, t);
     return call_may(k, (enum role)t->scope, t->group[0] ? t->group : NULL);
 }
 
@@ -179,6 +186,7 @@ void tokens_create(struct call *k)
     m.token = (struct token){.name = doc.name,
                              .group = doc.group,
                              .scope = scope_role[doc.scope],
+                             .agent = streq(scopes[doc.scope], "agent"),
                              .user_id = (int64_t)k->who->user_id,
                              .created_ms = clock_wall_ms()};
     if (!read_end(k, &doc, &m.token.expires_ms) || !may_make(k, &m.token))

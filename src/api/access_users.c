@@ -52,6 +52,7 @@ static bool count_one(void *arg, const struct core_document *d)
 static void user_json(struct core *core, uint64_t id, const struct account *u, struct arena *a,
                       struct json *j)
 {
+    must(id > 0);
     struct counting c = {.arena = a, .user = id};
     core_documents_each(core, "session", count_one, &c);
     core_documents_each(core, "token", count_one, &c);
@@ -89,15 +90,9 @@ const struct audited account_audited = {"user", show, "last_login_at sessions to
 
 /* --- reading --- */
 
-struct listing {
-    struct call *call;
-    struct json json;
-    uint64_t n;
-};
-
 static bool list_one(void *arg, const struct core_document *d)
 {
-    struct listing *l = arg;
+    struct whole_list *l = arg;
     struct account u;
     if (account_parse(d->json, l->call->arena, &u)) {
         user_json(l->call->api->core, d->id, &u, l->call->arena, &l->json);
@@ -106,20 +101,14 @@ static bool list_one(void *arg, const struct core_document *d)
     return true;
 }
 
-static void list_on_core(void *arg)
+static void list_all(struct whole_list *l)
 {
-    struct listing *l = arg;
     core_documents_each(l->call->api->core, "user", list_one, l);
 }
 
 void users_list(struct call *k)
 {
-    struct listing l = {.call = k, .json = call_json(k)};
-    json_obj(&l.json);
-    json_karr(&l.json, "items");
-    on_core(k, list_on_core, &l);
-    list_end(&l.json, l.n, 0);
-    json_end(&l.json);
+    list_whole(k, list_all);
 }
 
 static void no_account(struct change *c)
@@ -216,6 +205,7 @@ static void create_on_core(void *arg)
                         .oidc = "",
                         .created_ms = clock_wall_ms()};
     struct change *ch = &c->account.change;
+    must(c->hash && ch->waiter);
     ch->rc = name_taken(k, u.name, 0, &ch->err);
     if (ch->rc == 0)
         ch->rc = core_document_put(k->api->core, "user", &k->id, account_format(&u, k->arena),
@@ -312,6 +302,7 @@ static bool drop_token(void *arg, const struct core_document *d)
 static void delete_on_core(void *arg)
 {
     struct change *c = arg;
+    must(c->waiter && c->call->id != 0);
     struct call *k = c->call;
     struct core *core = k->api->core;
     struct core_document d;

@@ -20,6 +20,7 @@ const struct config *call_config(struct call *k)
 
 static bool same_bits(const unsigned char *a, const unsigned char *b, int bits)
 {
+    must(bits >= 0 && bits <= 128);
     int whole = bits / 8, rest = bits % 8;
     if (memcmp(a, b, (size_t)whole) != 0)
         return false;
@@ -103,6 +104,7 @@ const char *call_address(struct call *k)
 static struct principal *principal_of(struct call *k, enum principal_kind kind, const char *name,
                                       enum role role)
 {
+    must(name && role >= ROLE_NONE && role <= ROLE_ADMIN);
     struct principal *p = arena_new_of(k->arena, struct principal);
     *p = (struct principal){.kind = kind, .name = name, .role = role};
     return p;
@@ -206,11 +208,14 @@ const struct principal *call_who(struct call *k)
 
 enum verdict route_verdict(const struct principal *p, const struct route *r)
 {
+    must(r->scope <= SCOPE_AGENT);
     static const enum role needed[] = {
         [SCOPE_READ] = ROLE_VIEWER, [SCOPE_WRITE] = ROLE_EDITOR, [SCOPE_ADMIN] = ROLE_ADMIN};
     bool may = r->scope == SCOPE_OPEN;
     if (r->scope == SCOPE_SELF)
         may = p->kind == PRINCIPAL_USER || p->kind == PRINCIPAL_LOCAL || p->role == ROLE_ADMIN;
+    else if (r->scope == SCOPE_AGENT)
+        may = p->kind == PRINCIPAL_AGENT;
     else if (r->scope != SCOPE_OPEN)
         may = r->by_group ? principal_sees_some(p, needed[r->scope]) : p->role >= needed[r->scope];
     if (may)
@@ -280,19 +285,19 @@ static void answer_who(struct call *k)
 
 static void answer_may_not(struct call *k, const struct route *r)
 {
-    static const char *const needs[] = {[SCOPE_READ] = "the role viewer",
-                                        [SCOPE_WRITE] = "the role editor",
-                                        [SCOPE_ADMIN] = "the role admin",
-                                        [SCOPE_OPEN] = "nothing",
-                                        [SCOPE_SELF] = "an account of one's own"};
+    static const char *const needs[] = {
+        [SCOPE_READ] = "the role viewer",         [SCOPE_WRITE] = "the role editor",
+        [SCOPE_ADMIN] = "the role admin",         [SCOPE_OPEN] = "nothing",
+        [SCOPE_AGENT] = "a token of scope agent", [SCOPE_SELF] = "an account of one's own"};
     call_status(k, 403, "Forbidden",
                 arena_printf(k->arena, "this needs %s%s; \"%s\" has %s", needs[r->scope],
-                             r->by_group || r->scope == SCOPE_SELF ? "" : " in every group",
+                             r->by_group || r->scope >= SCOPE_SELF ? "" : " in every group",
                              k->who->name, role_name(k->who->role)));
 }
 
 bool call_refused(struct call *k, const struct route *r)
 {
+    must(k->who && r->handle);
     bool open = r->scope == SCOPE_OPEN,
          lent = k->who->kind == PRINCIPAL_PROXY ||
                 (k->who->kind == PRINCIPAL_ANONYMOUS && k->who->role > ROLE_NONE);
@@ -302,7 +307,7 @@ bool call_refused(struct call *k, const struct route *r)
         return true;
     }
     if (route_changes(r) && !k->req->over_unix && k->who->kind != PRINCIPAL_TOKEN &&
-        from_another_site(k)) {
+        k->who->kind != PRINCIPAL_AGENT && from_another_site(k)) {
         call_status(k, 403, "Forbidden", "changes from pages of another site are refused");
         return true;
     }
@@ -316,6 +321,7 @@ bool call_refused(struct call *k, const struct route *r)
 
 bool call_may(struct call *k, enum role least, const char *group)
 {
+    must(least > ROLE_NONE && least <= ROLE_ADMIN);
     if (principal_role(k->who, group) >= least)
         return true;
     call_status(k, 403, "Forbidden",

@@ -222,8 +222,6 @@ void alerts_list(struct call *k)
     uint64_t total = 0;
     if (alerts_query_of(k, API_LIST_LIMIT_MAX, &q) != 0)
         return;
-    bool none = q.limit == 0; /* the store would take it for "no limit" */
-    q.limit = none ? 1 : q.limit;
     struct listing l = {.call = k, .room = q.limit};
     l.items = arena_array_of(k->arena, struct item, q.limit);
     memset(l.items, 0, q.limit * sizeof(*l.items));
@@ -236,9 +234,9 @@ void alerts_list(struct call *k)
     struct json j = call_json(k);
     json_obj(&j);
     json_karr(&j, "items");
-    for (uint64_t i = 0; i < l.n && !none; i++)
+    for (uint64_t i = 0; i < l.n; i++)
         put_item(&j, &l.items[i]);
-    list_end(&j, total, l.n == q.limit && !none ? l.last_id : 0);
+    list_end(&j, total, l.n == q.limit ? l.last_id : 0);
     json_end(&j);
     listing_done(&l);
 }

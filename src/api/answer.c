@@ -38,6 +38,7 @@ static const char *title_of(int status)
 
 static void put_problem(struct json *j, const struct problem *p)
 {
+    must(p->message);
     json_obj(j);
     json_kstr(j, "field", p->field ? p->field : "");
     json_kstr(j, "message", p->message);
@@ -52,6 +53,7 @@ static void put_problem(struct json *j, const struct problem *p)
 
 void call_status(struct call *k, int status, const char *title, const char *detail)
 {
+    must(k->resp); /* whoever only asks whether a call waits answers nothing */
     must(status >= 400 && status < 600 && title && detail);
     k->resp->status = status;
     k->resp->content_type = "application/problem+json";
@@ -96,6 +98,7 @@ void call_fail_code(struct call *k, enum err_code code, const char *fmt, ...)
 
 struct json call_json(struct call *k)
 {
+    must(k->resp);
     buf_clear(&k->resp->body);
     return json_start(&k->resp->body);
 }
@@ -111,6 +114,29 @@ void list_end(struct json *j, uint64_t total, uint64_t next)
         json_str(j, cursor);
     else
         json_nil(j);
+}
+
+struct filling {
+    struct whole_list list;
+    void (*fill)(struct whole_list *l);
+};
+
+static void fill_on_core(void *arg)
+{
+    struct filling *f = arg;
+    f->fill(&f->list);
+}
+
+void list_whole(struct call *k, void (*fill)(struct whole_list *l))
+{
+    struct filling f = {{.call = k, .json = call_json(k)}, fill};
+    struct json *j = &f.list.json;
+    must(fill != NULL);
+    json_obj(j);
+    json_karr(j, "items");
+    on_core(k, fill_on_core, &f);
+    list_end(j, f.list.n, 0);
+    json_end(j);
 }
 
 static bool is_json(const char *type)
@@ -160,6 +186,7 @@ int call_number(struct call *k, const char *name, uint64_t absent, uint64_t max,
 
 int call_duration(struct call *k, const char *name, int64_t absent, int64_t max_ms, int64_t *out)
 {
+    must(absent >= 0 && absent <= max_ms);
     const char *text = http_req_query(k->req, name);
     struct err err = {0};
     char most[DURATION_SIZE];

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "api/access_priv.h"
+#include "api/probe_history.h"
 #include "api/prom_priv.h"
 #include "base/str.h"
 #include "page/page.h"
@@ -17,7 +18,6 @@ struct api *api_new(const struct api_options *opt, struct err *err)
     (void)err;
     struct api *a = calloc(1, sizeof(*a));
     must(a);
-    must(opt->core && opt->run_dir);
     a->magic = API_MAGIC;
     a->core = opt->core;
     a->events = opt->events;
@@ -27,7 +27,8 @@ struct api *api_new(const struct api_options *opt, struct err *err)
     a->metrics_arg = opt->metrics_arg;
     a->door = door_new(a->core);
     a->status = opt->status;
-    pthread_mutex_init(&a->lock, NULL);
+    a->history = probe_history_new();
+    must(a->run_dir && a->door && pthread_mutex_init(&a->lock, NULL) == 0);
     return a;
 }
 
@@ -36,10 +37,12 @@ void api_free(struct api *a)
     if (!a)
         return;
     check_magic(a, API_MAGIC);
+    must(a->n_readers >= 0 && a->n_readers <= API_READERS);
     for (int i = 0; i < a->n_readers; i++)
         store_reader_close(&a->readers[i]);
     pthread_mutex_destroy(&a->lock);
     door_free(a->door);
+    probe_history_free(a->history);
     free(a->run_dir);
     a->magic = 0;
     free(a);
@@ -65,7 +68,6 @@ struct store_reader *reader_take(struct api *a, struct err *err)
 
 void reader_give(struct api *a, struct store_reader *r)
 {
-    check_magic(a, API_MAGIC);
     check_magic(a, API_MAGIC);
     if (!r)
         return;
@@ -162,6 +164,7 @@ static const char *allowed_methods(struct call *k, const char *path)
         for (const struct route *r = api_tables[t]; r->method; r++)
             if (!takes_rest(r) && fits(r->pattern, path, k))
                 buf_printf(&list, "%s%s", list.len ? ", " : "", r->method);
+    must(!list.failed); /* a handful of words */
     const char *text = arena_strndup(k->arena, list.data ? list.data : "", list.len);
     buf_done(&list);
     return text;
@@ -194,6 +197,7 @@ static void handle(struct call *k)
         call_status(k, 404, "Not Found",
                     arena_printf(k->arena, "there is nothing at %.200s", path));
     } else if (!call_refused(k, r)) {
+        must(r->handle && (r->success == 0 || (r->success >= 200 && r->success < 400)));
         if (r->success)
             k->resp->status = r->success;
         r->handle(k);
@@ -204,6 +208,7 @@ bool api_waits(void *ctx, const struct http_req *req)
 {
     struct api *a = ctx;
     check_magic(a, API_MAGIC);
+    must(req->arena && req->path);
     struct call k = {.api = a, .req = req, .arena = req->arena};
     bool waits;
     if (status_takes(&k, &waits))
@@ -226,6 +231,7 @@ void api_handle(void *ctx, const struct http_req *req, struct http_resp *resp)
     http_resp_header(resp, "Referrer-Policy", "no-referrer");
     http_resp_header(resp, "Content-Security-Policy", PAGE_CONTENT_POLICY);
     handle(&k);
+    must(resp->status == 0 || (resp->status >= 200 && resp->status < 600)); /* 0: 200 */
     problems_done(&k.problems);
     config_unref(&k.config);
 }

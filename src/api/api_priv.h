@@ -8,6 +8,7 @@
 
 #include "access/access.h"
 #include "api/api.h"
+#include "api/probe.h"
 #include "base/json.h"
 #include "config/option.h"
 #include "core/process.h"
@@ -32,6 +33,8 @@ struct api {
     int n_readers;
     struct door *door;     /* access_priv.h */
     struct status *status; /* NULL: there are no status pages */
+    struct probe_gate gate;
+    struct probe_history *history;
 };
 #define API_MAGIC 0xbe1f0a91u
 
@@ -52,8 +55,8 @@ struct call {
 };
 
 /* What a caller must be allowed to. OPEN: nothing; SELF: to be signed in with an account; ADMIN: what gives power over Belfry itself
- * or its machine. READ, WRITE, ADMIN: to be viewer, editor, admin. */
-enum route_scope { SCOPE_READ, SCOPE_WRITE, SCOPE_ADMIN, SCOPE_OPEN, SCOPE_SELF };
+ * or its machine; AGENT: to have a location's token, which is good for nothing else. READ, WRITE, ADMIN: to be viewer, editor, admin. */
+enum route_scope { SCOPE_READ, SCOPE_WRITE, SCOPE_ADMIN, SCOPE_OPEN, SCOPE_SELF, SCOPE_AGENT };
 
 struct route {
     const char *method;
@@ -68,6 +71,7 @@ struct route {
     bool waits; /* it reads the store or waits for something; what changes always does (a commit) */
     bool
         by_group; /* the handler itself looks at groups (call_may); the role in some group lets in */
+    const char *answer; /* the answer's schema in the OpenAPI document; NULL: an object */
 };
 /* Tables ended by method NULL; the list is ended by NULL. Searched in this order. */
 extern const struct route *const api_tables[];
@@ -79,6 +83,7 @@ extern const struct route status_routes[];
 extern const struct route config_routes[];
 extern const struct route upkeep_routes[];
 extern const struct route apply_routes[];
+extern const struct route agent_routes[];
 
 /* --- who may (access_who.c) --- */
 const struct principal *call_who(struct call *k);
@@ -113,6 +118,15 @@ void call_status(struct call *k, int status, const char *title,
 struct json call_json(struct call *k); /* starts the answer's document */
 /* Ends "items" and adds "total" and "next", the cursor of the next page; 0: there is none. The document stays open. */
 void list_end(struct json *j, uint64_t total, uint64_t next);
+
+/* A list that is answered whole. */
+struct whole_list {
+    struct call *call;
+    struct json json; /* in "items" */
+    uint64_t n;       /* how many were written */
+};
+/* fill runs on the core's loop: it writes the items and counts them. */
+void list_whole(struct call *k, void (*fill)(struct whole_list *l));
 
 /* --- asking --- */
 /* The request's JSON document, a map. NULL: answered already (415, 400). An empty body is an empty map. */
@@ -160,6 +174,15 @@ struct change {
 bool change_commit(struct change *c, void (*fn)(void *arg));
 /* Is the document {"enabled":…} alone? That is allowed for what stands in the file, too. */
 bool change_only_enables(struct change *c);
+/* What all that can be created, replaced and patched share: put or, when the body is {"enabled":…} alone, enable; then the
+ * answer is the object as get shows it, with its place. get may find it removed again. */
+struct putting {
+    const struct audited *of;
+    void (*put)(void *change), (*enable)(void *change); /* on the loop; put sets call->id */
+    void (*get)(struct call *k);
+    const char *path; /* "/api/v1/targets" */
+};
+void change_put(struct call *k, const struct putting *how);
 /* For what changes no object (a login, a start of a program): an entry in the audit log. actor and origin NULL: who asks. */
 void call_audit(struct call *k, const struct audit_entry *e);
 
@@ -167,10 +190,8 @@ void call_audit(struct call *k, const struct audit_entry *e);
 void targets_list(struct call *k);
 void targets_facets(struct call *k);
 void targets_recent(struct call *k);
-void targets_create(struct call *k);
+void targets_put(struct call *k); /* create, replace, patch */
 void targets_get(struct call *k);
-void targets_replace(struct call *k);
-void targets_patch(struct call *k);
 void targets_delete(struct call *k);
 void targets_check(struct call *k);
 void targets_try(struct call *k);
@@ -178,12 +199,11 @@ void targets_results(struct call *k);
 void targets_graph(struct call *k);
 void groups_list(struct call *k);
 void probers_list(struct call *k);
+void functions_list(struct call *k);
 void channels_list(struct call *k);
 void channels_types(struct call *k);
-void channels_create(struct call *k);
+void channels_put(struct call *k); /* create, replace, patch */
 void channels_get(struct call *k);
-void channels_replace(struct call *k);
-void channels_patch(struct call *k);
 void channels_delete(struct call *k);
 void channels_test(struct call *k);
 void channels_test_draft(struct call *k);
@@ -212,6 +232,9 @@ void processes_status(struct call *k);
 void proxy_monitor_status(struct call *k);
 void belfry_upgrade(struct call *k);
 void nodes_list(struct call *k);
+void agent_results(struct call *k);
+void agent_assignment(struct call *k);
+void locations_list(struct call *k);
 void events_stream(struct call *k);
 void openapi_document(struct call *k);
 void metrics_text(struct call *k);

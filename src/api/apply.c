@@ -53,6 +53,7 @@ static struct node *read_document(struct call *k)
 
 static bool bind_document(struct applying *p)
 {
+    must(p->doc && !p->config);
     struct call *k = p->call;
     struct buf text = BUF_INIT(2 * BODY_MAX);
     struct json j = json_start(&text);
@@ -79,6 +80,7 @@ static struct id_list channels_of(struct applying *p, const struct config_target
 {
     struct id_list ids = {arena_array_of(p->call->arena, uint64_t, t->n_channels + 1), 0};
     for (uint32_t i = 0; i < t->n_channels; i++) {
+        must(t->channels[i] < p->config->n_channels);
         uint64_t id = channel_id(p->call->api->core, p->config->channels[t->channels[i]].name);
         if (id)
             ids.at[ids.n++] = id;
@@ -92,6 +94,7 @@ static struct id_list parents_of(struct applying *p, struct action *k,
     struct id_list ids = {arena_array_of(p->call->arena, uint64_t, t->n_parents + 1), 0};
     k->again = false;
     for (uint32_t i = 0; i < t->n_parents; i++) {
+        must(t->parents[i] < p->config->n_targets);
         const struct target *parent = &p->config->targets[t->parents[i]].spec;
         struct core_target there;
         if (core_target_named(p->call->api->core, parent->group, parent->name, &there))
@@ -104,6 +107,7 @@ static struct id_list parents_of(struct applying *p, struct action *k,
 
 static int put_target(struct applying *p, struct action *k)
 {
+    must(!k->channel && k->index < p->config->n_targets);
     const struct config_target *want = &p->config->targets[k->index];
     struct target t = want->spec;
     t.id = k->id;
@@ -115,6 +119,7 @@ static int put_target(struct applying *p, struct action *k)
 
 static int put_channel(struct applying *p, struct action *k)
 {
+    must(k->channel && k->index < p->config->n_channels);
     const struct config_channel *c = &p->config->channels[k->index];
     const struct channel ch = {.id = k->id,
                                .name = c->name,
@@ -129,6 +134,7 @@ static int put_channel(struct applying *p, struct action *k)
 
 static int remove_it(struct applying *p, const struct action *k)
 {
+    must(k->kind == ACTION_DELETE && k->id != 0);
     struct core *core = p->call->api->core;
     return k->channel ? core_channel_del(core, k->id, NULL, &p->change.err)
                       : core_target_del(core, k->id, NULL, &p->change.err);
@@ -150,6 +156,7 @@ static const char *const action_names[] = {"create", "update", "delete"};
 
 static void record(struct applying *p, const struct action *k)
 {
+    must((size_t)k->kind < array_len(action_names) && k->id != 0);
     struct arena *a = p->call->arena;
     core_audit(p->call->api->core,
                &(struct audit_entry){
@@ -178,6 +185,7 @@ bool apply__do_some(struct applying *p)
 {
     struct core *core = p->call->api->core;
     size_t n = p->actions.n;
+    must(n > 0 && p->at <= 2 * n);
     core_hold_plans(core, true);
     for (int i = 0; i < SLICE && p->at < 2 * n && p->change.rc == 0; i++, p->at++) {
         struct action *k = &p->actions.at[p->at % n];
@@ -210,6 +218,7 @@ static void in_slices(struct applying *p, bool (*some)(struct applying *p))
 static void wait_on_core(void *arg)
 {
     struct applying *p = arg;
+    must(p->change.waiter);
     core_await_stored(p->call->api->core, p->change.waiter);
 }
 
@@ -361,6 +370,7 @@ static void double_dollars(struct node *n, struct arena *a)
             *at++ = '$';
     }
     *at = '\0';
+    must((size_t)(at - out) <= 2 * n->text.n);
     n->text = (struct str){out, (size_t)(at - out)};
 }
 

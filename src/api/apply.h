@@ -12,6 +12,7 @@ struct action {
     const char *name;            /* "ops"; "payments/shop" */
     uint64_t id;                 /* 0: it is to be created */
     uint32_t index;              /* in the configuration */
+    uint32_t level;              /* of a target: what it is judged by has lower ones */
     struct node *before, *after; /* as the file has them, masked; NULL: none */
     bool secret_changed;
     bool again; /* it names parents that came later */

@@ -73,7 +73,7 @@ static void unmask_target(struct applying *p, const char *group, struct node *do
     if (!config || config->kind != NODE_MAP ||
         !core_target_named(p->call->api->core, group, text_of(doc, "name"), &old))
         return;
-    const struct prober_ops *ops = prober_by_type(old.target->type);
+    const struct prober_ops *ops = prober_by_type(old.target->type, NULL);
     if (ops)
         node_put(doc, a, "config",
                  options_unmask(ops->options, config, parse(old.target->config_json, a), a));
@@ -243,7 +243,9 @@ static void compare_target(struct applying *p, uint32_t i)
         file_owns(p, "target", name);
         return;
     }
-    add_action(p, &(struct action){.name = name, .id = there ? have.target->id : 0, .index = i},
+    add_action(p,
+               &(struct action){
+                   .name = name, .id = there ? have.target->id : 0, .index = i, .level = t->level},
                old, new, there ? declared_target_masked(have.target, old, a) : NULL,
                declared_target_masked(&t->spec, new, a));
 }
@@ -279,6 +281,20 @@ static bool prune_channel(void *arg, const struct channel *ch, size_t waiting)
     return true;
 }
 
+/* Members before the groups that they are judged in, else in the order of the document. */
+static void by_level(struct applying *p)
+{
+    size_t n = p->actions.n, done = 0;
+    struct action *sorted = arena_array_of(p->call->arena, struct action, n + 1);
+    for (uint32_t level = 0; done < n; level++)
+        vec_each (&p->actions, k)
+            if (k->level == level)
+                sorted[done++] = *k;
+    must(done == n);
+    if (n > 0)
+        memcpy(p->actions.at, sorted, n * sizeof(*sorted));
+}
+
 bool apply__compare_some(struct applying *p)
 {
     size_t channels = p->config->n_channels, all = channels + p->config->n_targets;
@@ -289,6 +305,7 @@ bool apply__compare_some(struct applying *p)
             compare_target(p, (uint32_t)(p->at - channels));
     if (p->at < all)
         return true;
+    by_level(p);
     if (p->prune) { /* targets first: a channel may go when nothing names it */
         core_targets_each(p->call->api->core, 0, prune_target, p);
         core_channels_each(p->call->api->core, prune_channel, p);

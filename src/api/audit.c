@@ -85,7 +85,7 @@ static int read_query(struct call *k, struct audit_query *q)
         call_number(k, "cursor", 0, INT64_MAX, &q->before_id) != 0 ||
         call_time(k, "since", 0, &q->since_ms) != 0 || call_time(k, "until", 0, &q->until_ms) != 0)
         return -1;
-    q->limit = (uint32_t)(limit ? limit : 1);
+    q->limit = (uint32_t)limit;
     return 0;
 }
 

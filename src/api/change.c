@@ -32,6 +32,7 @@ static void take_turn(void *arg)
     const struct core_actor *before = core_actor(core);
     core_acts_for(core, &t->actor);
     t->fn(t->arg);
+    must(core_actor(core) == &t->actor); /* whoever acted for another gave it back */
     core_acts_for(core, before);
 }
 
@@ -111,6 +112,7 @@ static void change_and_record(void *arg)
     const char *was = NULL, *is = NULL, *before = NULL, *after = NULL;
     if (c->of && c->of->show)
         before = shown(c, &was);
+    must(c->waiter && c->rc == 0);
     r->fn(c);
     if (c->rc != 0)
         return;
@@ -172,6 +174,7 @@ static void tell_on_core(void *arg)
 
 void call_audit(struct call *k, const struct audit_entry *e)
 {
+    must(e->action && e->kind);
     struct core_actor who = actor_of(k);
     struct told t = {k->api->core, *e};
     if (!t.entry.actor)
@@ -179,4 +182,23 @@ void call_audit(struct call *k, const struct audit_entry *e)
     if (!t.entry.origin)
         t.entry.origin = who.origin;
     loop_call(core_loop(k->api->core), tell_on_core, &t);
+}
+
+void change_put(struct call *k, const struct putting *how)
+{
+    int success = k->resp->status;
+    struct change c = {.call = k, .of = how->of, .doc = call_body(k)};
+    must(how->put && how->enable && how->get && how->of && how->path[0] == '/');
+    if (!c.doc)
+        return;
+    bool enable = streq(k->req->method, "PATCH") && change_only_enables(&c);
+    if (!change_commit(&c, enable ? how->enable : how->put))
+        return;
+    must(k->id != 0); /* it was stored under an id */
+    how->get(k);
+    if (k->resp->status >= 400)
+        return; /* removed again meanwhile */
+    k->resp->status = success;
+    http_resp_header(k->resp, "Location",
+                     arena_printf(k->arena, "%s/%llu", how->path, (unsigned long long)k->id));
 }

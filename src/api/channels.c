@@ -141,36 +141,11 @@ static void delete_on_core(void *arg)
     c->rc = core_channel_del(c->call->api->core, c->call->id, c->waiter, &c->err);
 }
 
-static void put(struct call *k)
+void channels_put(struct call *k)
 {
-    int success = k->resp->status;
-    struct change c = {.call = k, .of = &audited, .doc = call_body(k)};
-    if (!c.doc)
-        return;
-    bool enable = strcmp(k->req->method, "PATCH") == 0 && change_only_enables(&c);
-    if (!change_commit(&c, enable ? enable_on_core : put_on_core))
-        return;
-    channels_get(k);
-    if (k->resp->status >= 400)
-        return; /* removed again meanwhile */
-    k->resp->status = success;
-    http_resp_header(k->resp, "Location",
-                     arena_printf(k->arena, "/api/v1/channels/%llu", (unsigned long long)k->id));
-}
-
-void channels_create(struct call *k)
-{
-    put(k);
-}
-
-void channels_replace(struct call *k)
-{
-    put(k);
-}
-
-void channels_patch(struct call *k)
-{
-    put(k);
+    static const struct putting how = {&audited, put_on_core, enable_on_core, channels_get,
+                                       "/api/v1/channels"};
+    change_put(k, &how);
 }
 
 void channels_delete(struct call *k)

@@ -9,6 +9,7 @@
 
 static void next_cell(struct csv *c)
 {
+    must(c->out != NULL);
     if (c->begun)
         buf_putc(c->out, ',');
     c->begun = true;
@@ -61,6 +62,7 @@ void csv_time(struct csv *c, int64_t wall_ms)
 
 void csv_end(struct csv *c)
 {
+    must(c->begun); /* a row has a cell */
     buf_puts(c->out, "\r\n");
     c->begun = false;
 }
@@ -68,6 +70,7 @@ void csv_end(struct csv *c)
 void csv_header(struct csv *c, const char *names)
 {
     struct str rest = str_of(names), one;
+    must(!c->begun && *names); /* the first row */
     while (str_next(&rest, ' ', &one)) {
         next_cell(c);
         buf_add(c->out, one.p, one.n);

@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/api_priv.h"
+#include "api/access_priv.h"
+#include "base/clock.h"
 #include "base/str.h"
 
 #define TARGETS_MAX 2000
@@ -48,6 +49,32 @@ static void take_groups(const struct call *k, struct sse_filter *f)
     f->groups_hidden = seen.hidden;
 }
 
+/* Whose stream it is, and what that one might when it came. */
+struct guest {
+    struct access *access;
+    struct principal who; /* without its texts: they are the request's */
+    uint64_t standing;
+};
+
+static bool may_stay(const void *arg)
+{
+    const struct guest *g = arg;
+    return access_standing(g->access, &g->who, clock_wall_ms()) == g->standing;
+}
+
+static void take_guest(const struct call *k, struct sse_filter *f)
+{
+    struct guest *g = calloc(1, sizeof(*g));
+    must(g && k->who);
+    g->access = k->api->door->access;
+    g->who.kind = k->who->kind;
+    g->who.id = k->who->id;
+    g->standing =
+        k->who->standing ? k->who->standing : access_standing(g->access, &g->who, clock_wall_ms());
+    f->may_stay = may_stay;
+    f->guest = g;
+}
+
 void events_stream(struct call *k)
 {
     const char *last = http_req_header(k->req, "Last-Event-ID"),
@@ -55,6 +82,7 @@ void events_stream(struct call *k)
     struct sse_filter *f = arena_new_of(k->arena, struct sse_filter);
     if (!take_targets(k, f))
         return;
+    take_guest(k, f);
     take_groups(k, f);
     f->kinds = kinds && *kinds ? strdup(kinds) : NULL;
     k->resp->sse = k->api->events;

@@ -53,6 +53,7 @@ const struct option markdown_doc_options[] = {
 
 static void put_update(const struct incident_update *u, struct json *j)
 {
+    must(u->id > 0 && u->status <= INCIDENT_RESOLVED);
     struct buf html = BUF_INIT(1 << 19);
     markdown_html(&html, u->markdown);
     json_obj(j);
@@ -82,6 +83,7 @@ static void put_pages(struct call *k, const struct incident *i, struct json *j)
 
 static void put_incident(struct call *k, const struct incident *i, struct json *j)
 {
+    must(i->impact <= IMPACT_MAINTENANCE && i->status <= INCIDENT_RESOLVED);
     json_obj(j);
     json_kuint(j, "id", i->id);
     json_kstr(j, "title", i->title);
@@ -189,6 +191,7 @@ void incidents_list(struct call *k)
         n += fit;
         incident_unref(all[i]);
     }
+    must(n <= count);
     list_end(&j, n, n > passed + limit ? passed + limit : 0);
     json_end(&j);
     free(all);

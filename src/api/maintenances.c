@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/access_whom.h"
 #include "api/alert_routes.h"
 #include "api/maintenance_doc.h"
 #include "base/clock.h"
@@ -10,34 +11,31 @@
 #define CALENDAR_MAX_MS (INT64_C(400) * 86400 * 1000)
 #define CALENDAR_ITEMS  5000
 
-struct listing {
-    struct call *call;
-    struct json json;
-    uint64_t n;
-};
+/* On the loop. */
+static bool is_seen(const struct call *k, const struct maintenance *m)
+{
+    const struct whom w = whom_of_maintenance(m, k->api->core);
+    return whom_touches(k->who, ROLE_VIEWER, &w);
+}
 
 static bool list_one(void *arg, const struct window *w)
 {
-    struct listing *l = arg;
+    struct whole_list *l = arg;
+    if (!is_seen(l->call, window_maintenance(w)))
+        return true;
     maintenance_json(w, clock_wall_ms(), &l->json);
     l->n++;
     return true;
 }
 
-static void list_on_core(void *arg)
+static void list_all(struct whole_list *l)
 {
-    struct listing *l = arg;
     core_maintenances_each(l->call->api->core, list_one, l);
 }
 
 void maintenances_list(struct call *k)
 {
-    struct listing l = {.call = k, .json = call_json(k)};
-    json_obj(&l.json);
-    json_karr(&l.json, "items");
-    on_core(k, list_on_core, &l);
-    list_end(&l.json, l.n, 0);
-    json_end(&l.json);
+    list_whole(k, list_all);
 }
 
 struct finding {
@@ -58,6 +56,8 @@ static const struct window *find(struct change *c)
 {
     struct finding f = {.id = c->call->id};
     core_maintenances_each(c->call->api->core, find_one, &f);
+    if (f.found && !is_seen(c->call, window_maintenance(f.found)))
+        f.found = NULL;
     if (!f.found)
         c->rc = err_set(&c->err, ERR_NOT_FOUND, "no maintenance has the id %llu",
                         (unsigned long long)f.id);
@@ -84,6 +84,14 @@ void maintenances_get(struct call *k)
 
 /* --- changing --- */
 
+/* On the loop: may the one who asks change it? False: c->rc and c->err are set. */
+static bool may_change(struct change *c, const struct maintenance *m, bool old)
+{
+    const struct whom w = whom_of_maintenance(m, c->call->api->core);
+    c->rc = call_may_whom(c->call, &w, old, &c->err);
+    return c->rc == 0;
+}
+
 static bool show(struct call *k, struct json *j, const char **name)
 {
     struct finding f = {.id = k->id};
@@ -105,7 +113,7 @@ static void put_on_core(void *arg)
     struct call *k = c->call;
     struct maintenance m;
     const struct window *old = k->id ? find(c) : NULL;
-    if (k->id && !old)
+    if (k->id && (!old || !may_change(c, window_maintenance(old), true)))
         return;
     maintenance_from_doc(k, c->doc, old ? window_maintenance(old) : NULL, &m);
     if (k->problems.list.n) {
@@ -113,6 +121,8 @@ static void put_on_core(void *arg)
         return;
     }
     must(c->waiter && m.title);
+    if (!may_change(c, &m, false))
+        return;
     uint64_t id = 0;
     c->rc = core_maintenance_put(k->api->core, &m, c->waiter, &id, &c->err);
     must(c->rc != 0 || (id != 0 && (!k->id || id == k->id)));
@@ -124,6 +134,9 @@ static void delete_on_core(void *arg)
 {
     struct change *c = arg;
     must(c->waiter && c->call->id != 0);
+    const struct window *w = find(c);
+    if (!w || !may_change(c, window_maintenance(w), true))
+        return;
     c->rc = core_maintenance_del(c->call->api->core, c->call->id, c->waiter, &c->err);
 }
 
@@ -165,7 +178,8 @@ struct preview {
 static bool count_target(void *arg, const struct core_target *t)
 {
     struct preview *p = arg;
-    p->targets += window_holds(p->window, &(struct subject){t->target, t->instance});
+    p->targets += principal_role(p->call->who, t->target->group) >= ROLE_VIEWER &&
+                  window_holds(p->window, &(struct subject){t->target, t->instance});
     return true;
 }
 
@@ -218,6 +232,8 @@ struct calendar {
 static bool note_one(void *arg, const struct core_occurrence *o)
 {
     struct calendar *c = arg;
+    if (!is_seen(c->call, window_maintenance(o->window)))
+        return true;
     c->truncated = c->n == CALENDAR_ITEMS;
     if (!c->truncated)
         c->at[c->n++] = (struct occurrence){maintenance_clone(window_maintenance(o->window)),

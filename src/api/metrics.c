@@ -1,5 +1,5 @@
-/* /metrics: every target's last result in blackbox_exporter's names, and Belfry itself as belfry_*. Text 0.0.4, or
- * OpenMetrics 1.0 when the scraper accepts it.
+/* /metrics: every target's last result in blackbox_exporter's names, also as each of its locations that are heard found it (label
+ * `location`), and Belfry itself as belfry_*. Text 0.0.4, or OpenMetrics 1.0 when the scraper accepts it.
  *
  * The exposition wants a family's lines together, and a target's result carries many families: lines are collected
  * family by family in one pass over the targets. */
@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "base/str.h"
 #include "core/figures.h"
+#include "core/places.h"
 
 #define FAMILY_MAX     (256u << 20)
 #define FAMILIES_MAX   512
@@ -28,7 +29,7 @@ struct exposition {
     struct map_str *by_name;
     vec_of(struct family *) families;
     uint64_t after;    /* last target taken */
-    size_t taken;      /* in this turn */
+    size_t taken;      /* in this turn, locations of targets included */
     struct buf labels; /* of the target at hand */
     struct arena *scratch;
 };
@@ -45,10 +46,8 @@ void metrics_escape(struct buf *out, const char *s)
     }
 }
 
-static void target_labels(struct exposition *e, const struct core_target *v)
+static void set_labels(struct exposition *e, const struct label *labels, uint32_t n)
 {
-    uint32_t n = 0;
-    const struct label *labels = core_target_labels(v, e->scratch, &n);
     buf_clear(&e->labels);
     for (uint32_t i = 0; i < n; i++) {
         buf_printf(&e->labels, "%s%s=\"", i ? "," : "", labels[i].name);
@@ -90,38 +89,80 @@ static void put_metric(struct exposition *e, const struct metric *m)
     buf_putc(&f->lines, '\n');
 }
 
-static void put_state(struct exposition *e, const struct core_target *v)
+struct standing {
+    enum target_status status;
+    bool degraded;
+    int32_t fail_count;
+    int64_t last_checked_ms;
+};
+
+static void put_standing(struct exposition *e, const struct standing *s)
 {
     const struct metric rows[] = {
-        {.name = "belfry_target_up", .num = v->state.status != TARGET_UNHEALTHY},
-        {.name = "belfry_target_degraded", .num = v->state.degraded},
-        {.name = "belfry_target_fail_count", .num = v->state.fail_count},
+        {.name = "belfry_target_up", .num = s->status != TARGET_UNHEALTHY},
+        {.name = "belfry_target_degraded", .num = s->degraded},
+        {.name = "belfry_target_fail_count", .num = s->fail_count},
         {.name = "belfry_target_last_checked_timestamp_seconds",
-         .num = (double)v->state.last_checked_ms / 1000},
+         .num = (double)s->last_checked_ms / 1000},
     };
     for (size_t i = 0; i < array_len(rows); i++)
         put_metric(e, &rows[i]);
 }
 
-/* The loop is borrowed for TARGETS_A_TURN targets at a time, so that 100,000 of them hold nobody up. */
+static void put_result(struct exposition *e, const void *record, size_t n, const struct standing *s)
+{
+    struct result *r = arena_new_of(e->scratch, struct result);
+    must(record && n > 0);
+    if (result_decode(record, n, e->scratch, r, NULL) != 0)
+        return;
+    for (int i = 0; i < r->n_metrics; i++)
+        put_metric(e, &r->metrics[i]);
+    put_standing(e, s);
+}
+
+static void put_own(struct exposition *e, const struct core_target *v)
+{
+    const struct standing s = {v->state.status, v->state.degraded, v->state.fail_count,
+                               v->state.last_checked_ms};
+    uint32_t n = 0;
+    if (!v->last_result)
+        return;
+    const struct label *labels = core_target_labels(v, e->scratch, &n);
+    set_labels(e, labels, n);
+    put_result(e, v->last_result, v->last_result_n, &s);
+}
+
+/* A location that fell silent has no lines: its series end with the scraper, too. */
+static void put_places(struct exposition *e, const struct core_target *v)
+{
+    struct core_place all[TARGET_LOCATIONS_MAX];
+    size_t places = core_target_places(e->call->api->core, v->target->id, e->scratch, all);
+    e->taken += places;
+    for (size_t i = 0; i < places; i++) {
+        const struct core_place *p = &all[i];
+        const struct standing s = {p->status, p->degraded, p->fail_count, p->last_checked_ms};
+        uint32_t n = 0;
+        if (!p->heard || !p->last_result)
+            continue;
+        const struct label *labels = core_place_labels(v, p->location, e->scratch, &n);
+        set_labels(e, labels, n);
+        put_result(e, p->last_result, p->last_result_n, &s);
+    }
+}
+
+/* The loop is borrowed for TARGETS_A_TURN targets, or locations of them, at a time, so that 100,000 hold nobody up. */
 static bool one_target(void *arg, const struct core_target *v)
 {
     struct exposition *e = arg;
-    struct err err = {0};
     must(v->target->id > e->after); /* in order, each once */
     e->after = v->target->id;
-    bool more = ++e->taken < TARGETS_A_TURN;
-    if (!v->last_result || !v->target->enabled)
-        return more;
-    target_labels(e, v);
-    struct result *r = arena_new_of(e->scratch, struct result);
-    if (result_decode(v->last_result, v->last_result_n, e->scratch, r, &err) == 0) {
-        for (int i = 0; i < r->n_metrics; i++)
-            put_metric(e, &r->metrics[i]);
-        put_state(e, v);
+    e->taken++;
+    if (v->target->enabled) {
+        put_own(e, v);
+        put_places(e, v);
+        arena_reset(e->scratch);
     }
-    arena_reset(e->scratch);
-    return more;
+    return e->taken < TARGETS_A_TURN;
 }
 
 static void targets_on_core(void *arg)
@@ -157,7 +198,7 @@ void metrics_text(struct call *k)
     buf_init(&e.labels, 65536);
     do
         on_core(k, targets_on_core, &e);
-    while (e.taken == TARGETS_A_TURN);
+    while (e.taken >= TARGETS_A_TURN);
     write_families(&e, &k->resp->body);
     metrics_self(k, &k->resp->body, e.openmetrics);
     if (e.openmetrics)

@@ -69,6 +69,7 @@ void api_figures(struct api *a, const struct http_server_stats *http, struct fig
     if (a->status)
         status_figures(a->status, f);
     add_http(a, http, f);
+    probe_figures(&a->gate, f);
     if (!system_process(getpid(), &u))
         return;
     figure_add(f, "process_cpu_seconds_total", "counter", "CPU time of the core.",

@@ -75,7 +75,9 @@ static void put_responses(struct json *j, const struct route *r)
     json_kstr(j, "description", "good");
     if (r->success != 204)
         put_content(j, stream ? "text/event-stream" : "application/json",
-                    stream ? "string" : "object");
+                    stream      ? "string"
+                    : r->answer ? r->answer
+                                : "object");
     json_end(j);
     json_kobj(j, "default");
     json_kstr(j, "description", "a problem (RFC 9457)");
@@ -153,6 +155,25 @@ static void put_paths(struct json *j)
     json_end(j);
 }
 
+/* A target without locations has no "places". */
+static void put_check_schema(struct json *j)
+{
+    static const char text[] =
+        "{\"type\":\"object\",\"description\":\"A result: of this server when the target is probed from here, else of the "
+        "first location that answered. With places when the target names locations.\","
+        "\"required\":[\"success\",\"degraded\",\"message\",\"checked_at\"],\"properties\":{"
+        "\"target_id\":{\"type\":\"integer\"},\"success\":{\"type\":\"boolean\"},\"degraded\":{\"type\":\"boolean\"},"
+        "\"latency_ms\":{\"type\":\"number\"},\"resolve_ms\":{\"type\":\"number\"},\"message\":{\"type\":\"string\"},"
+        "\"address\":{\"type\":\"string\"},\"metrics\":{\"type\":\"object\"},\"warnings\":{\"type\":\"array\","
+        "\"items\":{\"type\":\"string\"}},\"checked_at\":{\"type\":\"string\",\"format\":\"date-time\"},"
+        "\"places\":{\"type\":\"array\",\"description\":\"Each location that the target names, in its order.\","
+        "\"items\":{\"type\":\"object\",\"required\":[\"location\",\"answered\",\"message\",\"result\"],\"properties\":{"
+        "\"location\":{\"type\":\"string\"},\"answered\":{\"type\":\"boolean\"},\"message\":{\"type\":\"string\","
+        "\"description\":\"of the result, or why there is none\"},\"result\":{\"type\":[\"object\",\"null\"]}}}}}}";
+    json_key(j, "Check");
+    json_raw(j, text, sizeof(text) - 1);
+}
+
 static void put_problem_schema(struct json *j)
 {
     static const char text[] =
@@ -161,10 +182,16 @@ static void put_problem_schema(struct json *j)
         "\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"field\":{\"type\":\"string\"},"
         "\"message\":{\"type\":\"string\"},\"file\":{\"type\":\"string\"},\"line\":{\"type\":\"integer\"},"
         "\"column\":{\"type\":\"integer\"}}}}}}";
-    json_kobj(j, "components");
-    json_kobj(j, "schemas");
     json_key(j, "Problem");
     json_raw(j, text, sizeof(text) - 1);
+}
+
+static void put_components(struct json *j)
+{
+    json_kobj(j, "components");
+    json_kobj(j, "schemas");
+    put_problem_schema(j);
+    put_check_schema(j);
     json_end(j);
     json_end(j);
 }
@@ -179,6 +206,6 @@ void openapi_document(struct call *k)
     json_kstr(&j, "version", BELFRY_VERSION);
     json_end(&j);
     put_paths(&j);
-    put_problem_schema(&j);
+    put_components(&j);
     json_end(&j);
 }

@@ -61,6 +61,7 @@ static void act_on_core(void *arg)
 {
     struct acting *a = arg;
     struct call *k = a->c.call;
+    must(a->c.waiter && *k->unit);
     struct core_process p;
     if (!process_find(&a->c, false, &p))
         return;
@@ -259,6 +260,7 @@ static void start_rolling(struct many *m)
     vec_each (&m->members, it)
         if (it->rc == 0)
             ids[n++] = it->id;
+    must(n <= m->members.n);
     if (n == 0)
         return;
     m->rolling = call_waiter(m->call);
@@ -292,6 +294,7 @@ static void begin_on_core(void *arg)
 /* Waits for all, no longer than for one. */
 static void await_all(struct many *m)
 {
+    must(m->doc.wait_ms >= 0 && m->doc.wait_ms <= WAIT_MAX_MS);
     int64_t ms = m->doc.wait_ms ? m->doc.wait_ms : API_COMMIT_WAIT_MS;
     int64_t end = clock_mono_ns() + ms * NS_PER_MS;
     vec_each (&m->members, it) {

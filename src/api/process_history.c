@@ -184,6 +184,7 @@ static int read_kind(struct call *k, int *kind)
 /* Fills the page. *more: there are older rows. */
 static int read_rows(struct history *h, struct process_events_query *q, bool *more, struct err *err)
 {
+    must(q->limit > 0 && h->listed == 0);
     struct store_reader *r = reader_take(h->call->api, err);
     int rc = r ? 0 : -1;
     *more = rc == 0 && h->limit > 0;

@@ -28,6 +28,7 @@ static bool look_at(void *arg, const struct core_process *p)
 
 bool process_find(struct change *c, bool template, struct core_process *out)
 {
+    must(c->call->unit && out);
     struct call *k = c->call;
     struct finding f = {.id = k->unit, .template = template, .found = out};
     if (core_process_get(k->api->core, k->unit, out))
@@ -248,6 +249,7 @@ static struct node *document_of(struct change *c, const struct core_process *old
 {
     struct arena *a = c->call->arena;
     const struct node *stored = old->document ? old->document : old->unit->doc;
+    must(stored && stored->kind == NODE_MAP);
     bool patch = streq(c->call->req->method, "PATCH");
     struct node *doc = node_copy(a, patch ? stored : c->doc);
     if (patch)
@@ -268,6 +270,7 @@ static void put_on_core(void *arg)
         return;
     const char *id = arena_strdup(k->arena, old.unit->template_id);
     const struct node *doc = document_of(c, &old), *said = node_get(doc, "id");
+    must(said); /* document_of() puts it there */
     if (said->kind != NODE_TEXT || !str_eqz(said->text, id)) {
         problem_add(&k->problems, NULL, "id",
                     "want \"%s\": a process is not renamed, but removed and added", id);
@@ -326,6 +329,7 @@ void processes_patch(struct call *k)
 static void delete_on_core(void *arg)
 {
     struct change *c = arg;
+    must(c->waiter && *c->call->unit);
     struct call *k = c->call;
     struct core_process p;
     if (!process_find(c, true, &p))

@@ -35,6 +35,7 @@ static void put_alert_value(struct buf *out, double v)
         if (sscanf(text, "%lf", &back) == 1 && back == v)
             break;
     }
+    must(digits < 17); /* 17 significant ones tell every double */
     buf_puts(out, text);
     buf_putc(out, '"');
 }
@@ -128,6 +129,7 @@ static void put_recording(struct buf *out, const struct rule *r)
 
 static void put_rule(const struct listing *l, const struct rule_view *v)
 {
+    must(v->rule && v->rule->ast);
     struct buf *out = l->out;
     bool alerting = v->rule->kind == RULE_ALERT;
     buf_putc(out, '{');
@@ -253,6 +255,7 @@ static bool on_page(struct listing *l, const struct rule_group *g)
 static void put_group(void *arg, const struct rule_group_view *g)
 {
     struct listing *l = arg;
+    must(g->rules || g->group->n_rules == 0);
     if (l->out->failed || !group_wanted(l, g) || !on_page(l, g->group))
         return;
     if (l->groups++ > 0)
@@ -278,6 +281,7 @@ static int read_listing(struct call *k, struct listing *l)
         return prom_bad_param(k, "type", "not supported value \"%.100s\"", type);
     l->alerting = !streq(type, "record");
     l->recording = !streq(type, "alert");
+    must(l->alerting || l->recording);
     const char *exclude = prom_param(&l->params, "exclude_alerts");
     l->exclude_alerts = streq(exclude, "true") || streq(exclude, "1");
     l->token = prom_param(&l->params, "group_next_token");
@@ -306,6 +310,7 @@ void prom_rules(struct call *k)
         prom_put_text(l.out, "groupNextToken", l.next);
     }
     buf_putc(l.out, '}');
+    must(!l.next || l.group_limit > 0);
     if (l.skipping)
         prom_bad_param(k, "group_next_token",
                        "invalid group_next_token '%.100s'. were rule groups changed?", l.token);

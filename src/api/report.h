@@ -24,7 +24,6 @@ struct report_row {
     struct tally tally;
     struct sla_sketch *sketch; /* latencies */
     struct sla_outages outages;
-    int64_t counted_ms; /* the span (of each target), without what does not count */
     int64_t maintenance_ms;
 };
 struct report {

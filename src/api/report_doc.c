@@ -7,7 +7,7 @@
 static const char columns[] =
     "id name group type targets since until uptime_percent incidents down_seconds "
     "maintenance_seconds latency_mean_ms latency_p95_ms slo_percent slo_met budget_seconds "
-    "budget_used_seconds budget_left_seconds";
+    "budget_used_seconds budget_left_seconds watched_seconds";
 
 static double mean_ms(const struct report_row *r)
 {
@@ -25,10 +25,16 @@ static double rounded(double v)
     return isfinite(v) ? round(v * 1000) / 1000 : v;
 }
 
+static double watched_s(const struct report_row *r)
+{
+    must(r->tally.watched_ms >= 0);
+    return (double)r->tally.watched_ms / 1000;
+}
+
 static struct sla_budget budget_of(const struct report *r, const struct report_row *row)
 {
-    /* A group's budget is that of its targets together. */
-    return sla_budget(r->query.slo, (double)row->counted_ms / 1000, tally_uptime(&row->tally));
+    /* A group's budget is that of its targets together; what nobody watched is no part of it. */
+    return sla_budget(r->query.slo, watched_s(row), tally_uptime(&row->tally));
 }
 
 static void put_budget(const struct report *r, const struct report_row *row, struct json *j)
@@ -60,6 +66,7 @@ static void put_row(const struct report *r, const struct report_row *row, struct
     json_kuint(j, "incidents", row->outages.incidents);
     json_kf64(j, "down_seconds", rounded((double)row->outages.down_ms / 1000));
     json_kf64(j, "maintenance_seconds", rounded((double)row->maintenance_ms / 1000));
+    json_kf64(j, "watched_seconds", rounded(watched_s(row)));
     json_kf64(j, "latency_mean_ms", rounded(mean_ms(row)));
     json_kf64(j, "latency_p95_ms", rounded(p95_ms(row)));
     put_budget(r, row, j);
@@ -110,6 +117,7 @@ static void csv_row(const struct report *r, const struct report_row *row, struct
     csv_f64(c, rounded(b.total_s));
     csv_f64(c, rounded(b.used_s));
     csv_f64(c, rounded(b.left_s));
+    csv_f64(c, rounded(watched_s(row)));
     csv_end(c);
 }
 

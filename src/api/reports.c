@@ -93,6 +93,7 @@ static int query_of(struct call *k, struct report_query *q)
 struct one {
     uint64_t id;
     const char *name, *group, *type;
+    struct history_target series;
     struct sla_spans maintained;
 };
 /* A window, and its occurrences in the list of all. */
@@ -158,7 +159,8 @@ static bool note_target(void *arg, const struct core_target *t)
     *out = (struct one){.id = t->target->id,
                         .name = arena_strdup(g->call->arena, t->target->name),
                         .group = arena_strdup(g->call->arena, t->target->group),
-                        .type = arena_strdup(g->call->arena, t->target->type)};
+                        .type = arena_strdup(g->call->arena, t->target->type),
+                        .series = history_target_of(t->target, g->call->arena)};
     note_maintained(g, t, out);
     return true;
 }
@@ -184,10 +186,9 @@ static int read_target(struct call *k, const struct report_query *q, const struc
 {
     struct tsdb *db = core_tsdb(k->api->core);
     const struct sla_spans *without = q->without_maintenance ? &t->maintained : NULL;
-    struct history_target who = {t->group, t->name};
     struct outage_window w = {q->since_ms, q->until_ms, without, {0}};
-    if (db && tally_read(tsdb_source(db), &who, q->since_ms, q->until_ms, without, &row->tally,
-                         row->sketch, err) != 0)
+    if (db && tally_read(tsdb_source(db), &t->series, q->since_ms, q->until_ms, without,
+                         &row->tally, row->sketch, err) != 0)
         return -1;
     if (outages_read(r, t->id, &w, 1, err) != 0)
         return -1;
@@ -196,7 +197,6 @@ static int read_target(struct call *k, const struct report_query *q, const struc
     row->outages.incidents += w.outages.incidents;
     row->outages.down_ms += w.outages.down_ms;
     row->maintenance_ms += maintained;
-    row->counted_ms += q->until_ms - q->since_ms - (without ? maintained : 0);
     return 0;
 }
 
@@ -243,7 +243,7 @@ static void add_to_all(struct report *r, const struct report_row *row)
     sla_sketch_merge(all->sketch, row->sketch);
     all->outages.incidents += row->outages.incidents;
     all->outages.down_ms += row->outages.down_ms;
-    all->counted_ms += row->counted_ms;
+    all->tally.watched_ms += row->tally.watched_ms;
     all->maintenance_ms += row->maintenance_ms;
 }
 

@@ -1,6 +1,14 @@
 /* The routing table: the router, the 405 answers, who may hold a thread and the OpenAPI document all come from it. */
 #include "api/api_priv.h"
+#include "api/inner.h"
 #include "api/prom_priv.h"
+#include "api/target_places.h"
+
+/* A job reports: whoever knows the address. */
+#define PUSH(method, path, en, zh)                                                                \
+    {                                                                                             \
+        method, path, push_take, NULL, NULL, {en, zh}, 0, SCOPE_OPEN, "rid status msg ping", true \
+    }
 
 const struct route api_routes[] = {
     {"GET",
@@ -15,7 +23,7 @@ const struct route api_routes[] = {
      .by_group = true},
     {"POST",
      "/api/v1/targets",
-     targets_create,
+     targets_put,
      target_doc_options,
      "targets",
      {"Add a target", "添加监控目标"},
@@ -68,7 +76,7 @@ const struct route api_routes[] = {
      .by_group = true},
     {"PUT",
      "/api/v1/targets/{id}",
-     targets_replace,
+     targets_put,
      target_doc_options,
      "targets",
      {"Replace a target", "替换监控目标"},
@@ -78,7 +86,7 @@ const struct route api_routes[] = {
      .by_group = true},
     {"PATCH",
      "/api/v1/targets/{id}",
-     targets_patch,
+     targets_put,
      target_doc_options,
      "targets",
      {"Change fields of a target", "修改监控目标"},
@@ -101,11 +109,12 @@ const struct route api_routes[] = {
      targets_check,
      NULL,
      "targets",
-     {"Probe now", "立即探测"},
+     {"Probe now, from each location of the target", "立即从该目标的每个地点探测"},
      0,
      SCOPE_WRITE,
      NULL,
-     .by_group = true},
+     .by_group = true,
+     .answer = "#/components/schemas/Check"},
     {"GET",
      "/api/v1/targets/{id}/results",
      targets_results,
@@ -118,6 +127,16 @@ const struct route api_routes[] = {
      true,
      .by_group = true},
     {"GET",
+     "/api/v1/targets/{id}/places",
+     targets_places,
+     NULL,
+     "targets",
+     {"How it stands at each of its locations, with the last results",
+      "各探测位置的状态与最近结果"},
+     0,
+     SCOPE_READ,
+     .by_group = true},
+    {"GET",
      "/api/v1/targets/{id}/graph",
      targets_graph,
      NULL,
@@ -125,9 +144,13 @@ const struct route api_routes[] = {
      {"Latency and success over time", "耗时与成功率曲线"},
      0,
      SCOPE_READ,
-     "since until points",
+     "since until points location",
      true,
      .by_group = true},
+    PUSH("GET", "/push/*", "A job's heartbeat", "任务心跳"),
+    PUSH("POST", "/push/*", "A job's heartbeat, with its output", "任务心跳，附输出"),
+    PUSH("GET", "/api/push/*", "A job's heartbeat", "任务心跳"), /* Uptime Kuma's address */
+    PUSH("POST", "/api/push/*", "A job's heartbeat", "任务心跳"),
     {"GET",
      "/api/v1/groups",
      groups_list,
@@ -148,6 +171,15 @@ const struct route api_routes[] = {
      SCOPE_READ,
      NULL},
     {"GET",
+     "/api/v1/functions",
+     functions_list,
+     NULL,
+     "metrics",
+     {"Functions of PromQL and what they do, for completion", "PromQL 函数及其用途，供补全使用"},
+     0,
+     SCOPE_READ,
+     NULL},
+    {"GET",
      "/api/v1/channels",
      channels_list,
      NULL,
@@ -158,7 +190,7 @@ const struct route api_routes[] = {
      "limit cursor q"},
     {"POST",
      "/api/v1/channels",
-     channels_create,
+     channels_put,
      channel_doc_options,
      "channels",
      {"Add a channel", "添加通知渠道"},
@@ -194,7 +226,7 @@ const struct route api_routes[] = {
      NULL},
     {"PUT",
      "/api/v1/channels/{id}",
-     channels_replace,
+     channels_put,
      channel_doc_options,
      "channels",
      {"Replace a channel", "替换通知渠道"},
@@ -203,7 +235,7 @@ const struct route api_routes[] = {
      NULL},
     {"PATCH",
      "/api/v1/channels/{id}",
-     channels_patch,
+     channels_put,
      channel_doc_options,
      "channels",
      {"Change fields of a channel", "修改通知渠道"},
@@ -477,6 +509,11 @@ const struct route api_routes[] = {
      SCOPE_OPEN,
      NULL},
     {"GET", "/metrics", metrics_text, NULL, NULL, {0}, 0, SCOPE_READ, NULL},
+    {"GET", "/probe", probe_answer, NULL, NULL, {0}, 0, SCOPE_READ, NULL, .waits = true},
+    {"GET", "/blackbox", probe_page, NULL, NULL, {0}, 0, SCOPE_READ, NULL},
+    {"GET", "/blackbox/logs", probe_logs, NULL, NULL, {0}, 0, SCOPE_READ, NULL},
+    {"GET", "/blackbox/config", probe_config, NULL, NULL, {0}, 0, SCOPE_READ, NULL},
+    {"GET", "/logs", probe_logs, NULL, NULL, {0}, 0, SCOPE_READ, NULL},
     {"GET", "/health", health_all, NULL, NULL, {0}, 0, SCOPE_OPEN, NULL},
     {"GET", "/health/ready", health_ready, NULL, NULL, {0}, 0, SCOPE_OPEN, NULL},
     {"GET", "/health/live", health_live, NULL, NULL, {0}, 0, SCOPE_OPEN, NULL},
@@ -489,4 +526,4 @@ const struct route api_routes[] = {
 
 const struct route *const api_tables[] = {status_routes, access_routes, prom_routes,  alert_routes,
                                           audit_routes,  upkeep_routes, apply_routes, config_routes,
-                                          api_routes,    NULL};
+                                          agent_routes,  api_routes,    NULL};

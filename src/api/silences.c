@@ -1,4 +1,5 @@
 /* /api/v1/silences: what somebody does not want to hear for a while. */
+#include "api/access_whom.h"
 #include "api/alert_routes.h"
 #include "api/silences_priv.h"
 
@@ -33,6 +34,25 @@ const struct option silence_doc_options[] = {
 };
 #undef AT
 
+/* On the loop. */
+static bool is_seen(const struct call *k, const struct core_silence *s)
+{
+    const struct whom w = whom_of_silence(s);
+    return whom_touches(k->who, ROLE_VIEWER, &w);
+}
+
+/* Those of them that the one who asks may see. */
+static void put_alerts(const struct call *k, const struct id_list *alerts, struct json *j)
+{
+    json_karr(j, "alert_ids");
+    for (uint32_t i = 0; i < alerts->n; i++) {
+        const struct alert *a = core_alert_get(k->api->core, alerts->at[i]);
+        if (a && principal_role(k->who, a->group) >= ROLE_VIEWER)
+            json_uint(j, alerts->at[i]);
+    }
+    json_end(j);
+}
+
 static void put_silence(struct call *k, const struct core_silence *s, struct json *j)
 {
     struct id_list alerts = {0};
@@ -47,10 +67,7 @@ static void put_silence(struct call *k, const struct core_silence *s, struct jso
     json_kstr(j, "created_by", s->silence.created_by);
     json_kstr(j, "comment", s->silence.comment);
     json_kstr(j, "status", silence_status_name(status));
-    json_karr(j, "alert_ids");
-    for (uint32_t i = 0; i < alerts.n; i++)
-        json_uint(j, alerts.at[i]);
-    json_end(j);
+    put_alerts(k, &alerts, j);
     json_ktime(j, "created_at", s->created_ms);
     json_ktime(j, "updated_at", s->updated_ms);
     json_end(j);
@@ -82,7 +99,7 @@ static bool note_one(void *arg, const struct core_silence *s)
     struct listing *l = arg;
     const char *status = silence_status_name(silence_status(&s->silence, clock_wall_ms()));
     if ((!l->status || strcmp(l->status, status) == 0) && (!l->text || says(s, l->text)) &&
-        l->total < l->room)
+        l->total < l->room && is_seen(l->call, s))
         l->found[l->total++] = s;
     return true;
 }
@@ -94,6 +111,7 @@ static void list_on_core(void *arg)
     l->room = SILENCES_MAX;
     l->found = arena_alloc(l->call->arena, l->room * sizeof(*l->found));
     core_silences_each(l->call->api->core, note_one, l);
+    must(l->total <= l->room);
     for (uint64_t i = l->total; i > 0 && l->n < l->limit; i--) {
         const struct core_silence *s = l->found[i - 1];
         if (l->before && s->silence.id >= l->before)
@@ -130,6 +148,8 @@ void silences_list(struct call *k)
 static const struct core_silence *find(struct change *c)
 {
     const struct core_silence *s = core_silence_get(c->call->api->core, c->call->id);
+    if (s && !is_seen(c->call, s))
+        s = NULL;
     if (!s)
         c->rc = err_set(&c->err, ERR_NOT_FOUND, "no silence has the id %llu",
                         (unsigned long long)c->call->id);
@@ -198,19 +218,31 @@ static void check(struct call *k, const struct core_silence *s)
         problem_add(&k->problems, NULL, "ends_at", "want at most 366 days after starts_at");
 }
 
+/* On the loop: may the one who asks change it? False: c->rc and c->err are set. */
+static bool may_change(struct change *c, const struct core_silence *s, bool old)
+{
+    const struct whom w = whom_of_silence(s);
+    c->rc = call_may_whom(c->call, &w, old, &c->err);
+    return c->rc == 0;
+}
+
 static void save_on_core(struct change *c, struct core_silence *s)
 {
+    must(c->waiter);
     struct call *k = c->call;
     check(k, s);
     if (k->problems.list.n) {
         c->rc = err_set(&c->err, ERR_INVALID, "the silence is invalid");
         return;
     }
+    if (!may_change(c, s, false))
+        return;
     if (!*s->silence.created_by)
         s->silence.created_by = core_actor(k->api->core)->name;
     uint64_t id = 0;
     s->silence.id = k->id;
     c->rc = core_silence_put(k->api->core, s, c->waiter, &id, &c->err);
+    must(c->rc != 0 || (id != 0 && (!k->id || id == k->id)));
     if (c->rc == 0)
         k->id = id;
 }
@@ -220,7 +252,7 @@ static void put_on_core(void *arg)
     struct change *c = arg;
     const struct core_silence *old = c->call->id ? find(c) : NULL;
     struct core_silence s = {.silence = {.comment = "", .created_by = ""}};
-    if (c->call->id && !old)
+    if (c->call->id && (!old || !may_change(c, old, true)))
         return;
     if (old)
         s = *old;
@@ -255,7 +287,8 @@ static void expire_on_core(void *arg)
 {
     struct change *c = arg;
     must(c->waiter && c->call->id != 0);
-    if (find(c))
+    const struct core_silence *s = find(c);
+    if (s && may_change(c, s, true))
         c->rc = core_silence_expire(c->call->api->core, c->call->id, c->waiter, &c->err);
 }
 
@@ -293,16 +326,25 @@ void silence_save(struct call *k, const struct core_silence *s)
 struct preview {
     struct call *call;
     struct subject_test test;
-    struct id_list alerts;
+    struct json json;
     size_t targets;
 };
+
+static bool count_target(void *arg, const struct core_target *t)
+{
+    struct preview *p = arg;
+    p->targets += principal_role(p->call->who, t->target->group) >= ROLE_VIEWER &&
+                  subject_test_holds(&p->test, &(struct subject){t->target, t->instance});
+    return true;
+}
 
 static void preview_on_core(void *arg)
 {
     struct preview *p = arg;
     struct core *core = p->call->api->core;
-    p->alerts = core_match_alerts(core, &p->test, p->call->arena);
-    p->targets = core_match_targets(core, &p->test);
+    struct id_list alerts = core_match_alerts(core, &p->test, p->call->arena);
+    put_alerts(p->call, &alerts, &p->json);
+    core_targets_each(core, 0, count_target, p);
 }
 
 void silences_preview(struct call *k)
@@ -318,14 +360,10 @@ void silences_preview(struct call *k)
         call_fail_code(k, ERR_INVALID, "the silence is invalid");
         return;
     }
+    p.json = call_json(k);
+    json_obj(&p.json);
     on_core(k, preview_on_core, &p);
     subject_test_done(&p.test);
-    struct json j = call_json(k);
-    json_obj(&j);
-    json_karr(&j, "alert_ids");
-    for (uint32_t i = 0; i < p.alerts.n; i++)
-        json_uint(&j, p.alerts.at[i]);
-    json_end(&j);
-    json_kuint(&j, "targets", p.targets);
-    json_end(&j);
+    json_kuint(&p.json, "targets", p.targets);
+    json_end(&p.json);
 }

@@ -50,6 +50,7 @@ static void list_on_core(void *arg)
     struct call *k = arg;
     struct status_page *pages[STATUS_PAGES_MAX];
     size_t n = status_pages(k->api->status, pages, array_len(pages));
+    must(n <= array_len(pages));
     struct json j = call_json(k);
     json_obj(&j);
     json_karr(&j, "items");
@@ -195,6 +196,7 @@ static struct node *without_told(const struct node *doc, struct arena *a)
 static void put_document(struct page_change *p, const struct node *fields,
                          const struct status_page *old)
 {
+    must(p->c.waiter && (p->password != PASSWORD_NEW || p->hash[0]));
     struct call *k = p->c.call;
     struct buf text = BUF_INIT(1 << 20);
     uint8_t key[PAGE_KEY_SIZE];
@@ -219,6 +221,7 @@ static void put_document(struct page_change *p, const struct node *fields,
     else
         p->c.rc = core_document_put(k->api->core, STATUS_PAGE_KIND, &k->id, text.data, p->c.waiter,
                                     &p->c.err);
+    must(p->c.rc != 0 || (k->id != 0 && (!old || old->id == k->id)));
     page_unref(page);
     buf_done(&text);
 }
@@ -287,6 +290,7 @@ void status_pages_patch(struct call *k)
 static void delete_on_core(void *arg)
 {
     struct change *c = arg;
+    must(c->waiter && c->call->id != 0);
     c->rc =
         core_document_del(c->call->api->core, STATUS_PAGE_KIND, c->call->id, c->waiter, &c->err);
 }
@@ -320,6 +324,7 @@ static bool list_sub(void *arg, const struct subscriber *s)
         l->more = true;
         return true;
     }
+    must(s->type == SUBSCRIBER_MAIL || s->type == SUBSCRIBER_WEBHOOK);
     json_obj(&l->json);
     json_kuint(&l->json, "id", s->id);
     json_kstr(&l->json, "type", s->type == SUBSCRIBER_MAIL ? "mail" : "webhook");
@@ -353,6 +358,7 @@ void status_subscribers_list(struct call *k)
     json_obj(&l.json);
     json_karr(&l.json, "items");
     on_core(k, subs_on_core, &l);
+    must(l.n <= l.limit && l.n <= l.total);
     list_end(&l.json, l.total, l.more ? l.last : 0);
     json_end(&l.json);
 }
@@ -373,6 +379,7 @@ static bool find_sub(void *arg, const struct subscriber *s)
 static void unsubscribe_on_core(void *arg)
 {
     struct sub_delete *d = arg;
+    must(d->c.waiter);
     struct call *k = d->c.call;
     struct status_page *p = status_page(k->api->status, k->unit);
     if (p)

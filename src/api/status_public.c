@@ -47,8 +47,10 @@ void public_html(struct call *k, struct buf *body, const char *policy)
 
 void public_small(struct call *k, const struct small_page *s, int status)
 {
+    must(status >= 200 && status < 600);
     struct buf body = BUF_INIT(1 << 18), policy = BUF_INIT(400);
     render_small(s, &body, &policy);
+    must(!policy.failed && policy.len > 0); /* a style sheet's hash */
     public_html(k, &body, policy.data);
     http_resp_header(k->resp, "Cache-Control", "no-store");
     k->resp->status = status;
@@ -109,6 +111,7 @@ static bool takes_gzip(const struct call *k)
 
 static void put_copy(struct call *k, const struct status_page *p, struct copy *c, const char *type)
 {
+    must(c->etag[0] && (c->body || c->n == 0));
     const char *known = http_req_header(k->req, "If-None-Match");
     bool gzip = c->gzip && takes_gzip(k);
     http_resp_header(k->resp, "ETag", arena_strdup(k->arena, c->etag));
@@ -136,6 +139,7 @@ static void answer_form(struct call *k, const struct status_page *p, enum status
         [STATUS_RSS] = "application/rss+xml; charset=utf-8",
         [STATUS_ATOM] = "application/atom+xml; charset=utf-8",
     };
+    must((size_t)form < array_len(types) && types[form]);
     struct copy *c = status_copy(k->api->status, p, form, public_is_zh(k, p), COPY_WAIT_NS);
     if (!c) {
         http_resp_header(k->resp, "Retry-After", "2");
@@ -238,6 +242,7 @@ static const char *prefix_of(const struct call *k, const char *url)
 /* The cookie is for this page alone. */
 static void give_pass(struct call *k, const struct status_page *p)
 {
+    must(*p->password_hash);
     char pass[TOKEN_SIZE + 24];
     const char *site = call_config(k)->server.public_url,
                *origin = http_req_header(k->req, "Origin");
@@ -387,6 +392,7 @@ static void put_badge(struct call *k, const struct badge_facts *f, const char *w
         buf_puts(&text, word(zh, render_word_of(f->state)));
     }
     b.label = label && strlen(label) <= 100 ? label : b.label;
+    must(text.len > 0);
     b.text = text.data;
     render_badge(&b, &k->resp->body);
     buf_done(&text);

@@ -63,6 +63,7 @@ static void show_subscribe(struct call *k, const struct status_page *p, const ch
 static void subscribe_on_core(void *arg)
 {
     struct asked *q = arg;
+    must(q->page && q->to);
     struct core *core = q->call->api->core;
     const char *site = core_config(core)->server.public_url;
     const char *url = page_url(q->page, site ? site : "", q->call->arena);
@@ -147,6 +148,7 @@ static void subscribe(struct call *k, struct status_page *p)
 static void look_on_core(void *arg)
 {
     struct asked *q = arg;
+    must(q->purpose && q->token);
     struct status *s = q->call->api->status;
     const struct subscriber *sub = status_subscriber(s, q->page, q->call->id, q->purpose, q->token);
     q->found = sub != NULL;
@@ -160,6 +162,7 @@ static void look_on_core(void *arg)
 
 static void show_button(struct call *k, const struct asked *q, bool leave)
 {
+    must(q->found && q->to);
     bool zh = public_is_zh(k, q->page);
     const struct small_page s = {
         .page = q->page,
@@ -204,6 +207,7 @@ static void follow_link(struct call *k, struct status_page *p, bool leave, bool 
 
 void public_reader(struct call *k, struct status_page *p, const char *what, bool post)
 {
+    must(p && p->f.enabled && what);
     if (strcmp(what, "subscribe") == 0 && post)
         subscribe(k, p);
     else if (strcmp(what, "subscribe") == 0)

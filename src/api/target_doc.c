@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "api/api_priv.h"
+#include "api/target_places.h"
 #include "base/str.h"
 #include "config/node.h"
 #include "probe/prober.h"
@@ -18,10 +19,12 @@ struct target_doc {
     const char *name, *type, *url, *group;
     const struct node *config, *expect;
     double interval_s, timeout_s, connect_timeout_s, resend_s;
-    int64_t attempts, threshold;
-    bool enabled;
+    int64_t attempts, threshold, success_threshold;
+    bool enabled, invert;
     struct pair_list labels;
     const struct node *channels, *depends_on;
+    struct str_list locations;
+    int64_t location_quorum;
     struct burst_doc burst;
 };
 
@@ -63,6 +66,13 @@ const struct option target_doc_options[] = {
      .help = {"Tries within one probe.", "单次探测内的尝试次数。"}},
     {"threshold", OPT_INT, offsetof(struct target_doc, threshold), .def = "3", .min = 1,
      .max = 1000, .help = {"Consecutive failures until it rings.", "连续失败多少次后告警。"}},
+    {"success_threshold", OPT_INT, offsetof(struct target_doc, success_threshold), .def = "1",
+     .min = 1, .max = 1000,
+     .help = {"Good probes in a row until a target that is down is up again.",
+              "故障后连续成功多少次才算恢复。"}},
+    {"invert", OPT_BOOL, offsetof(struct target_doc, invert), .def = "false",
+     .help = {"A good probe is a failure and the other way round: for what must not be reachable.",
+              "探测成功视为故障，失败视为正常：用于不应可达的目标。"}},
     {"resend_interval_seconds", OPT_F64, offsetof(struct target_doc, resend_s), .def = "0",
      .min = 0, .max = 31536000,
      .help = {"Ring again after this while it is down; 0 is never.",
@@ -77,6 +87,15 @@ const struct option target_doc_options[] = {
      .help =
          {"Targets without which this one cannot work: while one fails, this one does not ring.",
           "依赖的目标；其故障期间本目标不告警。"}},
+    {"locations", OPT_LIST, offsetof(struct target_doc, locations), .min = 0,
+     .max = TARGET_LOCATIONS_MAX,
+     .help = {"From where it is probed: `local` is this server, others are agents. Absent: from "
+              "here alone.",
+              "从哪些地点探测：`local` 为本机，其余为代理。缺省仅本机。"}},
+    {"location_quorum", OPT_INT, offsetof(struct target_doc, location_quorum), .def = "0", .min = 0,
+     .max = TARGET_LOCATIONS_MAX,
+     .help = {"It is down when so many of its locations say so; 0: the majority.",
+              "有多少个地点判定故障才算故障；0 为过半数。"}},
     {"burst", OPT_SECTION, offsetof(struct target_doc, burst), .sub = burst_options,
      .advanced = true,
      .help = {"Several requests a round, judged together.", "一轮多次请求，合并判断。"}},
@@ -96,6 +115,9 @@ const struct option try_doc_options[] = {
      .help = {"The prober's own fields.", "探针字段。"}},
     {"timeout_seconds", OPT_F64, offsetof(struct target_doc, timeout_s), .def = "5", .min = 0.05,
      .max = 60, .help = {"When it has failed.", "超时时间。"}},
+    {"invert", OPT_BOOL, offsetof(struct target_doc, invert), .def = "false",
+     .help = {"A good probe is a failure and the other way round: for what must not be reachable.",
+              "探测成功视为故障，失败视为正常：用于不应可达的目标。"}},
     {"target_id", OPT_INT, offsetof(struct try_doc, target_id), .min = 0, .max = 9e15,
      .help = {"Whose stored secrets stand behind masked ones.", "掩码密文取自该目标。"}},
     OPTION_END,
@@ -103,10 +125,11 @@ const struct option try_doc_options[] = {
 
 /* Fields that a server sends and a client may send back unchanged. */
 static const char *const read_only[] = {
-    "id",         "source",       "status",          "degraded",        "address",
-    "since",      "last_message", "last_checked_at", "last_latency_ms", "fail_count",
-    "created_at", "updated_at",   "alert_id",        "suppressed",      "recent",
-    "uptime",     "watcher",      "last_warnings",   "last_result"};
+    "id",         "source",          "status",          "degraded",        "address",
+    "since",      "last_message",    "last_checked_at", "last_latency_ms", "fail_count",
+    "created_at", "updated_at",      "alert_id",        "suppressed",      "recent",
+    "uptime",     "watcher",         "last_warnings",   "last_result",     "push",
+    "members",    "members_missing", "places"};
 
 static bool is_read_only(struct str key)
 {
@@ -211,12 +234,15 @@ static void take_fields(struct call *k, const struct target_doc *d, struct targe
     out->resend_interval_ms = ms_of(d->resend_s);
     out->attempts = (int32_t)d->attempts;
     out->threshold = (int32_t)d->threshold;
+    out->success_threshold = (int32_t)d->success_threshold;
+    out->invert = d->invert;
     out->enabled = d->enabled;
     out->burst = (struct burst){(int32_t)d->burst.times, d->burst.delta_ms, d->burst.min_success,
                                 d->burst.max_mean_ms};
     take_labels(k, d, out);
     out->channels = ids_of(k, d->channels, "notify_channel_ids");
     out->depends_on = ids_of(k, d->depends_on, "depends_on");
+    places_take(k, &d->locations, d->location_quorum, out);
 }
 
 static const struct prober_ops *prober_of(struct call *k, const struct target_doc *d)
@@ -224,9 +250,9 @@ static const struct prober_ops *prober_of(struct call *k, const struct target_do
     struct err err = {0};
     const struct prober_ops *ops = NULL;
     if (d->type && *d->type) {
-        ops = prober_by_type(d->type);
+        ops = prober_by_type(d->type, &err);
         if (!ops)
-            problem_add(&k->problems, NULL, "type", "no prober of type \"%.40s\"", d->type);
+            problem_add(&k->problems, NULL, "type", "%s", err.msg);
     } else if (d->url) {
         ops = prober_by_url(d->url, &err);
         if (!ops)

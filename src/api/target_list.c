@@ -67,6 +67,7 @@ static int take_ids(struct call *k, struct index_query *q)
             return invalid(k, "ids", text, "at most 1000 ids, separated by commas");
         q->n_ids++;
     }
+    must(q->n_ids <= IDS_MAX);
     q->ids = ids;
     return 0;
 }
@@ -99,6 +100,7 @@ struct seen_groups call_groups(const struct call *k)
     for (uint32_t i = 0; i < who->n_groups; i++)
         if ((principal_role(who, who->groups[i].group) >= ROLE_VIEWER) != everywhere)
             groups[n++] = who->groups[i].group;
+    must(n <= who->n_groups);
     return (struct seen_groups){everywhere && n == 0 ? NULL : groups, everywhere};
 }
 
@@ -124,6 +126,7 @@ static int take_query(struct call *k, struct index_query *q)
 
 static int search(struct call *k, const struct index_query *q, struct index_answer *out)
 {
+    must(q->limit <= LIMIT_MAX && (q->n_ids == 0 || q->ids));
     struct err err = {0};
     if (target_index_find(core_index(k->api->core), q, k->arena, out, &err) == 0)
         return 0;
@@ -223,6 +226,7 @@ static void put_beat(void *arg, const struct stored_result *row)
 /* {"recent":{"7":[…]}} beside the items: heartbeat bars without a request a target. */
 static void put_recent(struct call *k, struct json *j, const struct index_answer *a, uint64_t n)
 {
+    must(n <= RECENT_MAX);
     struct err err = {0};
     struct store_reader *r = n ? reader_take(k->api, &err) : NULL;
     if (!r)
@@ -298,8 +302,7 @@ static void names_on_core(void *arg)
     struct arena *a = n->call->arena;
     for (size_t i = 0; i < n->found->n; i++)
         if (core_target_get(n->call->api->core, n->found->ids[i], &v))
-            n->names[i] = (struct history_target){arena_strdup(a, v.target->group),
-                                                  arena_strdup(a, v.target->name)};
+            n->names[i] = history_target_of(v.target, a);
 }
 
 static void put_day(struct call *k, struct json *j, const struct history_target *t, int64_t now)
@@ -364,6 +367,7 @@ static void put_worst(struct call *k, struct json *j, const struct index_group *
         json_nil(j);
         return;
     }
+    must(g->worst < N_SHOWN);
     json_obj(j);
     json_kuint(j, "id", v.target->id);
     json_kstr(j, "name", v.target->name);

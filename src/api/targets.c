@@ -6,6 +6,8 @@
 #include <time.h>
 
 #include "api/api_priv.h"
+#include "api/inner.h"
+#include "api/target_places.h"
 #include "base/clock.h"
 #include "base/str.h"
 #include "core/history.h"
@@ -52,6 +54,7 @@ struct getting {
     struct json json;
     struct history_target target; /* name NULL: there is none */
     struct str last;              /* its last result, encoded; empty: there is none */
+    struct inner_doc inner;
 };
 
 static void get_on_core(void *arg)
@@ -65,9 +68,11 @@ static void get_on_core(void *arg)
     }
     g->json = call_json(k);
     target_json_open(&v, &g->json);
+    inner_take_push(k, &v, &g->inner);
+    inner_put_members(k, k->id, &g->json);
+    places_put(k, &g->json);
     g->last = (struct str){arena_memdup(k->arena, v.last_result, v.last_result_n), v.last_result_n};
-    g->target = (struct history_target){arena_strdup(k->arena, v.target->group),
-                                        arena_strdup(k->arena, v.target->name)};
+    g->target = history_target_of(v.target, k->arena);
 }
 
 /* {"24h":0.9998,…}; null where nothing is known. Absent while the metrics are away. */
@@ -102,6 +107,7 @@ void targets_get(struct call *k)
     on_core(k, get_on_core, &g);
     if (!g.target.name)
         return;
+    inner_put_push(k, k->id, &g.inner, &g.json);
     put_uptime(k, &g.target, &g.json);
     put_last_result(k, g.last, &g.json);
     json_end(&g.json);
@@ -170,36 +176,11 @@ static void delete_on_core(void *arg)
         c->rc = core_target_del(c->call->api->core, c->call->id, c->waiter, &c->err);
 }
 
-static void put(struct call *k)
+void targets_put(struct call *k)
 {
-    int success = k->resp->status;
-    struct change c = {.call = k, .of = &audited, .doc = call_body(k)};
-    if (!c.doc)
-        return;
-    bool enable = strcmp(k->req->method, "PATCH") == 0 && change_only_enables(&c);
-    if (!change_commit(&c, enable ? enable_on_core : put_on_core))
-        return;
-    targets_get(k);
-    if (k->resp->status >= 400)
-        return; /* removed again meanwhile */
-    k->resp->status = success;
-    http_resp_header(k->resp, "Location",
-                     arena_printf(k->arena, "/api/v1/targets/%llu", (unsigned long long)k->id));
-}
-
-void targets_create(struct call *k)
-{
-    put(k);
-}
-
-void targets_replace(struct call *k)
-{
-    put(k);
-}
-
-void targets_patch(struct call *k)
-{
-    put(k);
+    static const struct putting how = {&audited, put_on_core, enable_on_core, targets_get,
+                                       "/api/v1/targets"};
+    change_put(k, &how);
 }
 
 void targets_delete(struct call *k)
@@ -214,6 +195,7 @@ struct probing {
     struct call *call;
     const struct node *doc;
     struct waiter *waiter;
+    struct name_list places; /* it is probed from each of them; none: from here alone */
     int64_t patience_ms;
     struct err err;
     int rc;
@@ -226,6 +208,14 @@ static int64_t patience_of(const struct target *t)
     return ms < PATIENCE_MAX_MS ? ms : PATIENCE_MAX_MS;
 }
 
+static struct name_list copy_names(struct arena *a, const struct name_list *from)
+{
+    const char **at = arena_array_of(a, const char *, from->n + 1);
+    for (uint32_t i = 0; i < from->n; i++)
+        at[i] = arena_strdup(a, from->at[i]);
+    return (struct name_list){at, from->n};
+}
+
 static void check_on_core(void *arg)
 {
     struct probing *p = arg;
@@ -235,7 +225,10 @@ static void check_on_core(void *arg)
     if (p->rc != 0)
         return;
     p->patience_ms = patience_of(v.target);
-    p->rc = core_check(k->api->core, k->id, p->waiter, &p->err);
+    if (target_is_located(v.target))
+        p->places = copy_names(k->arena, &v.target->locations);
+    else
+        p->rc = core_check(k->api->core, k->id, LOCATION_LOCAL, p->waiter, &p->err);
 }
 
 static void try_on_core(void *arg)
@@ -250,7 +243,7 @@ static void try_on_core(void *arg)
         return;
     }
     struct node *doc = node_map(k->arena), *config = NULL;
-    static const char *const kept[] = {"type", "url", "config", "timeout_seconds"};
+    static const char *const kept[] = {"type", "url", "config", "timeout_seconds", "invert"};
     for (size_t i = 0; i < array_len(kept); i++)
         if (node_get(p->doc, kept[i]))
             node_put(doc, k->arena, kept[i], node_copy(k->arena, node_get(p->doc, kept[i])));
@@ -304,6 +297,8 @@ static void probe(struct call *k, struct probing *p, void (*fn)(void *arg))
     ask_watcher(k, p, fn);
     if (p->rc != 0)
         call_fail(k, &p->err);
+    else if (p->places.n > 0)
+        places_check(k, &p->places, p->patience_ms);
     else if (call_wait(k, p->waiter, p->patience_ms, &record) == 0)
         answer_result(k, &record);
     waiter_unref(p->waiter);
@@ -391,7 +386,7 @@ void targets_results(struct call *k)
         return;
     }
     reader_give(k->api, r);
-    list_end(&rows.json, rows.n, rows.n == limit && limit > 0 ? rows.last_id : 0);
+    list_end(&rows.json, rows.n, rows.n == limit ? rows.last_id : 0);
     json_end(&rows.json);
 }
 
@@ -408,8 +403,7 @@ static void name_on_core(void *arg)
     struct getting *g = arg;
     struct core_target v;
     if (core_target_get(g->call->api->core, g->call->id, &v))
-        g->target = (struct history_target){arena_strdup(g->call->arena, v.target->group),
-                                            arena_strdup(g->call->arena, v.target->name)};
+        g->target = history_target_of(v.target, g->call->arena);
 }
 
 /* Out of the metrics; without them every cell is empty. false: answered with an error. */
@@ -419,9 +413,12 @@ static bool read_graph(struct call *k, int64_t since, int64_t until, uint32_t n,
     struct getting g = {.call = k};
     struct err err = {0};
     struct tsdb *db = core_tsdb(k->api->core);
+    const char *location = http_req_query(k->req, "location"); /* that one's; none: its own */
     on_core(k, name_on_core, &g);
     for (uint32_t i = 0; i < n; i++)
         latency[i] = success[i] = NAN;
+    if (location)
+        g.target.location = location;
     if (!db || !g.target.name ||
         history_graph(tsdb_source(db), &g.target, since, until, n, latency, success, &err) == 0)
         return true;

@@ -137,8 +137,7 @@ static void name_on_core(void *arg)
     struct asking *g = arg;
     struct core_target v;
     if (core_target_get(g->call->api->core, g->call->id, &v))
-        g->target = (struct history_target){arena_strdup(g->call->arena, v.target->group),
-                                            arena_strdup(g->call->arena, v.target->name)};
+        g->target = history_target_of(v.target, g->call->arena);
 }
 
 static int read_series(struct asking *g, struct err *err)

@@ -228,9 +228,19 @@ static long number(struct client_args *args, const char *name, long absent)
     return text && str_to_i64(str_of(text), &value, NULL) == 0 ? (long)value : absent;
 }
 
-static void open_watcher_log(const char *log_dir, const char *name, char *component, size_t size)
+/* In a file of dir, or without one when there can be none. */
+static void open_log(const char *dir, struct log_config *log)
 {
     struct err err = {0};
+    must(dir && log->file && log->component);
+    if (fs_mkdirs(dir, 0755, &err) == 0 && log_open(log, &err) == 0)
+        return;
+    log->file = NULL;
+    log_open(log, NULL);
+}
+
+static void open_watcher_log(const char *log_dir, const char *name, char *component, size_t size)
+{
     const char *slash = strrchr(name, '/');
     char *dir, *file, *group = strndup(name, slash ? (size_t)(slash - name) : strlen(name));
     must(group);
@@ -246,10 +256,7 @@ static void open_watcher_log(const char *log_dir, const char *name, char *compon
                              .component = component,
                              .file = file,
                              .keep_days = 30};
-    if (fs_mkdirs(dir, 0755, &err) != 0 || log_open(&log, &err) != 0) {
-        log.file = NULL;
-        log_open(&log, NULL);
-    }
+    open_log(dir, &log);
     free(dir);
     free(file);
 }
@@ -263,6 +270,7 @@ static int start_watcher(struct client_args *args)
         .run_dir = args_take(args, "--run-dir"),
         .ring_size = number(args, "--ring-size", 4 << 20),
         .max_in_flight = number(args, "--max-in-flight", 5000),
+        .no_exec = args_take_flag(args, "--no-exec"),
     };
     const char *log_dir = args_take(args, "--log-dir");
     if (!opt.key || !opt.name || !opt.run_dir || !log_dir) {
@@ -277,7 +285,6 @@ static int start_watcher(struct client_args *args)
 
 static int start_output(struct client_args *args)
 {
-    struct err err = {0};
     struct output_role_options opt = {
         .run_dir = args_take(args, "--run-dir"),
         .log_dir = args_take(args, "--log-dir"),
@@ -292,15 +299,39 @@ static int start_output(struct client_args *args)
                              .component = "output",
                              .file = file,
                              .keep_days = 30};
-    if (fs_mkdirs(dir, 0755, &err) != 0 || log_open(&log, &err) != 0) {
-        log.file = NULL;
-        log_open(&log, NULL);
-    }
+    open_log(dir, &log);
     free(dir);
     free(file);
     install_crash_handlers(opt.run_dir);
     proctitle_set("belfry: output");
     return role_output(&opt);
+}
+
+static int start_uplink(struct client_args *args)
+{
+    struct uplink_options opt = {
+        .settings_path = args->config,
+        .run_dir = args_take(args, "--run-dir"),
+        .warden = getppid(),
+    };
+    const char *log_dir = args_take(args, "--log-dir");
+    if (!opt.run_dir || !log_dir) {
+        fprintf(stderr, "belfry: --role=uplink is started by an agent's warden alone\n");
+        return EXIT_USAGE;
+    }
+    char *dir = path_join(log_dir, "uplink"), *file = path_join(dir, "uplink.log");
+    struct log_config log = {.level = LOG_INFO,
+                             .format = LOG_JSON,
+                             .component = "uplink",
+                             .file = file,
+                             .keep_days = 30,
+                             .also_stderr = getenv(FOREGROUND_ENV) != NULL};
+    open_log(dir, &log);
+    free(dir);
+    free(file);
+    install_crash_handlers(opt.run_dir);
+    proctitle_set("belfry: uplink");
+    return role_uplink(&opt);
 }
 
 /* What a warden executes in its own place (warden_upgrade.c); in front or not as that one was. */
@@ -324,6 +355,8 @@ int run_role(const char *role, int argc, char **argv)
         return start_watcher(&args);
     if (streq(role, "output"))
         return start_output(&args);
+    if (streq(role, "uplink"))
+        return start_uplink(&args);
     if (streq(role, "core")) {
         struct core_role_options opt = {.config_path = args.config, .warden = getppid()};
         proctitle_set("belfry: core");

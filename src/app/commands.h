@@ -4,6 +4,7 @@
 
 int cmd_run(int argc, char **argv);
 int cmd_start(int argc, char **argv);
+int cmd_agent(int argc, char **argv); /* agent.c: a warden with an uplink in the core's place */
 int cmd_stop(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_upgrade_any(int argc, char **argv); /* of this machine, or with --server */

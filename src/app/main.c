@@ -14,6 +14,7 @@ static int cmd_version(int argc, char **argv);
 
 static const struct command commands[] = {
     {"run", "[-c FILE]", "run in the foreground (what systemd and Docker start)", cmd_run},
+    {"agent", "--server URL --token T", "probe from here for a server elsewhere", cmd_agent},
     {"start", "[-c FILE]", "run in the background; returns when it is ready", cmd_start},
     {"stop", "[-c FILE]", "stop it gracefully", cmd_stop},
     {"reload", "[-c FILE]", "read the configuration again; prints what is wrong with it",

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "api/probe.h"
 #include "app/roles.h"
 #include "base/clock.h"
 #include "base/fs.h"
@@ -21,6 +22,7 @@
 #define FILE_LOOK_NS (2 * NS_PER_S)
 #define HTTP_THREADS \
     4 /* of four quick calls at once one turn of the loop takes the questions; what waits has workers */
+#define HTTP_WORKERS 32    /* for what waits, beside the probes of /probe */
 #define BIND_WAIT_MS 10000 /* a core that was killed may still hold the port */
 #define MAGIC        0xbe1f0c0eu
 
@@ -220,6 +222,7 @@ static int serve(struct core_role *r, const char *run_dir, struct err *err)
         .threads = HTTP_THREADS,
         .handle = api_handle,
         .waits = api_waits,
+        .workers = HTTP_WORKERS + PROBES_MAX,
         .ctx = r->api,
         .hooks = thread_hooks,
     };

@@ -20,9 +20,18 @@ struct watcher_options {
     const char *run_dir; /* "data/run" */
     long ring_size;      /* bytes */
     long max_in_flight;  /* probes at once */
+    bool no_exec;        /* targets that run programs of this machine fail instead */
 };
 /* Runs until SIGTERM; returns the exit status. */
 int role_watcher(const struct watcher_options *opt);
+
+struct uplink_options {
+    const char *settings_path; /* agent_settings.h */
+    const char *run_dir;
+    pid_t warden; /* gets SIGUSR1 when data/run/units is written */
+};
+/* An agent's, in the core's place: sends what the watcher's ring holds to the server, fetches what to probe. Until SIGTERM. */
+int role_uplink(const struct uplink_options *opt);
 
 struct core_role_options {
     const char *config_path;

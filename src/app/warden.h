@@ -39,6 +39,9 @@ struct warden_config {
     struct restart_policy policy;
     struct warden_limits core, watcher;
     int64_t stop_timeout_ms; /* for each of: all watchers, the core. 0: 15 s */
+    /* What stands in the core's place is started with these ("--role=uplink" first), NULL-terminated; NULL: the core. Such a
+     * warden is not upgraded in its place: nothing that must outlive it hangs on it. */
+    const char *const *core_args;
     const char *const
         *watcher_args; /* further arguments of watchers, NULL-terminated; NULL: none */
     enum log_level log_level;

@@ -49,8 +49,10 @@ bool warden_child_is_watcher(const struct warden_child *c)
 /* The group is the name up to its last slash: logs/payments/monitor.log for "payments/0". */
 static char *log_of(const struct warden *w, const char *key, const char *name)
 {
-    if (!is_watcher(key))
-        return format("%s/%s/%s.log", w->cfg->log_dir, key, key);
+    if (!is_watcher(key)) {
+        const char *who = streq(key, WARDEN_CORE_KEY) ? name : key;
+        return format("%s/%s/%s.log", w->cfg->log_dir, who, who);
+    }
     const char *slash = strrchr(name, '/');
     int n = slash ? (int)(slash - name) : (int)strlen(name);
     return format("%s/%.*s/monitor.log", w->cfg->log_dir, n, name);
@@ -128,11 +130,16 @@ static void add_unit(struct warden *w, struct warden_child *c, const char *const
     supervisor_add(w->supervisor, &spec, warden_now_ms());
 }
 
-/* The core is never given up: without it nothing is told. */
+/* The core, or an agent's uplink, is never given up: without it nothing is told. */
 void warden_add_core(struct warden *w)
 {
-    const char *argv[] = {"belfry", "--role=core", "-c", w->cfg->config_path, NULL};
-    struct warden_child *c = warden_child_new(w, WARDEN_CORE_KEY, "core");
+    const char *argv[MAX_ARGS] = {"belfry", "--role=core", "-c", w->cfg->config_path, NULL};
+    const char *const *other = w->cfg->core_args;
+    for (size_t i = 0; other && other[i] && i + 2 < MAX_ARGS; i++) {
+        argv[i + 1] = other[i];
+        argv[i + 2] = NULL;
+    }
+    struct warden_child *c = warden_child_new(w, WARDEN_CORE_KEY, other ? "uplink" : "core");
     add_unit(w, c, argv, &w->cfg->core, 0, false);
 }
 

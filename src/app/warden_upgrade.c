@@ -57,6 +57,10 @@ void warden_ask_upgrade(struct warden *w, struct door_ticket from)
         refuse(w, from, ERR_BUSY, "it is stopping, or being upgraded already");
         return;
     }
+    if (w->cfg->core_args) {
+        refuse(w, from, ERR_UNSUPPORTED, "an agent is restarted instead: what it measured is kept");
+        return;
+    }
     log_info("upgrade asked for", F_STR("program", w->cfg->program_path));
     w->checking = true;
     w->upgrade_asked = from;

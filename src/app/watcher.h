@@ -24,6 +24,7 @@ struct watched {
     struct probe_limits limits;
     uint32_t probes_running; /* rounds and checks under way; freed when 0 after removal */
     bool removed;
+    bool failed; /* its last probe */
 };
 
 struct watcher {
@@ -46,10 +47,12 @@ struct watcher {
     bool loaded;     /* wholly, and `generation` is its */
     bool load_again; /* it changed meanwhile */
     bool stopping;
+    bool no_exec; /* targets that run programs are refused */
     uint64_t generation;
     int64_t probes, missed_no_room;
     int64_t missed_told, missed_told_ns; /* what the log said last, and when */
     int64_t stop_deadline_ns;
+    int64_t trim_ns;        /* when to give free memory back next */
     int64_t next_urgent_ns; /* when the core may be woken for a failure again */
 };
 #define WATCHER_MAGIC 0xbe1f0a7cu
@@ -58,13 +61,15 @@ struct watcher {
 void watcher_load(struct watcher *w);
 void watched_free(struct watched *t);
 /* An entry as a compiled target (for loading, and for TRY). NULL with *err: why it cannot be probed. */
-struct compiled *watcher_compile(const struct assign_entry *e, struct err *err);
+struct compiled *watcher_compile(const struct watcher *w, const struct assign_entry *e,
+                                 struct err *err);
 struct probe_limits watcher_limits(const struct assign_entry *e);
 
 /* watcher_probe.c */
 void watcher_schedule(struct watcher *w); /* arms the timer for the next round */
 int watcher_start_probe(struct watcher *w, struct watched *t, uint64_t request_id, struct err *err);
 void watcher_on_message(void *arg, const struct link_message *m);
-void watcher_publish(struct watcher *w, const struct result *r);
+/* t: whose result it is; NULL: of no target. */
+void watcher_publish(struct watcher *w, struct watched *t, const struct result *r);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "io/fiber.h"
 
 #define ENTRIES_PER_SLICE 200
@@ -17,16 +18,25 @@ struct probe_limits watcher_limits(const struct assign_entry *e)
         .total_ms = e->interval_ms,
         .attempts = e->attempts,
         .burst = e->burst,
+        .one_address = e->one_address,
+        .invert = e->invert,
     };
 }
 
-struct compiled *watcher_compile(const struct assign_entry *e, struct err *err)
+struct compiled *watcher_compile(const struct watcher *w, const struct assign_entry *e,
+                                 struct err *err)
 {
     struct arena *a cleanup(arena_freep) = arena_new();
     const char *type = arena_strndup(a, e->type.p, e->type.n);
-    const struct prober_ops *ops = prober_by_type(type);
+    const struct prober_ops *ops = prober_by_type(type, NULL);
     if (!ops) {
         err_set(err, ERR_UNSUPPORTED, "prober \"%s\" is not built in", type);
+        return NULL;
+    }
+    if (w->no_exec && streq(type, "exec")) {
+        err_set(
+            err, ERR_DENIED,
+            "this agent runs no programs for its server; start it with --allow-exec if it is to");
         return NULL;
     }
     struct node *config = assign_config(e, a, err);
@@ -70,7 +80,7 @@ static void add_target(struct watcher *w, const struct assign_entry *e)
         .spec_hash = e->spec_hash,
         .generation = w->generation,
         .limits = watcher_limits(e),
-        .compiled = watcher_compile(e, &err),
+        .compiled = watcher_compile(w, e, &err),
     };
     if (!t->compiled) {
         must((t->why_not = strdup(err.msg)));

@@ -8,26 +8,35 @@
 #define RECORD_MAX 65536
 #define URGENT_NS  (5 * NS_PER_MS)
 
-/* The core looks into a busy ring every 20 ms. What may become an alert, or is waited for, should not wait so long;
- * when everything fails at once, a wake-up each 5 ms is enough. */
-static bool is_urgent(struct watcher *w, const struct result *r)
+static bool fills(const struct ring *r)
 {
+    struct ring_stats s = ring_stats(r);
+    return s.used > s.size / 4;
+}
+
+/* The core looks into a busy ring every 20 to 100 ms. What may begin or end an alert, or is waited for, should not wait so
+ * long, nor should a ring that fills; when everything fails at once, a wake-up each 5 ms is enough. */
+static bool is_urgent(struct watcher *w, const struct watched *t, const struct result *r)
+{
+    bool matters = !r->success || r->request_id || (t && t->failed) || fills(w->ring);
     int64_t now = loop_now_ns(w->loop);
-    if ((r->success && !r->request_id) || now < w->next_urgent_ns)
+    if (!matters || now < w->next_urgent_ns)
         return false;
     w->next_urgent_ns = now + URGENT_NS;
     return true;
 }
 
-void watcher_publish(struct watcher *w, const struct result *r)
+void watcher_publish(struct watcher *w, struct watched *t, const struct result *r)
 {
     struct buf out = BUF_INIT(RECORD_MAX);
     bool wake = false;
     result_encode(r, &out);
     if (out.failed || !ring_publish(w->ring, out.data, out.len, NULL, &wake))
         w->beat->ring_dropped++;
-    else if (wake || is_urgent(w, r))
+    else if (wake || is_urgent(w, t, r))
         link_wake(w->link);
+    if (t)
+        t->failed = !r->success;
     buf_done(&out);
 }
 
@@ -67,7 +76,7 @@ static void probe_fiber(void *arg)
     }
     r->target_id = run->target ? run->target->item.id : 0;
     r->request_id = run->request_id;
-    watcher_publish(w, r);
+    watcher_publish(w, run->target, r);
     arena_free(a);
     w->probes++;
     if (run->target)
@@ -133,7 +142,7 @@ static void answer_refusal(struct watcher *w, uint64_t request_id, uint64_t targ
     r->request_id = request_id;
     r->target_id = target_id;
     result_fail_err(r, err);
-    watcher_publish(w, r);
+    watcher_publish(w, NULL, r);
     arena_free(a);
 }
 
@@ -158,7 +167,7 @@ static void on_try(struct watcher *w, const struct link_message *m)
     must(run);
     if (assign_decode((struct str){m->payload, m->n}, &e, &err) == 0) {
         *run = (struct run){.watcher = w, .request_id = m->id, .limits = watcher_limits(&e)};
-        run->compiled = watcher_compile(&e, &run->refused);
+        run->compiled = watcher_compile(w, &e, &run->refused);
         if (fiber_start(w->loop, probe_fiber, run, &err) == 0)
             return;
         compiled_free(run->compiled);

@@ -157,6 +157,16 @@ void buf_put_u64(struct buf *b, uint64_t v)
     put_le(b, v, 8);
 }
 
+void buf_put_be16(struct buf *b, uint16_t v)
+{
+    buf_put_u16(b, __builtin_bswap16(v));
+}
+
+void buf_put_be32(struct buf *b, uint32_t v)
+{
+    buf_put_u32(b, __builtin_bswap32(v));
+}
+
 void buf_put_str(struct buf *b, const char *s, size_t n)
 {
     must(n <= UINT32_MAX);

@@ -78,6 +78,9 @@ void buf_put_u16(struct buf *b, uint16_t v);
 void buf_put_u32(struct buf *b, uint32_t v);
 void buf_put_u64(struct buf *b, uint64_t v);
 void buf_put_str(struct buf *b, const char *s, size_t n); /* u32 length, bytes */
+/* Big endian, as most protocols have it. */
+void buf_put_be16(struct buf *b, uint16_t v);
+void buf_put_be32(struct buf *b, uint32_t v);
 
 /* Reader over such bytes, with a sticky error: past the end every get returns 0/NULL. */
 struct cur {

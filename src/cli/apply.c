@@ -36,8 +36,10 @@ static struct declared_names channels_of(const struct config *c, const struct co
                                          struct arena *a)
 {
     struct declared_names n = {arena_array_of(a, const char *, t->n_channels + 1), 0};
-    for (uint32_t i = 0; i < t->n_channels; i++)
+    for (uint32_t i = 0; i < t->n_channels; i++) {
+        must(t->channels[i] < c->n_channels);
         n.at[n.n++] = c->channels[t->channels[i]].name;
+    }
     return n;
 }
 
@@ -46,6 +48,7 @@ static struct declared_names parents_of(const struct config *c, const struct con
 {
     struct declared_names n = {arena_array_of(a, const char *, t->n_parents + 1), 0};
     for (uint32_t i = 0; i < t->n_parents; i++) {
+        must(t->parents[i] < c->n_targets);
         const struct target *p = &c->targets[t->parents[i]].spec;
         n.at[n.n++] = arena_printf(a, "%s/%s", p->group, p->name);
     }
@@ -54,6 +57,7 @@ static struct declared_names parents_of(const struct config *c, const struct con
 
 static struct node *group_of(const struct config *c, const struct config_group *g, struct arena *a)
 {
+    must(g->first_target + g->n_targets <= c->n_targets);
     struct node *n = node_map(a), *list = node_list(a);
     for (uint32_t i = 0; i < g->n_targets; i++) {
         const struct config_target *t = &c->targets[g->first_target + i];

@@ -1,12 +1,9 @@
 /* belfry audit: who changed what. */
 #include <stdio.h>
-#include <string.h>
 
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/resource.h"
-
-#define PATH "/api/v1/audit"
 
 static const char help[] =
     "usage: belfry audit [--actor NAME] [--kind target|channel|…] [--action create|update|delete|login|…]\n"
@@ -24,48 +21,20 @@ static const struct column columns[] = {
     {0},
 };
 
-/* "--NAME VALUE" becomes "&name=VALUE". */
-static void take_filter(struct client_args *args, const char *flag, const char *name,
-                        struct buf *query)
-{
-    const char *value = args_take(args, flag);
-    if (!value)
-        return;
-    buf_printf(query, "&%s=", name);
-    url_encode(query, str_of(value));
-}
-
-static void take_filters(struct client_args *args, struct buf *query)
-{
-    static const char *const flags[][2] = {
-        {"--actor", "actor"},
-        {"--kind", "kind"},
-        {"--action", "action"},
-        {"--object", "object"},
-        {"--since", "since"},
-        {"--until", "until"},
-        {"-q", "q"},
-    };
-    for (size_t i = 0; i < array_len(flags); i++)
-        take_filter(args, flags[i][0], flags[i][1], query);
-}
-
-static int run(struct client_args *args, const char *path, bool all)
-{
-    struct session s = {.args = *args, .path = PATH};
-    struct err err = {0};
-    s.client = client_open(args, &err);
-    if (!s.client)
-        return client_fail(&err);
-    s.arena = arena_new();
-    int status = (all ? list_items : list_page)(&s, path, columns);
-    arena_free(s.arena);
-    client_close(&s.client);
-    return status;
-}
+static const char *const filters[][2] = {
+    {"--actor", "actor"},
+    {"--kind", "kind"},
+    {"--action", "action"},
+    {"--object", "object"},
+    {"--since", "since"},
+    {"--until", "until"},
+    {"-q", "q"},
+    {NULL},
+};
 
 int cmd_audit(int argc, char **argv)
 {
+    static const struct list_command command = {help, "/api/v1/audit", columns, filters};
     struct client_args args;
     client_args(argc, argv, &args);
     if (args.help) {
@@ -74,14 +43,5 @@ int cmd_audit(int argc, char **argv)
     }
     const char *count = args_take(&args, "-n");
     bool all = args_take_flag(&args, "--all");
-    cleanup(buf_done) struct buf path = BUF_INIT(65536);
-    buf_printf(&path, PATH "?limit=%s", all ? "1000" : count ? count : "100");
-    take_filters(&args, &path);
-    if (args_unknown(&args))
-        return EXIT_USAGE;
-    if (args.argc > 1 || path.failed) {
-        fputs(help, stderr);
-        return EXIT_USAGE;
-    }
-    return run(&args, path.data, all);
+    return run_list(&args, &command, all ? "1000" : count ? count : "100", all);
 }

@@ -12,12 +12,15 @@
 #include "cli/client.h"
 #include "core/resources.h"
 #include "io/fiber.h"
+#include "probe/kafka_hub.h"
 #include "probe/prober.h"
 
 static const char help[] =
     "usage: belfry check URL|TYPE [--config JSON] [--times N --delta 1s] [--attempts N]\n"
-    "                    [--timeout 5s] [--connect-timeout 3s] [--min-success 0.7] [--max-mean 5s]\n\n"
+    "                    [--timeout 5s] [--connect-timeout 3s] [--min-success 0.7] [--max-mean 5s]\n"
+    "                    [--invert]\n\n"
     "Probes once and prints one JSON object; with --times N a summary of N requests.\n"
+    "With --invert the target must fail: what must not be reachable.\n"
     "Reasons of failure go to stderr. Exit status: 0 good, 1 the target is bad, 2 wrong usage.\n\n"
     "  belfry check https://example.com/\n"
     "  belfry check tcp://db.example.com:5432\n"
@@ -41,6 +44,7 @@ struct check {
 static void check_fiber(void *arg)
 {
     struct check *k = arg;
+    must(k->compiled != NULL && !k->done);
     if (k->limits.burst.times > 1)
         probe_burst(&k->env, k->compiled, &k->limits, k->arena, &k->burst, &k->result);
     else
@@ -199,6 +203,7 @@ static int run(struct check *k, struct err *err)
     if (!k->env.loop || !(k->env.resolver = resolver_new(k->env.loop, err)) ||
         !(k->env.http = http_client_new(k->env.loop, k->env.resolver, err)))
         return -1;
+    k->env.kafka = kafka_hub_new(k->env.loop);
     if (fiber_start(k->env.loop, check_fiber, k, err) != 0)
         return -1;
     if (!k->done) /* else it never had to wait */
@@ -270,10 +275,9 @@ static struct node *config_of(const char *what, const char *json, struct arena *
     struct node *config = json ? node_from_json(a, json, strlen(json), err) : node_map(a);
     if (!config)
         return NULL;
-    *ops = prober_by_type(what);
-    if (*ops)
+    *ops = strchr(what, ':') ? prober_by_url(what, err) : prober_by_type(what, err);
+    if (*ops && !strchr(what, ':'))
         return config;
-    *ops = prober_by_url(what, err);
     if (!*ops)
         return NULL;
     node_put(config, a, "url", node_text(a, what));
@@ -297,8 +301,7 @@ static int prepare(struct check *k, const char *what, const char *json)
         return -1;
     struct buf text = BUF_INIT(4096);
     compiled_describe(k->compiled, &text);
-    k->target =
-        ops == prober_by_type(what) ? arena_strdup(k->arena, text.data ? text.data : what) : what;
+    k->target = strchr(what, ':') ? what : arena_strdup(k->arena, text.data ? text.data : what);
     k->is_http = streq(ops->type, "http");
     buf_done(&text);
     return 0;
@@ -318,7 +321,10 @@ int cmd_check(int argc, char **argv)
     struct err err = {0};
     const char *json = args_take(&args, "--config");
     int status = EXIT_USAGE;
-    if (take_limits(&args, &k->limits) != 0 || args_unknown(&args))
+    if (take_limits(&args, &k->limits) != 0)
+        goto out;
+    k->limits.invert = args_take_flag(&args, "--invert");
+    if (args_unknown(&args))
         goto out;
     if (args.argc != 2) {
         fputs(help, stderr);
@@ -336,6 +342,7 @@ int cmd_check(int argc, char **argv)
     }
 out:
     compiled_free(k->compiled);
+    kafka_hub_free(&k->env.kafka);
     http_client_free(k->env.http);
     resolver_free(k->env.resolver);
     loop_free(k->env.loop);

@@ -60,6 +60,7 @@ const char *args_take(struct client_args *args, const char *name)
 
 bool args_take_flag(struct client_args *args, const char *name)
 {
+    must(name[0] == '-' && args->argc > 0);
     for (int i = 1; i < args->argc && strcmp(args->argv[i], "--") != 0; i++)
         if (strcmp(args->argv[i], name) == 0) {
             drop(args, i, 1);
@@ -89,6 +90,7 @@ static const char *default_config(void)
 
 int client_args(int argc, char **argv, struct client_args *out)
 {
+    must(argc > 0 && argv[argc] == NULL); /* drop() moves the end along */
     *out = (struct client_args){.argc = argc, .argv = argv};
     const char *file = args_take(out, "-c");
     if (!file)
@@ -146,11 +148,13 @@ static int find_socket(struct client *c, const char *config_path, struct err *er
     }
     problems_done(&p);
     config_unref(&cfg);
+    must(!c->unix_socket || c->base);
     return c->unix_socket ? 0 : -1;
 }
 
 struct client *client_open(const struct client_args *args, struct err *err)
 {
+    must(args->server || args->config);
     struct client *c = calloc(1, sizeof(*c));
     must(c);
     c->token = args->token;
@@ -210,6 +214,7 @@ static void print_error(const struct node *e, struct arena *a)
 /* RFC 9457. There may be hundreds of errors: they are printed here, and err gets the summary. */
 static int problem_of(const struct http_response *resp, struct arena *a, struct err *err)
 {
+    must(resp->status >= 400);
     struct node *n =
         node_from_json(a, resp->body.data ? resp->body.data : "", resp->body.len, NULL);
     const struct node *errors = n ? node_get(n, "errors") : NULL;
@@ -242,6 +247,7 @@ static int read_answer(const struct http_response *resp, struct arena *a, struct
 int client_call(struct client *c, const char *method, const char *path, const struct node *body,
                 struct arena *a, struct node **answer, struct err *err)
 {
+    must(method && path[0] == '/');
     struct buf text = BUF_INIT(64 << 20); /* apply sends whole files */
     struct json j = json_start(&text);
     if (body)
@@ -268,6 +274,7 @@ int client_call(struct client *c, const char *method, const char *path, const st
     k.waiting = rc == 0 && !k.done; /* else it never had to wait */
     if (k.waiting)
         loop_run(c->loop);
+    must(rc != 0 || k.done); /* nobody else stops this loop */
     if (rc == 0 && k.rc != 0)
         rc = err_set(err, ERR_REFUSED, "cannot reach Belfry at %s: %s",
                      c->unix_socket ? c->unix_socket : c->base, k.err.msg);
@@ -298,6 +305,7 @@ static void on_streamed(void *arg, const char *p, size_t n)
 static int end_stream(struct streaming *s, struct arena *a, struct err *err)
 {
     struct call *k = s->call;
+    must(k->done);
     if (k->rc != 0 && k->resp.status == 0)
         return err_set(err, ERR_REFUSED, "cannot reach Belfry at %s: %s",
                        k->client->unix_socket ? k->client->unix_socket : k->client->base,
@@ -315,6 +323,7 @@ static int end_stream(struct streaming *s, struct arena *a, struct err *err)
 int client_stream(struct client *c, const char *path, struct arena *a,
                   void (*fn)(void *arg, const char *p, size_t n), void *arg, struct err *err)
 {
+    must(fn && path[0] == '/');
     struct call k = {
         .client = c,
         .arena = a,

@@ -50,6 +50,7 @@ const char *field_text(const struct node *map, const char *key, struct arena *a)
 
 /* A table on stdout: header and rows of n columns, padded by display width; colours only on a terminal. */
 struct table;
+#define TABLE_COLUMNS 15 /* at most; titles and cells end with NULL */
 struct table *table_new(struct arena *a, const char *const *columns);
 void table_row(struct table *t, const char *const *cells);
 void table_print(const struct table *t);

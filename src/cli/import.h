@@ -24,9 +24,19 @@ int import_supervisor(const char *path, struct buf *yaml, struct problems *p, st
 int import_systemd(const char *path, struct buf *yaml, struct problems *p, struct err *err);
 int import_monit(const char *path, struct buf *yaml, struct problems *p, struct err *err);
 
-/* Uptime Kuma: the JSON backup of version 1, kuma.db of version 2, or the directory that holds it. For belfry apply. */
-int import_kuma(const char *path, struct buf *yaml, struct problems *p, struct err *err);
+/* Uptime Kuma: the JSON backup of version 1, kuma.db of version 2, or the directory that holds it. For belfry apply. Client
+ * certificates that stand in it are written into the directory `files` (mode 0600); NULL: monitors that have one are told. */
+int import_kuma(const char *path, const char *files, struct buf *yaml, struct problems *p,
+                struct err *err);
 int import_kuma_text(struct str text, struct buf *yaml, struct problems *p, struct err *err);
+
+/* Gatus: config.yaml, or a folder of several, or several of either: they are merged. */
+int import_gatus(char *const *paths, size_t n, struct buf *yaml, struct problems *p,
+                 struct err *err);
+
+/* blackbox_exporter: blackbox.yml, and a prometheus.yml whose jobs probe by it. */
+int import_blackbox(char *const *paths, size_t n, struct buf *yaml, struct problems *p,
+                    struct err *err);
 
 /* The same from texts in memory, for tests and fuzzing. Files that are absent have text.p NULL. */
 struct import_file {
@@ -37,6 +47,11 @@ struct import_group {
     const char *name; /* "group1" */
     struct import_file settings, targets;
 };
+int import_gatus_texts(const struct import_file *files, size_t n, struct buf *yaml,
+                       struct problems *p, struct err *err);
+int import_blackbox_texts(
+    const struct import_file *files, size_t n, struct buf *yaml, struct problems *p,
+    struct err *err); /* blackbox.yml, prometheus.yml, what its file_sd_configs name */
 int import_waf_texts(const struct import_file *global, const struct import_group *groups, size_t n,
                      struct buf *yaml, struct problems *p, struct err *err);
 int import_connmon_texts(const struct import_file *conf, const struct import_file *urls,

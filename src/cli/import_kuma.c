@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 
 #include "base/fs.h"
-#include "cli/import_priv.h"
 #include "store/store.h"
 
 /* --- version 1 --- */
@@ -36,11 +35,13 @@ static void add_notification(struct kuma *k, const struct node *n)
     node_append(k->notifications, copy);
 }
 
-int import_kuma_text(struct str text, struct buf *yaml, struct problems *p, struct err *err)
+static int read_backup(struct str text, const char *files, struct buf *yaml, struct problems *p,
+                       struct err *err)
 {
     struct arena *a cleanup(arena_freep) = arena_new();
-    struct kuma k = {
-        .arena = a, .problems = p, .monitors = node_list(a), .notifications = node_list(a)};
+    struct kuma k;
+    import_kuma_init(&k, a, p);
+    k.files = files;
     struct node *doc = node_from_json(a, text.p, text.n, err);
     if (!doc)
         return err_prefix(err, "the backup");
@@ -54,7 +55,15 @@ int import_kuma_text(struct str text, struct buf *yaml, struct problems *p, stru
     for (const struct node *n = monitors->first; n; n = n->next)
         if (n->kind == NODE_MAP)
             node_append(k.monitors, node_copy(a, n));
+    const struct node *proxies = list_of(doc, "proxyList");
+    for (const struct node *n = proxies ? proxies->first : NULL; n; n = n->next)
+        node_append(k.proxies, node_copy(a, n));
     return import_kuma_map(&k, yaml, err);
+}
+
+int import_kuma_text(struct str text, struct buf *yaml, struct problems *p, struct err *err)
+{
+    return read_backup(text, NULL, yaml, p, err);
 }
 
 /* --- version 2 --- */
@@ -147,6 +156,14 @@ static void on_count(void *arg, const struct foreign_row *row)
     *n = (size_t)strtoul(row->values[0] ? row->values[0] : "0", NULL, 10);
 }
 
+/* Tables that older versions do not have. */
+static void read_more(struct kuma *k, const char *path)
+{
+    struct reading proxies = {k, k->proxies}, hosts = {k, k->docker_hosts};
+    (void)store_read_foreign(path, "SELECT * FROM proxy ORDER BY id", on_row, &proxies, NULL);
+    (void)store_read_foreign(path, "SELECT * FROM docker_host ORDER BY id", on_row, &hosts, NULL);
+}
+
 /* What the page has to make by hand is at least named. */
 static void tell_rest(struct kuma *k, const char *path)
 {
@@ -161,11 +178,13 @@ static void tell_rest(struct kuma *k, const char *path)
     }
 }
 
-static int read_database(const char *path, struct buf *yaml, struct problems *p, struct err *err)
+static int read_database(const char *path, const char *files, struct buf *yaml, struct problems *p,
+                         struct err *err)
 {
     struct arena *a cleanup(arena_freep) = arena_new();
-    struct kuma k = {
-        .arena = a, .problems = p, .monitors = node_list(a), .notifications = node_list(a)};
+    struct kuma k;
+    import_kuma_init(&k, a, p);
+    k.files = files;
     struct reading monitors = {&k, k.monitors};
     if (store_read_foreign(path, "SELECT * FROM monitor ORDER BY id", on_row, &monitors, err) !=
             0 ||
@@ -180,11 +199,13 @@ static int read_database(const char *path, struct buf *yaml, struct problems *p,
                            " ON tag.id=tag_id ORDER BY tag_id",
                            on_tag, &k, err) != 0)
         return err_prefix(err, "want Uptime Kuma's kuma.db or its JSON backup");
+    read_more(&k, path);
     tell_rest(&k, path);
     return import_kuma_map(&k, yaml, err);
 }
 
-int import_kuma(const char *path, struct buf *yaml, struct problems *p, struct err *err)
+int import_kuma(const char *path, const char *files, struct buf *yaml, struct problems *p,
+                struct err *err)
 {
     struct arena *a cleanup(arena_freep) = arena_new();
     struct stat st;
@@ -197,11 +218,12 @@ int import_kuma(const char *path, struct buf *yaml, struct problems *p, struct e
     if (rc != 0 && fault.code != ERR_TOO_LARGE) {
         *err = fault;
     } else if (database || rc != 0) {
-        rc = read_database(file, yaml, p, err);
+        rc = read_database(file, files, yaml, p, err);
     } else {
         struct buf clean = BUF_INIT(192u << 20);
         utf8_clean(&clean, text.data ? text.data : "", text.len);
-        rc = import_kuma_text((struct str){clean.data ? clean.data : "", clean.len}, yaml, p, err);
+        rc =
+            read_backup((struct str){clean.data ? clean.data : "", clean.len}, files, yaml, p, err);
         buf_done(&clean);
     }
     buf_done(&text);

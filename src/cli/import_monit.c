@@ -1,5 +1,5 @@
-/* monitrc as belfry.yaml: `check process` becomes an adopted unit, `check host` and `check program` become targets, the
- * other checks are named (import_monit.h). */
+/* monitrc as belfry.yaml: `check process` becomes an adopted unit, `check host` and `check program` become targets, those of
+ * this host too (import_monit_host.c); the others are named (import_monit.h). */
 #include "cli/import_monit.h"
 
 #include <glob.h>
@@ -45,7 +45,7 @@ static void take_set(struct monit *m, struct monit_text t)
 /* --- other checks --------------------------------------------------------------------------------
  */
 
-static void add_target(struct monit *m, struct str name, const char *url, struct monit_text t)
+struct node *monit_target(struct monit *m, struct str name, struct monit_text t)
 {
     struct node *map = node_map(m->arena), *text = import_text(m->out, name);
     double n;
@@ -56,11 +56,16 @@ static void add_target(struct monit *m, struct str name, const char *url, struct
                 map, m->arena, "name",
                 node_text(m->arena, arena_printf(m->arena, "%s-%u", node_get(map, "name")->text.p,
                                                  m->out->targets->count + 1)));
-    node_put(map, m->arena, "url", import_text(m->out, str_of(url)));
     struct monit_text rest = monit_after(t, monit_find(t, "for"));
     if (rest.n > 1 && str_to_f64(rest.at[0].text, &n, NULL) == 0 && n >= 1 && n <= 100)
         node_put(map, m->arena, "threshold", node_int(m->arena, (int64_t)n));
     node_append(m->out->targets, map);
+    return map;
+}
+
+static void add_target(struct monit *m, struct str name, const char *url, struct monit_text t)
+{
+    node_put(monit_target(m, name, t), m->arena, "url", import_text(m->out, str_of(url)));
 }
 
 static void check_host(struct monit *m, struct monit_text check)
@@ -99,6 +104,9 @@ static void take_check(struct monit *m, struct monit_text t)
         check_host(m, t);
     else if (t.n > 2 && monit_is(&t.at[1], "program"))
         check_program(m, t);
+    else if (t.n > 2 && (monit_is(&t.at[1], "filesystem") || monit_is(&t.at[1], "file") ||
+                         monit_is(&t.at[1], "system")))
+        monit_check_here(m, t);
     else
         import_note(m->out, NULL, &at, "not taken over: %s",
                     monit_show((struct monit_text){t.at, t.n < 3 ? t.n : 3}, m->arena));

@@ -41,6 +41,10 @@ struct monit {
 };
 /* One `check process NAME …` with all its statements. */
 void monit_check_process(struct monit *m, struct monit_text check);
+/* A `check filesystem`, `check file` or `check system` (import_monit_host.c). */
+void monit_check_here(struct monit *m, struct monit_text check);
+/* A new target of that name, made unique, with the threshold of "for N cycles" in t. */
+struct node *monit_target(struct monit *m, struct str name, struct monit_text t);
 /* The URL that `failed host H port P protocol X request R` probes; NULL: there is none. `host`: when none is given. */
 const char *monit_url(struct monit *m, struct monit_text test, struct str host);
 

@@ -20,15 +20,21 @@ static const struct {
     {"redis", "redis", 6379},
     {"ssh", "ssh", 22},
     {"smtp", "smtp", 25},
-    {"smtps", "tcp", 465},
+    {"smtps", "smtps", 465},
     {"memcache", "memcached", 11211},
     {"imap", "imap", 143},
-    {"mysql", "tcp", 3306},
+    {"imaps", "imaps", 993},
+    {"pop", "pop3", 110},
+    {"pops", "pop3s", 995},
+    {"ldap2", "ldap", 389},
+    {"ldap3", "ldap", 389},
+    {"ftp", "ftp", 21},
+    {"dns", "dns", 53},
+    {"mqtt", "mqtt", 1883},
+    {"websocket", "ws", 80},
+    {"mysql", "tcp", 3306}, /* these want an account */
     {"pgsql", "tcp", 5432},
     {"mongodb", "tcp", 27017},
-    {"ldap3", "tcp", 389},
-    {"dns", "tcp", 53},
-    {"ftp", "tcp", 21},
 };
 
 static bool is_tls(struct monit_text test)

@@ -64,6 +64,7 @@ static char *clean_id(struct str name, struct arena *a)
     }
     while (n > 0 && id[n - 1] == '-')
         n--;
+    must(n <= ID_MAX);
     id[n] = '\0';
     return n > 0 ? id : arena_strdup(a, "program");
 }
@@ -90,6 +91,7 @@ static char *unique_id(struct import_programs *ps, struct str name, bool several
 struct import_unit *import_unit_add(struct import_programs *ps, struct str origin, bool several,
                                     const struct node *at)
 {
+    must(ps->ids != NULL);
     struct arena *a = ps->arena;
     struct import_unit *u = arena_new_of(a, struct import_unit);
     *u = (struct import_unit){.doc = node_map(a), .origin = origin};
@@ -134,6 +136,7 @@ struct node *import_text(struct import_programs *ps, struct str s)
 void import_set(struct import_programs *ps, struct import_unit *u, const char *key,
                 struct node *value)
 {
+    must(*key != '\0' && u->doc != NULL);
     const char *dot = strchr(key, '.');
     struct node *map = u->doc;
     if (value == NULL)
@@ -236,6 +239,7 @@ static void put_note(struct buf *out, struct str note, const char *indent)
 {
     for (bool first = true; note.n > 0; first = false) {
         size_t n = line_of(note);
+        must(n > 0 && n <= note.n);
         buf_printf(out, "%s#%s", indent, first ? " " : "   ");
         import_put_comment(out, str_trim((struct str){note.p, n}));
         buf_putc(out, '\n');
@@ -387,6 +391,7 @@ static void sweep(struct import_programs *ps)
         else
             vec_done(&u->notes);
     }
+    must(n <= ps->units.n);
     ps->units.n = n;
     struct node *kept = node_list(ps->arena);
     for (const struct node *t = ps->targets->first; t != NULL; t = t->next)
@@ -432,6 +437,7 @@ static bool drop_faults(struct import_programs *ps, const struct buf *yaml, bool
 int import_programs_write(struct import_programs *ps, const char *head, struct buf *yaml,
                           struct err *err)
 {
+    must(ps->ids != NULL && ps->targets->kind == NODE_LIST);
     if (ps->units.n > IMPORT_UNITS_MAX)
         return err_set(err, ERR_TOO_LARGE, "cannot import: got %zu programs; want at most %d",
                        ps->units.n, IMPORT_UNITS_MAX);

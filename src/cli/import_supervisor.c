@@ -56,6 +56,7 @@ static void put_number(const struct program *p, struct str format, struct buf *o
     int width = format.n >= 2 && format.p[0] == '0' && format.p[1] >= '1' && format.p[1] <= '9'
                     ? format.p[1] - '0'
                     : 1;
+    must(width >= 1 && width <= 9);
     if (p->number < 0 && p->count > 1)
         buf_puts(out, "%i");
     else
@@ -116,6 +117,7 @@ static struct str expand(struct supervisor *s, const struct program *p, struct s
             n = text.n > 1 && text.p[0] == '%' && text.p[1] == '%' ? 2 : 1;
             buf_putc(&out, text.p[0] == '\x01' ? ' ' : text.p[0]);
         }
+        must(n > 0 && n <= text.n);
         text = (struct str){text.p + n, text.n - n};
     }
     struct str done = {arena_strndup(s->arena, out.data != NULL ? out.data : "", out.len), out.len};

@@ -44,6 +44,7 @@ static const struct ini_entry *last_entry(ini *conf, const char *section, const 
 
 struct str service_last(struct service *s, const char *section, const char *key)
 {
+    must(*section != '\0' && *key != '\0');
     const struct ini_entry *e = last_entry(&s->conf, section, key);
     return e != NULL ? service_expand(s, e->value) : STR("");
 }
@@ -351,6 +352,7 @@ static void add_all(struct systemd *d)
 int import_systemd_texts(const struct import_file *files, size_t n, struct buf *yaml,
                          struct problems *p, struct err *err)
 {
+    must(files != NULL || n == 0);
     struct arena *a = arena_new();
     struct import_programs out;
     import_programs_init(&out, a, p);

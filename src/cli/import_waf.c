@@ -35,6 +35,7 @@ struct waf {
 
 static struct str text_of(struct waf *w, const struct waf_settings *s, enum waf_field f)
 {
+    must((size_t)f < WAF_FIELDS);
     const struct node *n = s->at[f].value;
     if (n == NULL || n->kind == NODE_LIST || n->kind == NODE_MAP || n->kind == NODE_NULL)
         return (struct str){"", 0};
@@ -67,6 +68,7 @@ static void ignored(struct waf *w, const struct waf_settings *s, enum waf_field 
 static int64_t ms_of(struct waf *w, const struct waf_settings *s, enum waf_field f, int64_t min,
                      int64_t max)
 {
+    must(min <= max);
     int64_t ms;
     struct str t = text_of(w, s, f);
     if (s->at[f].value == NULL)
@@ -80,6 +82,7 @@ static int64_t ms_of(struct waf *w, const struct waf_settings *s, enum waf_field
 static int64_t int_of(struct waf *w, const struct waf_settings *s, enum waf_field f, int64_t min,
                       int64_t max)
 {
+    must(min <= max);
     int64_t v;
     if (s->at[f].value == NULL)
         return -1;
@@ -104,6 +107,7 @@ static struct waf_channel *same_channel(struct waf *w, const char *type, const c
 static struct waf_channel *channel_for(struct waf *w, const struct waf_settings *s,
                                        const char *type, const char *key)
 {
+    must(*type != '\0' && *key != '\0');
     struct waf_channel *c = same_channel(w, type, key);
     if (c != NULL)
         return c;
@@ -240,6 +244,7 @@ static void put_channels(struct waf *w)
 {
     buf_puts(w->out, w->channels.n > 0 ? "channels:\n" : "");
     vec_each (&w->channels, c) {
+        must(c->from != NULL && *c->name != '\0');
         buf_printf(w->out, "  - name: %s\n    type: %s\n", c->name, c->type);
         buf_printf(w->out, "    enabled: %s", c->enabled ? "true" : "false");
         put_origin(w, c->from, streq(c->type, "wecom") ? WAF_WECHAT_ON : WAF_EMAIL_ON);
@@ -278,6 +283,7 @@ static void put_timing(struct waf *w, const struct waf_settings *own,
                     "is longer than the interval; shortened to it");
         timeout = room;
     }
+    must(timeout <= room);
     put_ms(w, own, pad, "interval", WAF_INTERVAL, ms_of(w, own, WAF_INTERVAL, 100, 7 * day));
     put_ms(w, own, pad, "timeout", WAF_TIMEOUT, timeout);
     put_int(w, own, pad, "threshold", WAF_THRESHOLD, int_of(w, own, WAF_THRESHOLD, 1, 1000));
@@ -417,6 +423,7 @@ static void put_head(struct waf *w)
     size_t before = w->out->len;
     put_timing(w, &w->global, &w->global, "  ");
     if (w->out->len == before) {
+        must(w->out->len > 2);
         w->out->len -= strlen(":\n");
         buf_puts(w->out, ": {}\n");
     }
@@ -437,6 +444,7 @@ static void put_head(struct waf *w)
 int import_waf_texts(const struct import_file *global, const struct import_group *groups, size_t n,
                      struct buf *yaml, struct problems *p, struct err *err)
 {
+    must(groups != NULL || n == 0);
     struct arena *a = arena_new();
     struct waf w = {.arena = a, .problems = p, .out = yaml};
     struct waf_settings *own = arena_array_of(a, struct waf_settings, n + 1);

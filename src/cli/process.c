@@ -33,6 +33,7 @@ static const char help[] =
 
 int process_fetch(struct session *s, const char *query, process_list *out)
 {
+    must(out->n == 0 && (query[0] == '\0' || query[0] == '&'));
     const char *cursor = "";
     do {
         struct err err = {0};
@@ -216,6 +217,7 @@ static int status_of(struct session *s, char **words, int n)
             vec_push(&ill, *it);
     if (status == EXIT_GOOD && n == 0)
         status = print_status(s);
+    must(ill.n <= list.n && list.n <= all.n);
     const process_list *shown = n > 0 ? &list : &ill;
     if (shown->n > 0 && (n > 0 || !s->args.json))
         print_list(s, shown);
@@ -288,6 +290,7 @@ static void add_event(struct session *s, struct table *t, const struct node *row
 
 static int history(struct session *s, char **words, int n)
 {
+    must(n >= 1); /* the verb's table */
     static const char *const columns[] = {"AT",     "WHAT",    "CAUSE",  "RAN",
                                           "MEMORY", "RESTART", "REASON", NULL};
     const struct process_flags *f = s->own;
@@ -339,6 +342,7 @@ static int add(struct session *s, char **words, int n)
 
 static int set(struct session *s, char **words, int n)
 {
+    must(n >= 2);
     struct node *doc = document(s, words + 1, n - 1);
     return doc ? do_call(s, "PATCH", process_path(s, words[0], ""), doc, "changed") : EXIT_USAGE;
 }

@@ -18,6 +18,7 @@
 
 const char *process_path(struct session *s, const char *id, const char *tail)
 {
+    must(tail[0] == '\0' || tail[0] == '/');
     struct buf q = BUF_INIT(4096);
     url_encode(&q, str_of(id));
     const char *path =
@@ -105,6 +106,7 @@ static int look_at_list(struct session *s, struct awaited *at, size_t n)
         size_t k = from;
         while (k < all.n && !streq(process_id(all.at[k]), at[i].id))
             k++;
+        must(from <= k && k <= all.n);
         if (k < all.n) {
             at[i].item = all.at[k];
             from = k + 1;
@@ -119,6 +121,7 @@ static int look_at_list(struct session *s, struct awaited *at, size_t n)
 /* What is seen lives in an arena of its own, so that long waiting takes no memory. */
 static int look(struct session *s, struct awaited *at, size_t n, size_t left, struct arena **seen)
 {
+    must(left > 0 && left <= n);
     struct arena *before = *seen, *kept = s->arena;
     bool many = left > LOOK_EACH_MAX;
     long ms = many ? LOOK_MANY_MS : LOOK_MS;
@@ -191,6 +194,7 @@ static int after_command(struct session *s, const char *verb, const struct node 
     struct awaited *at = arena_array_of(s->arena, struct awaited, (items ? items->count : 0) + 1);
     for (const struct node *i = items ? items->first : NULL; i; i = i->next)
         at[n++] = (struct awaited){.id = process_id(i), .item = i};
+    must(n == (items ? items->count : 0));
     if (!flags_of(s)->no_wait) {
         int rest = await_rest(s, verb, at, n);
         return rest != EXIT_GOOD ? rest : status;
@@ -214,6 +218,7 @@ static int command(struct session *s, const char *verb, const process_list *list
 /* One after the other; the first that does not come up ends it, so that a bad version stops one program and not all. */
 static int rolling(struct session *s, const char *verb, const process_list *list)
 {
+    must(verb && list->n > 0);
     for (size_t i = 0; i < list->n; i++) {
         process_list one = {.at = &list->at[i], .n = 1, .cap = 1};
         int status = command(s, verb, &one);

@@ -9,8 +9,6 @@
 #include "base/str.h"
 #include "cli/cli.h"
 
-#define MAX_COLUMNS 15
-
 static int usage(FILE *to, const char *help, int status)
 {
     fputs(help, to);
@@ -34,6 +32,7 @@ int run_verb_with(int argc, char **argv, const char *help, const char *path,
                   const struct verb *verbs, bool (*take)(struct client_args *args, void *own),
                   void *own)
 {
+    must(argc > 0 && help && verbs);
     struct session s = {.path = path, .own = own};
     struct err err = {0};
     client_args(argc, argv, &s.args);
@@ -45,6 +44,7 @@ int run_verb_with(int argc, char **argv, const char *help, const char *path,
     const struct verb *v = s.args.argc > 1 ? find_verb(verbs, s.args.argv[1]) : NULL;
     if (!v || s.args.argc - 2 < v->min_words)
         return usage(stderr, help, EXIT_USAGE);
+    must(v->run != NULL);
     if (args_unknown(&s.args))
         return EXIT_USAGE;
     s.client = client_open(&s.args, &err);
@@ -60,7 +60,7 @@ int run_verb_with(int argc, char **argv, const char *help, const char *path,
 static void print_item(struct session *s, struct table *t, const struct column *columns,
                        const struct node *item)
 {
-    const char *cells[MAX_COLUMNS + 1] = {0};
+    const char *cells[TABLE_COLUMNS + 1] = {0};
     if (s->args.json) {
         print_json(item);
         return;
@@ -72,6 +72,7 @@ static void print_item(struct session *s, struct table *t, const struct column *
 
 static const char *page_path(struct session *s, const char *path, const char *cursor)
 {
+    must(path[0] == '/');
     if (!*cursor)
         return path;
     return arena_printf(s->arena, "%s%ccursor=%s", path, strchr(path, '?') ? '&' : '?', cursor);
@@ -79,9 +80,9 @@ static const char *page_path(struct session *s, const char *path, const char *cu
 
 static struct table *table_of(struct session *s, const struct column *columns)
 {
-    const char *titles[MAX_COLUMNS + 1] = {0};
+    const char *titles[TABLE_COLUMNS + 1] = {0};
     for (int i = 0; columns[i].title; i++) {
-        must(i < MAX_COLUMNS);
+        must(i < TABLE_COLUMNS);
         titles[i] = columns[i].title;
     }
     return table_new(s->arena, titles);
@@ -99,6 +100,7 @@ static int take_page(struct session *s, const char *path, struct table *t,
     for (const struct node *item = items ? items->first : NULL; item; item = item->next)
         print_item(s, t, columns, item);
     *next = field_text(answer, "next", s->arena);
+    must(*next != NULL);
     return EXIT_GOOD;
 }
 
@@ -128,6 +130,7 @@ int list_page(struct session *s, const char *path, const struct column *columns)
 
 const struct node *find_item(struct session *s, const char *word)
 {
+    must(s->client && s->path[0] == '/');
     struct err err = {0};
     struct node *answer = NULL;
     uint64_t id;
@@ -160,6 +163,7 @@ const struct node *find_item(struct session *s, const char *word)
 int do_call(struct session *s, const char *method, const char *path, const struct node *body,
             const char *done)
 {
+    must(method && path[0] == '/' && done);
     struct err err = {0};
     struct node *answer = NULL;
     if (client_call(s->client, method, path, body, s->arena, &answer, &err) != 0)
@@ -212,6 +216,7 @@ int item_rm(struct session *s, char **words, int n)
 
 int item_enable(struct session *s, const char *word, bool on, const char *done)
 {
+    must(word && done);
     struct node *body = node_map(s->arena);
     const char *path = item_path(s, word, "");
     node_put(body, s->arena, "enabled", node_bool(s->arena, on));
@@ -246,4 +251,49 @@ struct node *words_to_map(struct session *s, char **words, int n)
         node_put(map, s->arena, arena_strndup(s->arena, key.p, key.n), value_of(s, value.p));
     }
     return map;
+}
+
+/* --- commands that only list --- */
+
+/* "--NAME VALUE" becomes "&name=VALUE". */
+static void take_filters(struct client_args *args, const char *const (*filters)[2],
+                         struct buf *query)
+{
+    for (; (*filters)[0]; filters++) {
+        const char *value = args_take(args, (*filters)[0]);
+        must((*filters)[0][0] == '-' && (*filters)[1]);
+        if (!value)
+            continue;
+        buf_printf(query, "&%s=", (*filters)[1]);
+        url_encode(query, str_of(value));
+    }
+}
+
+static int list_at(struct client_args *args, const struct list_command *c, const char *path,
+                   bool all)
+{
+    struct session s = {.args = *args, .path = c->path};
+    struct err err = {0};
+    s.client = client_open(args, &err);
+    if (!s.client)
+        return client_fail(&err);
+    s.arena = arena_new();
+    int status = (all ? list_items : list_page)(&s, path, c->columns);
+    arena_free(s.arena);
+    client_close(&s.client);
+    must(!s.client && status >= 0);
+    return status;
+}
+
+int run_list(struct client_args *args, const struct list_command *c, const char *limit, bool all)
+{
+    cleanup(buf_done) struct buf path = BUF_INIT(65536);
+    must(!args->help && c->path[0] == '/' && c->columns[0].title);
+    buf_printf(&path, "%s?limit=%s", c->path, limit);
+    take_filters(args, c->filters, &path);
+    if (args_unknown(args))
+        return EXIT_USAGE;
+    if (args->argc > 1 || path.failed)
+        return usage(stderr, c->help, EXIT_USAGE);
+    return list_at(args, c, path.data, all);
 }

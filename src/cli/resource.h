@@ -34,6 +34,14 @@ struct column {
 int list_items(struct session *s, const char *path, const struct column *columns);
 /* The same of one page alone. */
 int list_page(struct session *s, const char *path, const struct column *columns);
+/* A command that only lists: its flags become the query's filters. */
+struct list_command {
+    const char *help, *path;
+    const struct column *columns;
+    const char *const (*filters)[2]; /* {"--since", "since"}; ended by {NULL} */
+};
+/* Takes the filters out of args, whose help was not asked for, and lists: with all, every page. limit: of one page. */
+int run_list(struct client_args *args, const struct list_command *c, const char *limit, bool all);
 /* The item whose name or id is `word`. NULL: printed why. */
 const struct node *find_item(struct session *s, const char *word);
 /* Its path, with `tail` behind it. NULL: printed why. */

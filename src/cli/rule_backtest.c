@@ -64,6 +64,7 @@ static struct labels labels_of(struct arena *a, const struct node *map)
 static int ask(struct backtest *t, int64_t from_ms, int64_t to_ms, int64_t step_ms, struct arena *a,
                struct past *out, struct err *err)
 {
+    must(from_ms <= to_ms && step_ms > 0);
     struct buf path = BUF_INIT(4 << 20);
     struct node *answer;
     buf_puts(&path, "/prometheus/api/v1/query_range?query=");
@@ -115,6 +116,7 @@ static struct promql_result *answer_at(struct past *p, int64_t at_ms)
         r->series[r->n_series++] =
             (struct promql_series){.labels = labels_dup(a, &s->labels), .v = v, .n = 1};
     }
+    must(r->n_series <= p->n);
     return r;
 }
 
@@ -142,6 +144,7 @@ static void note(struct backtest *t, const struct rule_notice *n)
 
 static int live(struct backtest *t, struct past *p, int64_t at_ms, struct err *err)
 {
+    must(t->group && t->rule.ast);
     static const struct labels none;
     struct rule_state *after;
     struct rule_output out;
@@ -163,6 +166,7 @@ static int live(struct backtest *t, struct past *p, int64_t at_ms, struct err *e
 
 static int play(struct backtest *t, int64_t step_ms, struct err *err)
 {
+    must(step_ms > 0 && t->from_ms < t->to_ms);
     int64_t steps = PIECE_STEPS;
     for (int64_t at = t->from_ms - t->from_ms % step_ms + step_ms; at <= t->to_ms;) {
         int64_t last = at + (steps - 1) * step_ms;
@@ -197,6 +201,7 @@ static const char *span(int64_t ms, char text[DURATION_SIZE])
 
 static void print_firing(const struct backtest *t, const struct firing *f)
 {
+    must(f->to_ms == 0 || f->to_ms >= f->from_ms);
     char from[RFC3339_SIZE], length[DURATION_SIZE];
     struct buf b = BUF_INIT(1 << 20);
     labels_format(&b, &f->labels);
@@ -255,6 +260,7 @@ static void report_json(const struct backtest *t, int64_t step_ms)
 static int run_rule(struct backtest *t, const struct rule_group *g, const struct rule *rule,
                     struct err *err)
 {
+    must(rule->kind == RULE_ALERT && !t->state && t->firings.n == 0);
     int64_t step_ms = t->step_ms > 0 ? t->step_ms : g->interval_ms;
     t->group = g;
     t->rule = *rule;

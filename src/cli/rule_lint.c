@@ -31,6 +31,7 @@ static void find_at(struct linter *l, struct rule_place at, const char *name, co
     printf_like(4, 5);
 static void find_at(struct linter *l, struct rule_place at, const char *name, const char *fmt, ...)
 {
+    must(name && l->group);
     char text[400];
     va_list ap;
     va_start(ap, fmt);
@@ -158,6 +159,7 @@ static void check_range(struct linter *l, const struct promql_node *n, const str
     char range[DURATION_SIZE], interval[DURATION_SIZE];
     int64_t measured = lint_interval(l->facts, metric);
     int64_t scrape = measured > 0 ? measured : DEFAULT_SCRAPE_MS;
+    must(scrape > 0);
     int64_t ms = n->selector.range.ms;
     check_range_type(l, n, up, metric);
     if (n->selector.range.expr != NULL || ms >= 2 * scrape || calls_any(up->call, of_one))
@@ -187,6 +189,7 @@ static void walk(struct linter *l, const struct promql_node *n, struct above up)
 
 static bool has_label(const struct promql_node *aggregate, struct str label)
 {
+    must(aggregate->kind == NODE_AGGREGATE);
     for (uint32_t i = 0; i < aggregate->aggregate.n_labels; i++)
         if (str_eq(aggregate->aggregate.labels[i], label))
             return true;
@@ -204,6 +207,7 @@ static void check_quantile(struct linter *l, const struct promql_node *call)
 {
     if (!calls(call, "histogram_quantile") || call->call.n_args < 2)
         return;
+    must(call->kind == NODE_CALL);
     const struct promql_node *n = unwrap(call->call.args[1]);
     if (n->kind == NODE_AGGREGATE && has_label(n, STR("le")) == n->aggregate.without)
         find_at(l, place_of(l, n), "quantile-without-le",

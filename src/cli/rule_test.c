@@ -38,6 +38,7 @@ static void put_span(struct buf *out, int64_t ms)
 static int ask(struct tester *t, struct str query, const struct promql_node *ast, int64_t at_ms,
                struct promql_result **r, struct err *err)
 {
+    must(t->engine && t->memory);
     struct promql_request req = {.source = series_memory_source(t->memory),
                                  .query = query,
                                  .start_ms = at_ms,
@@ -316,6 +317,7 @@ static int64_t last_time(const struct rule_test *test)
 static void play(struct tester *t)
 {
     int64_t interval = t->file->interval_ms, last = last_time(t->test);
+    must(interval > 0 && last >= 0);
     for (int64_t at_ms = 0; at_ms <= last; at_ms += interval) {
         feed(t, t->test->start_ms + at_ms);
         if (!evaluate_all(t, t->test->start_ms + at_ms))
@@ -333,6 +335,7 @@ static void play(struct tester *t)
 
 static void run_test(struct tester *t, const struct rule_test *test)
 {
+    must(t->set && t->groups && t->out);
     t->test = test;
     t->memory = series_memory_new();
     t->fed = calloc(test->n_series + 1, sizeof(*t->fed));

@@ -8,13 +8,11 @@
 #include "base/vec.h"
 #include "cli/client.h"
 
-#define COLUMNS_MAX 12
-
 struct table {
     struct arena *arena;
-    const char *columns[COLUMNS_MAX];
+    const char *columns[TABLE_COLUMNS];
     int n;
-    int width[COLUMNS_MAX];
+    int width[TABLE_COLUMNS];
     vec_of(const char *const *) rows;
 };
 
@@ -47,12 +45,14 @@ static int text_width(const char *s)
 struct table *table_new(struct arena *a, const char *const *columns)
 {
     struct table *t = arena_new_of(a, struct table);
+    must(columns[0] != NULL);
     t->arena = a;
-    while (t->n < COLUMNS_MAX && columns[t->n]) {
+    while (t->n < TABLE_COLUMNS && columns[t->n]) {
         t->columns[t->n] = columns[t->n];
         t->width[t->n] = text_width(columns[t->n]);
         t->n++;
     }
+    must(columns[t->n] == NULL); /* all of them have room */
     return t;
 }
 
@@ -103,6 +103,7 @@ static void print_row(const struct table *t, const char *const *cells, bool colo
     for (int i = 0; i < t->n; i++) {
         const char *colour = colours ? colour_of(cells[i]) : NULL;
         int pad = i + 1 < t->n ? t->width[i] - text_width(cells[i]) + 2 : 0;
+        must(pad >= 0); /* table_row measured it */
         printf("%s%s%s%*s", colour ? colour : "", cells[i], colour ? "\033[0m" : "", pad, "");
     }
     putchar('\n');
@@ -110,6 +111,7 @@ static void print_row(const struct table *t, const char *const *cells, bool colo
 
 void table_print(const struct table *t)
 {
+    must(t->n > 0 && t->n <= TABLE_COLUMNS);
     bool colours = isatty(STDOUT_FILENO);
     print_row(t, t->columns, false);
     for (size_t i = 0; i < t->rows.n; i++)

@@ -103,6 +103,7 @@ static int open_entry(struct unpack *u, struct err *err)
 
 static int begin_entry(struct unpack *u, struct err *err)
 {
+    must(u->left == 0 && u->fd < 0); /* the one before is complete */
     if (!is_known(&u->entry))
         return err_set(err, ERR_INVALID, "the archive holds \"%.60s\": this is no backup of Belfry",
                        u->entry.name);
@@ -193,6 +194,7 @@ static size_t least(uint64_t a, size_t b)
 
 static int take_some(struct unpack *u, const char **p, size_t *n, struct err *err)
 {
+    must(*n > 0);
     size_t take;
     if (u->left > 0) {
         take = least(u->left, *n);
@@ -206,6 +208,7 @@ static int take_some(struct unpack *u, const char **p, size_t *n, struct err *er
         take = least(u->padding, *n);
         u->padding -= take;
     } else {
+        must(u->header_n < TAR_BLOCK);
         take = least(TAR_BLOCK - u->header_n, *n);
         memcpy(u->header + u->header_n, *p, take);
         u->header_n += take;
@@ -227,6 +230,7 @@ static int take_plain(struct unpack *u, const char *p, size_t n, struct err *err
 
 int unpack_feed(struct unpack *u, const void *p, size_t n, struct err *err)
 {
+    must(p || n == 0);
     ZSTD_inBuffer in = {p, n, 0};
     for (;;) {
         ZSTD_outBuffer out = {u->chunk, CHUNK, 0};

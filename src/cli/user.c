@@ -24,7 +24,8 @@ static const char user_help[] =
 static const char token_help[] =
     "usage: belfry token VERB …\n\n"
     "  ls\n"
-    "  add NAME [--scope read|write|admin] [--group GROUP] [--expires 90d|TIME]   shows the token, once\n"
+    "  add NAME [--scope read|write|admin|agent] [--group GROUP] [--expires 90d|TIME]   shows the token, once\n"
+    "      agent: for `belfry agent`; NAME is the location that it probes for\n"
     "  rm  NAME|ID\n\n"
     "options: -c FILE, --server URL, --token T, --json\n";
 
@@ -55,6 +56,7 @@ static bool take_words(struct client_args *args, void *own)
 /* One line of standard input, without what is typed being seen. False: there is none, or it is too long. */
 static bool read_line(const char *prompt, bool hidden, char *out, size_t size)
 {
+    must(size > 1);
     struct termios was, quiet;
     hidden = hidden && tcgetattr(STDIN_FILENO, &was) == 0;
     if (prompt)
@@ -140,6 +142,7 @@ static struct node *groups_map(struct session *s)
 
 static int user_add(struct session *s, char **words, int n)
 {
+    must(n >= 1 && s->own);
     const struct words *w = s->own;
     struct node *body = node_map(s->arena), *groups = groups_map(s);
     (void)n;
@@ -156,6 +159,7 @@ static int user_add(struct session *s, char **words, int n)
 
 static int user_set(struct session *s, char **words, int n)
 {
+    must(n >= 2);
     struct node *body = words_to_map(s, words + 1, n - 1);
     const char *path = body ? item_path(s, words[0], "") : NULL;
     return !body ? EXIT_USAGE : path ? do_call(s, "PATCH", path, body, "changed") : s->status;
@@ -163,6 +167,7 @@ static int user_set(struct session *s, char **words, int n)
 
 static int user_passwd(struct session *s, char **words, int n)
 {
+    must(n >= 1);
     struct node *body = node_map(s->arena);
     const char *path = item_path(s, words[0], "");
     (void)n;
@@ -211,6 +216,7 @@ static int token_ls(struct session *s, char **words, int n)
 
 static int token_add(struct session *s, char **words, int n)
 {
+    must(n >= 1 && s->own);
     const struct words *w = s->own;
     struct node *body = node_map(s->arena), *answer = NULL;
     struct err err = {0};

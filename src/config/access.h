@@ -34,6 +34,11 @@ struct config_access {
     struct config_proxy proxy;
 };
 
-extern const struct option config_access_options[];
+/* Who may speak for a location (core/location.h), beside tokens of scope `agent`: a row of `locations`. */
+struct config_location {
+    const char *name, *token;
+};
+
+extern const struct option config_access_options[], config_location_options[];
 
 #endif

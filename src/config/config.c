@@ -121,10 +121,15 @@ static void bind_main(struct loader *l)
     if (c->server.tls.key_file[0] != '\0')
         c->server.tls.key_file = absolute(l, c->server.tls.key_file);
     loader_server(l);
+    if (c->server.blackbox_file[0] != '\0') {
+        c->server.blackbox_file = absolute(l, c->server.blackbox_file);
+        loader_blackbox(l, setting(l, "server", "blackbox_file"));
+    }
     c->access = l->raw.access;
     if (c->access.oidc.ca_file[0] != '\0')
         c->access.oidc.ca_file = absolute(l, c->access.oidc.ca_file);
     loader_access(l, setting(l, "access", "oidc"), setting(l, "access", "proxy"));
+    loader_locations(l, setting(l, "locations", NULL));
     check_store(l);
     check_restart(l);
 }
@@ -145,6 +150,8 @@ static void load_lists(struct loader *l)
 {
     struct inherited defaults = built_in(l);
     struct raw_timing given = {.resend_ms = l->raw.defaults.resend_ms,
+                               .locations = l->raw.defaults.locations,
+                               .location_quorum = l->raw.defaults.location_quorum,
                                .channels = l->raw.defaults.channels,
                                .labels = l->raw.defaults.labels};
     const struct node *map = node_get(l->root, "defaults");
@@ -155,9 +162,11 @@ static void load_lists(struct loader *l)
         node_get(map, "connect_timeout") != NULL ? all->connect_timeout_ms : 0;
     given.attempts = all->attempts;
     given.threshold = all->threshold;
+    given.success_threshold = all->success_threshold;
     loader_channels(l);
     timing_apply(l, &given, map, "defaults", l->arena, &defaults);
     loader_groups(l, &defaults);
+    loader_locations_named(l);
     loader_processes(l);
     loader_metrics(l);
 }

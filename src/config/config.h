@@ -24,12 +24,15 @@ struct config_server {
     const char *listen;     /* "127.0.0.1:9370": see listen_host, listen_port */
     const char *public_url; /* "" when not given */
     int anonymous;          /* enum config_anonymous */
+    bool allow_exec;  /* targets of type exec may be made through the API, not only in the file */
     const char *user; /* that the children run as when started as root; "" for the caller's own */
     struct {
         const char *cert_file, *key_file; /* absolute; "" when not given */
     } tls;
     const char *redirect_listen;  /* "" for none: see redirect_host, redirect_port */
     struct str_list cors_origins; /* "https://grafana.example.com", or "*" */
+    const char *blackbox_file;    /* absolute; "" when not given */
+    struct str blackbox_text;     /* what it holds; p NULL when not given */
     struct {
         int64_t connections, connections_per_address; /* 0: no bound of an address */
         int64_t request_rate, request_burst;          /* of an address; rate 0: no bound */
@@ -108,6 +111,7 @@ struct config_target {
     const uint32_t *channels;  /* indices into config.channels */
     const uint32_t *parents;   /* indices into config.targets */
     uint32_t n_channels, n_parents;
+    uint32_t level; /* 0; of one that is judged by others of the file: above all of them */
 };
 
 struct config {
@@ -137,6 +141,7 @@ struct config {
                                       processes.users; "" (Belfry's own) is always allowed */
     struct config_metrics metrics;
     struct str_list rule_files;      /* absolute, found by the patterns of the file, in its order */
+    struct section_list locations;   /* of struct config_location */
     const struct node *remote_write; /* a list of maps; NULL when not given */
     struct str_list files;           /* every file that was read, absolute: what a reload watches */
     struct str_list warnings;        /* "belfry.yaml:40:1: host: not used yet by this version" */
@@ -152,14 +157,19 @@ struct config_hooks {
      * the document is kept as it is. */
     bool (*check_target)(void *ctx, struct config_target *t, struct arena *a, struct problems *p,
                          const char *path);
+    /* Where t->config names the targets that t is judged by; NULL: it names none, or t is faulty. Circles are problems;
+     * names that the file does not have are warnings, for the API may have made the target. NULL: not looked at. */
+    const struct node *(*members)(void *ctx, const struct config_target *t);
     /* Checks c->options under path ("channels[0]"). NULL: nothing is checked. */
     bool (*check_channel)(void *ctx, const struct config_channel *c, struct arena *a,
                           struct problems *p, const char *path);
-    /* Whether text is a selector of PromQL. NULL: nothing is checked; nor by the next two. */
+    /* Whether text is a selector of PromQL. NULL: nothing is checked; nor by the next three. */
     bool (*check_selector)(void *ctx, const char *text, struct err *err);
     /* Reads a file of rules and adds what is wrong with it, with its places. */
     bool (*check_rule_file)(void *ctx, const struct config_metrics *m, const char *path,
                             struct problems *p);
+    /* The text of blackbox.yml, adding what is wrong with it. */
+    bool (*check_blackbox)(void *ctx, struct str text, const char *path, struct problems *p);
     /* The list as in prometheus.yml. */
     bool (*check_remote_write)(void *ctx, const struct node *list, struct problems *p,
                                const char *path);
@@ -186,6 +196,11 @@ void config_drop_targets(struct config *c);
  * show`. Targets and channels are masked by their tables (hooks). */
 int config_show(const struct config_input *in, const struct config_hooks *hooks, struct problems *p,
                 struct buf *out);
+
+/* What a snapshot says but for targets and channels: its sections with all defaults, and "processes", its units by id; secrets
+ * masked. Of one whose targets were dropped, too. */
+struct node *config_settings(const struct config *c, const struct config_hooks *hooks,
+                             struct arena *a);
 
 /* The same value by value, each with its place in a file, for the page. Targets are only counted. fn returns false to
  * stop; what it is given lasts as long as the call. -1: the file has problems. */

@@ -172,6 +172,7 @@ static void check_proxy(struct loader *l, const struct node *at)
 
 void loader_access(struct loader *l, const struct node *oidc, const struct node *proxy)
 {
+    must(l->cfg->access.oidc.issuer && l->cfg->access.proxy.role);
     struct config_access *a = &l->cfg->access;
     size_t n = strlen(a->oidc.issuer);
     if (n > 0 && a->oidc.issuer[n - 1] == '/')

@@ -101,6 +101,7 @@ static void table_head(const struct page *p)
 static void section(const struct page *p, const char *heading, const char *text,
                     const struct option *options, const char *prefix)
 {
+    must(heading != NULL && prefix != NULL);
     buf_printf(p->out, "%s\n\n", heading);
     if (text != NULL && text[0] != '\0')
         buf_printf(p->out, "%s\n\n", text);

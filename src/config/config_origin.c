@@ -65,6 +65,7 @@ static const char *leaf_text(const struct origins *o, const struct node *n)
 static void tell(struct origins *o, const char *path, const struct node *shown,
                  const struct node *source)
 {
+    must(o->fn != NULL && !o->stop);
     struct config_origin origin = {.path = path, .value = leaf_text(o, shown)};
     if (source != NULL && source->line > 0) {
         origin.file = source->file;

@@ -17,8 +17,7 @@ static bool find_in(const struct group_work *g, const char *name, uint32_t *inde
     return true;
 }
 
-/* NAME in `own` first, then GROUP/NAME. */
-static bool find_target(const struct loader *l, const struct group_work *groups,
+bool loader_find_target(const struct loader *l, const struct group_work *groups,
                         const struct group_work *own, const char *name, uint32_t *index)
 {
     if (own != NULL && find_in(own, name, index))
@@ -45,7 +44,7 @@ static uint32_t find_all(struct loader *l, const struct group_work *groups,
          c = c->next) {
         if (c->kind != NODE_TEXT) /* the option table spoke already */
             continue;
-        if (find_target(l, groups, own, c->text.p, &indices[n]))
+        if (loader_find_target(l, groups, own, c->text.p, &indices[n]))
             n++;
         else
             problem_add(l->problems, c, field, "there is no target \"%s\"%s", c->text.p,
@@ -57,9 +56,8 @@ static uint32_t find_all(struct loader *l, const struct group_work *groups,
     return n;
 }
 
-/* Walks up from t; `mark` numbers the walk, so that each target is entered once in all. Returns a
- * target of the circle or -1. Depth-first with the stack in `up`. */
-static int64_t find_circle(const struct config *cfg, uint32_t start, uint8_t *state,
+/* Walks from start; each target is entered once in all. Depth-first with the stack in `stack`. */
+static int64_t circle_from(const struct named *of, uint32_t n, uint32_t start, uint8_t *state,
                            uint32_t *stack, uint32_t *next)
 {
     size_t depth = 0;
@@ -68,21 +66,35 @@ static int64_t find_circle(const struct config *cfg, uint32_t start, uint8_t *st
     next[start] = 0;
     while (depth > 0) {
         uint32_t t = stack[depth - 1];
-        must(t < cfg->n_targets && depth <= cfg->n_targets);
+        must(t < n && depth <= n);
         must(state[t] == 1);
-        if (next[t] == cfg->targets[t].n_parents) {
+        if (next[t] == of[t].n) {
             state[t] = 2;
             depth--;
             continue;
         }
-        uint32_t parent = cfg->targets[t].parents[next[t]++];
-        if (state[parent] == 1)
-            return parent;
-        if (state[parent] == 0) {
-            state[parent] = 1;
-            next[parent] = 0;
-            stack[depth++] = parent;
+        uint32_t to = of[t].at[next[t]++];
+        if (state[to] == 1)
+            return to;
+        if (state[to] == 0) {
+            state[to] = 1;
+            next[to] = 0;
+            stack[depth++] = to;
         }
+    }
+    return -1;
+}
+
+int64_t loader_find_circle(const struct named *of, uint32_t n, struct arena *a)
+{
+    uint8_t *state = arena_array_of(a, uint8_t, n + 1); /* 0 new, 1 on the stack, 2 done */
+    uint32_t *stack = arena_array_of(a, uint32_t, n + 1);
+    uint32_t *next = arena_array_of(a, uint32_t, n + 1);
+    for (uint32_t t = 0; t < n; t++) {
+        int64_t in_circle =
+            state[t] == 0 && of[t].n > 0 ? circle_from(of, n, t, state, stack, next) : -1;
+        if (in_circle >= 0)
+            return in_circle;
     }
     return -1;
 }
@@ -90,21 +102,15 @@ static int64_t find_circle(const struct config *cfg, uint32_t start, uint8_t *st
 static void check_circles(struct loader *l)
 {
     const struct config *cfg = l->cfg;
-    uint8_t *state =
-        arena_array_of(l->tree, uint8_t, cfg->n_targets + 1); /* 0 new, 1 on the stack, 2 done */
-    uint32_t *stack = arena_array_of(l->tree, uint32_t, cfg->n_targets + 1);
-    uint32_t *next = arena_array_of(l->tree, uint32_t, cfg->n_targets + 1);
-    for (uint32_t t = 0; t < cfg->n_targets; t++) {
-        if (state[t] != 0 || cfg->targets[t].n_parents == 0)
-            continue;
-        int64_t in_circle = find_circle(cfg, t, state, stack, next);
-        if (in_circle < 0)
-            continue;
-        const struct config_target *bad = &cfg->targets[in_circle];
-        problem_add(l->problems, node_get(bad->at, "depends_on"), "depends_on",
-                    "the target \"%s\" depends on itself in a circle", bad->spec.name);
+    struct named *parents = arena_array_of(l->tree, struct named, cfg->n_targets + 1);
+    for (uint32_t t = 0; t < cfg->n_targets; t++)
+        parents[t] = (struct named){cfg->targets[t].parents, cfg->targets[t].n_parents};
+    int64_t in_circle = loader_find_circle(parents, cfg->n_targets, l->tree);
+    if (in_circle < 0)
         return;
-    }
+    const struct config_target *bad = &cfg->targets[in_circle];
+    problem_add(l->problems, node_get(bad->at, "depends_on"), "depends_on",
+                "the target \"%s\" depends on itself in a circle", bad->spec.name);
 }
 
 void loader_parents(struct loader *l, struct group_work *groups)
@@ -124,6 +130,7 @@ void loader_parents(struct loader *l, struct group_work *groups)
     }
     if (any)
         check_circles(l);
+    loader_members(l, groups);
     const struct node *references = node_get(node_get(l->root, "own_network"), "reference_targets");
     if (references != NULL && references->kind != NODE_NULL)
         l->cfg->n_reference_targets =

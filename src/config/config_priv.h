@@ -26,7 +26,10 @@ struct config_owner {
 
 /* --- what the tables bind into; 0, NULL and RESEND_INHERITED mean "not given here" --- */
 struct raw_timing {
-    int64_t interval_ms, timeout_ms, connect_timeout_ms, attempts, threshold, resend_ms;
+    int64_t interval_ms, timeout_ms, connect_timeout_ms, attempts, threshold, success_threshold,
+        resend_ms;
+    struct str_list locations; /* at NULL: not given */
+    int64_t location_quorum;
     struct str_list channels; /* at NULL: not given */
     struct pair_list labels;
 };
@@ -39,7 +42,7 @@ struct raw_target {
     const struct node *config, *expect;
     struct raw_timing timing;
     struct raw_burst burst;
-    bool enabled;
+    bool enabled, invert;
     struct str_list depends_on;
 };
 struct raw_group {
@@ -75,6 +78,7 @@ struct raw_file {
     struct config_metrics metrics;
     struct str_list rule_files; /* only in the table: the tree has the places */
     const struct node *remote_write;
+    struct section_list locations;
     struct raw_proxy proxy;      /* the seed's name of processes.monitor */
     struct str_list include;     /* resolved before binding */
     const struct node *later[8]; /* sections of later issues */
@@ -105,6 +109,9 @@ struct loader {
     struct map_str *channel_names; /* name → index + 1 */
 };
 
+/* config_agents.c: list is the section. */
+void loader_locations(struct loader *l, const struct node *list);
+
 /* config_show.c: what is in force as a document, secrets masked. */
 struct node *config__shown(const struct config *c, const struct config_hooks *hooks,
                            struct arena *a);
@@ -125,6 +132,9 @@ void expand_environment(struct node *n, struct arena *a, struct problems *p);
 extern const struct option config_server_options[];
 void loader_server(struct loader *l); /* checks, and takes addresses apart */
 
+/* config_blackbox.c: server.blackbox_file, read and checked. */
+void loader_blackbox(struct loader *l, const struct node *at);
+
 /* config_access.c. oidc, proxy: where the file has them, for messages. */
 void loader_access(struct loader *l, const struct node *oidc, const struct node *proxy);
 
@@ -138,6 +148,12 @@ bool loader_channel_names(struct loader *l, const struct str_list *names, const 
  * written. */
 bool timing_apply(struct loader *l, const struct raw_timing *given, const struct node *map,
                   const char *field, struct arena *a, struct inherited *io);
+
+/* config_located.c: the same for from where targets are probed; for timing_apply. */
+bool location_apply(struct loader *l, const struct raw_timing *given, const struct node *map,
+                    const char *field, struct raw_timing *io);
+/* Names that the file does not declare are warned of, once each. After the groups. */
+void loader_locations_named(struct loader *l);
 
 /* config_group.c: groups and their targets. */
 void loader_groups(struct loader *l, const struct inherited *defaults);
@@ -164,6 +180,18 @@ void loader_keep_files(struct loader *l, struct node *n);
 void loader_metrics(struct loader *l);
 /* config_parents.c: depends_on and own_network, once all targets are known. */
 void loader_parents(struct loader *l, struct group_work *groups);
+/* NAME in `own` first, then GROUP/NAME; own NULL: then NAME in any group. index: in config.targets. */
+bool loader_find_target(const struct loader *l, const struct group_work *groups,
+                        const struct group_work *own, const char *name, uint32_t *index);
+/* The targets that one target names. */
+struct named {
+    const uint32_t *at;
+    uint32_t n;
+};
+/* One that leads to itself by what each of the n targets names; -1: there is none. */
+int64_t loader_find_circle(const struct named *of, uint32_t n, struct arena *a);
+/* config_members.c: what hooks->members of each target names. */
+void loader_members(struct loader *l, const struct group_work *groups);
 
 /* config_place.c: problems from `from` on that have no place get that of their field in doc (whose
  * own path is `path`), or that of `at`. */

@@ -73,6 +73,11 @@ const struct option config_server_options[] = {
      .choices = anonymous_choices,
      .help = {"What a caller over TCP without credentials may do.",
               "未带凭据、通过 TCP 访问的调用者可以做什么。"}},
+    {"allow_exec", OPT_BOOL, offsetof(struct config_server, allow_exec), .def = "false",
+     .help =
+         {"Whether editors may add targets of type exec, which run programs on this machine; "
+          "else only this file may.",
+          "是否允许编辑者通过页面或 API 添加在本机执行程序的 exec 目标；否则只能写在本文件中。"}},
     {"user", OPT_STRING, offsetof(struct config_server, user), .def = "", .min = 0, .max = 100,
      .help =
          {"User that Belfry's processes run as when it is started as root; empty: the caller's own.",
@@ -90,6 +95,11 @@ const struct option config_server_options[] = {
          {"Origins whose pages may read the API from a browser, with a token; \"*\": all. Without it none.",
           "允许其页面在浏览器中（凭令牌）读取 API 的来源；\"*\" 为全部；缺省为无。"},
      .example = "[\"https://grafana.example.com\"]"},
+    {"blackbox_file", OPT_STRING, offsetof(struct config_server, blackbox_file), .def = "",
+     .max = 4096, .advanced = true, .example = "/etc/prometheus/blackbox.yml",
+     .help =
+         {"Modules of `/probe`, as blackbox_exporter reads them; without it those that it comes with.",
+          "`/probe` 的模块，格式与 blackbox_exporter 相同；缺省为其自带的模块。"}},
     {"limits", OPT_SECTION, offsetof(struct config_server, limits), .sub = limits_options,
      .help = {"What clients may ask of the server. A change needs a restart.",
               "客户端的限制；修改后需重启。"}},
@@ -142,6 +152,7 @@ static bool take_listen(struct loader *l, const char *key, const char *text, con
     *to_host = str_eqz(host, "localhost") ? "127.0.0.1" : arena_strndup(l->arena, host.p, host.n);
     if (host.n == 0) /* ":9370", as Prometheus takes it */
         *to_host = "0.0.0.0";
+    must(port >= 0 && port <= UINT16_MAX);
     *to_port = (uint16_t)port;
     if (is_loopback(*to_host) >= 0)
         return true;
@@ -154,6 +165,7 @@ static bool take_listen(struct loader *l, const char *key, const char *text, con
 static void finish_listen(struct loader *l)
 {
     struct config_server *s = &l->cfg->server;
+    must(s->listen && s->redirect_listen && s->tls.cert_file);
     if (take_listen(l, "listen", s->listen, &s->listen_host, &s->listen_port) &&
         !is_loopback(s->listen_host) && s->anonymous == ANONYMOUS_ADMIN)
         loader_warn(l, setting(l, "listen"), "server.anonymous",

@@ -80,7 +80,9 @@ static struct node *show_target(const struct config *c, const struct config_hook
                    .connect_timeout_ms = s->connect_timeout_ms,
                    .attempts = s->attempts,
                    .threshold = s->threshold,
+                   .success_threshold = s->success_threshold,
                    .resend_ms = s->resend_interval_ms,
+                   .location_quorum = s->location_quorum,
                    .channels = channel_list(c, t->channels, t->n_channels, a),
                    .labels = label_pairs(s->labels, s->n_labels, a)},
         .burst = {.times = s->burst.times,
@@ -88,16 +90,22 @@ static struct node *show_target(const struct config *c, const struct config_hook
                   .max_mean_ms = s->burst.max_mean_ms,
                   .min_success = s->burst.min_success},
         .enabled = s->enabled,
+        .invert = s->invert,
         .depends_on = parent_list(c, t, a),
     };
     if (t->url != NULL && streq(s->name, t->url))
         raw.name = raw.url;
+    if (s->locations.n > 0)
+        raw.timing.locations = (struct str_list){s->locations.at, s->locations.n};
     struct node *n = options_show(config_target_options(), &raw, a);
     if (s->burst.times == 0)
         node_put(n, a, "burst", node_int(a, 0));
     struct node *shown = node_map(a);
     for (const struct node *k = n->first; k != NULL; k = k->next)
-        if (!str_eqz(k->key, "burst") || k->kind == NODE_MAP)
+        if ((!str_eqz(k->key, "burst") || k->kind == NODE_MAP) &&
+            (!str_eqz(k->key, "location_quorum") || s->location_quorum > 0) &&
+            (!str_eqz(k->key, "success_threshold") || s->success_threshold > 1) &&
+            (!str_eqz(k->key, "invert") || s->invert))
             node_put(shown, a, k->key.p, node_copy(a, k));
     return shown;
 }
@@ -231,26 +239,48 @@ static const struct node *show_remote_write(const struct config *c, struct arena
     return list;
 }
 
-struct node *config__shown(const struct config *c, const struct config_hooks *hooks,
-                           struct arena *a)
+static struct node *sections_of(const struct config *c, const struct raw_file *own, struct arena *a)
 {
-    struct raw_file raw = {.server = c->server,
-                           .data_dir = c->data_dir,
-                           .log = c->log,
-                           .results = c->results,
-                           .limits = c->limits,
-                           .restart = c->restart,
-                           .access = c->access,
-                           .metrics = c->metrics,
-                           .rule_files = c->rule_files,
-                           .remote_write = show_remote_write(c, a),
-                           .own_network.reference_targets = reference_list(c, a)};
-    struct node *n = options_show(config_file_options(), &raw, a);
-    struct node *out = node_map(a);
+    struct raw_file raw = *own;
+    raw.server = c->server;
+    raw.data_dir = c->data_dir;
+    raw.log = c->log;
+    raw.results = c->results;
+    raw.limits = c->limits;
+    raw.restart = c->restart;
+    raw.access = c->access;
+    raw.metrics = c->metrics;
+    raw.rule_files = c->rule_files;
+    raw.locations = c->locations;
+    raw.remote_write = show_remote_write(c, a);
+    struct node *n = options_show(config_file_options(), &raw, a), *out = node_map(a);
     for (const struct node *k = n->first; k != NULL;
          k = k->next) /* every target shows what it inherited */
         if (!str_eqz(k->key, "defaults") && !str_eqz(k->key, "groups") && !str_eqz(k->key, "proxy"))
             node_put(out, a, k->key.p, node_copy(a, k));
+    return out;
+}
+
+struct node *config_settings(const struct config *c, const struct config_hooks *hooks,
+                             struct arena *a)
+{
+    const struct raw_file none = {0};
+    struct node *all = sections_of(c, &none, a), *out = node_map(a), *units = node_map(a);
+    for (const struct node *k = all->first; k != NULL; k = k->next)
+        if (!str_eqz(k->key, "channels") && !str_eqz(k->key, "own_network") &&
+            !str_eqz(k->key, "processes"))
+            node_put(out, a, k->key.p, node_copy(a, k));
+    for (uint32_t i = 0; i < c->n_units; i++)
+        node_put(units, a, c->units[i].config->id, show_unit(c->units[i].config, hooks, a));
+    node_put(out, a, "processes", units);
+    return out;
+}
+
+struct node *config__shown(const struct config *c, const struct config_hooks *hooks,
+                           struct arena *a)
+{
+    const struct raw_file own = {.own_network.reference_targets = reference_list(c, a)};
+    struct node *out = sections_of(c, &own, a);
     node_put(out, a, "store", node_text(a, "sqlite"));
     node_put(out, a, "channels", show_channels(c, hooks, a));
     node_put(out, a, "groups", show_groups(c, hooks, a));

@@ -154,6 +154,14 @@ static const struct option network_options[] = {
          .min = 1,                                                                                \
          .max = 1000,                                                                             \
          .help = {"Failed probes in a row until the alert.", "连续失败多少次后告警。"}},          \
+        {"success_threshold",                                                                     \
+         OPT_INT,                                                                                 \
+         offsetof(type, member success_threshold),                                                \
+         .def = D("1"),                                                                           \
+         .min = 1,                                                                                \
+         .max = 1000,                                                                             \
+         .help = {"Good probes in a row until a target that is down is up again.",                \
+                  "故障后连续成功多少次才算恢复。"}},                                             \
         {"resend_interval",                                                                       \
          OPT_DURATION,                                                                            \
          offsetof(type, member resend_ms),                                                        \
@@ -162,6 +170,23 @@ static const struct option network_options[] = {
          .max = 366 * DAY_MS,                                                                     \
          .help = {"An alert that still fires is told again after this; 0: never.",                \
                   "故障持续时，每隔此时间再次通知；0 为不重复。"}},                               \
+        {"locations",                                                                             \
+         OPT_LIST,                                                                                \
+         offsetof(type, member locations),                                                        \
+         .min = 0,                                                                                \
+         .max = TARGET_LOCATIONS_MAX,                                                             \
+         .help = {"From where it is probed: `local` is this server, others are agents (`belfry "  \
+                  "agent`). Absent: from here alone.",                                            \
+                  "从哪些地点探测：`local` 为本机，其余为代理（`belfry agent`）。缺省仅本机。"},  \
+         .example = "[local, beijing, paris]"},                                                   \
+        {"location_quorum",                                                                       \
+         OPT_INT,                                                                                 \
+         offsetof(type, member location_quorum),                                                  \
+         .def = D("0"),                                                                           \
+         .min = 0,                                                                                \
+         .max = TARGET_LOCATIONS_MAX,                                                             \
+         .help = {"It is down when so many of its locations say so; 0: the majority.",            \
+                  "有多少个地点判定故障才算故障；0 为过半数。"}},                                 \
         {"channels", OPT_LIST, offsetof(type, member channels),                                   \
          .help = {"Names of the channels that are told.", "要通知的渠道名称。"}},                 \
     {                                                                                             \
@@ -222,6 +247,9 @@ static const struct option target_options[] = {
     {"enabled", OPT_BOOL, offsetof(struct raw_target, enabled), .def = "true",
      .help = {"Whether it is probed; one that is not stays known.",
               "是否探测；不探测的目标仍会保留。"}},
+    {"invert", OPT_BOOL, offsetof(struct raw_target, invert), .def = "false",
+     .help = {"A good probe is a failure and the other way round: for what must not be reachable.",
+              "探测成功视为故障，失败视为正常：用于不应可达的目标。"}},
     OPTION_END,
 };
 
@@ -300,6 +328,13 @@ static const struct option file_options[] = {
      .sub_size = sizeof(struct raw_group),
      .help = {"Groups of targets, each probed by a process of its own.",
               "目标分组，每组由独立进程探测。"}},
+    {"locations", OPT_SECTIONS, offsetof(struct raw_file, locations),
+     .sub = config_location_options, .sub_size = sizeof(struct config_location),
+     .help =
+         {"Places elsewhere where an agent (`belfry agent`) probes for this server, and its token; "
+          "tokens of scope agent do the same.",
+          "由代理（`belfry agent`）代为探测的其他地点及其令牌；scope 为 agent 的令牌作用相同。"},
+     .example = "[{name: beijing, token: \"${BEIJING_TOKEN}\"}]"},
     {"own_network", OPT_SECTION, offsetof(struct raw_file, own_network), .sub = network_options,
      .help = {"How Belfry knows that its own network is gone.", "Belfry 如何判断自身断网。"}},
     {"results", OPT_SECTION, offsetof(struct raw_file, results), .sub = results_options,

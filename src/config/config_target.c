@@ -89,7 +89,11 @@ static void apply_inherited(struct config_target *t, const struct inherited *in)
     t->spec.connect_timeout_ms = in->timing.connect_timeout_ms;
     t->spec.attempts = (int32_t)in->timing.attempts;
     t->spec.threshold = (int32_t)in->timing.threshold;
+    t->spec.success_threshold = (int32_t)in->timing.success_threshold;
     t->spec.resend_interval_ms = in->timing.resend_ms;
+    t->spec.locations =
+        (struct name_list){in->timing.locations.at, (uint32_t)in->timing.locations.n};
+    t->spec.location_quorum = (int32_t)in->timing.location_quorum;
     t->spec.labels =
         (struct label *)in->labels; /* never written through: model/target.h lacks the const */
     t->spec.n_labels = in->n_labels;
@@ -179,10 +183,17 @@ void loader_target(struct loader *l, struct group_work *g, const struct node *no
     struct inherited base = g->base;
     struct config_target t = {.at = node, .url = raw.url};
     good &= timing_apply(l, &raw.timing, node, path, l->tree, &base);
+    if (raw.timing.location_quorum > 0 && base.timing.locations.n == 0) {
+        problem_add(l->problems, node_get(node, "location_quorum"), path,
+                    "location_quorum: got %lld without locations; want locations, too",
+                    (long long)raw.timing.location_quorum);
+        good = false;
+    }
     apply_inherited(&t, &base);
     t.spec.name = raw.name != NULL ? raw.name : raw.url;
     t.spec.type = raw.type;
     t.spec.enabled = raw.enabled;
+    t.spec.invert = raw.invert;
     good &= apply_burst(l, &raw.burst, node_get(node, "burst"), path, &t.spec);
     t.config = loader_document(l, &raw, node, path);
     if (t.spec.name != NULL)

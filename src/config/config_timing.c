@@ -102,6 +102,7 @@ bool timing_apply(struct loader *l, const struct raw_timing *given, const struct
     over(&t->connect_timeout_ms, given->connect_timeout_ms);
     over(&t->attempts, given->attempts);
     over(&t->threshold, given->threshold);
+    over(&t->success_threshold, given->success_threshold);
     if (given->resend_ms != RESEND_INHERITED)
         t->resend_ms = given->resend_ms;
     must(t->interval_ms > 0 && t->timeout_ms > 0 && t->connect_timeout_ms > 0);
@@ -109,6 +110,7 @@ bool timing_apply(struct loader *l, const struct raw_timing *given, const struct
                     t->interval_ms);
     good &= fit(l, map, field, "connect_timeout", "timeout", &t->connect_timeout_ms,
                 given->connect_timeout_ms, t->timeout_ms);
+    good &= location_apply(l, given, map, field, t);
     good &= apply_labels(l, given, map, field, a, io);
     if (given->channels.at != NULL)
         good &= loader_channel_names(l, &given->channels, node_get(map, "channels"), field,

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
-#include "core/core_priv.h"
+#include "core/location_priv.h"
 
 /* A file name for a group of any name: itself when plain, else a hash. */
 static char *key_of(const char *group, uint32_t shard)
@@ -95,13 +95,19 @@ static struct group_count *group_of(struct map_str *groups, const char *name, st
     return g;
 }
 
-/* Without any target one watcher runs all the same: somebody must try what is about to be added. */
+/* Without any target that is probed from here one watcher runs all the same: somebody must try what is about to be added. */
 static struct map_str *count_groups(struct core *c, struct arena *a)
 {
     struct map_str *groups = map_str_new();
-    for (size_t i = 0; i < c->order.n; i++)
-        group_of(groups, c->order.at[i]->target->group, a)->targets++;
-    if (c->order.n == 0)
+    bool any = false;
+    for (size_t i = 0; i < c->order.n; i++) {
+        const struct target *t = c->order.at[i]->target;
+        if (!target_is_at(t, LOCATION_LOCAL))
+            continue;
+        group_of(groups, t->group, a)->targets++;
+        any = true;
+    }
+    if (!any)
         group_of(groups, FIRST_GROUP, a);
     return groups;
 }
@@ -196,6 +202,12 @@ static void place_all(struct core *c, struct map_str *groups)
 {
     for (size_t i = 0; i < c->order.n; i++) {
         struct entry *e = c->order.at[i];
+        if (!target_is_at(e->target, LOCATION_LOCAL)) {
+            if (e->watcher)
+                e->watcher->dirty = true;
+            e->watcher = NULL;
+            continue;
+        }
         const char *name = e->target->group;
         const struct group_count *g = map_str_get(groups, name, strlen(name));
         struct watcher_slot *s = slot_of(c, name, (uint32_t)(hash_u64(e->target->id) % g->shards));
@@ -245,6 +257,7 @@ void core__plan_watchers(struct core *c)
     struct arena *a = arena_new();
     struct buf before = BUF_INIT(1 << 20);
     list_names(c, &before);
+    core__locations_changed(c);
     mark_unwanted(c);
     struct map_str *groups = count_groups(c, a);
     void *value;
@@ -287,7 +300,7 @@ static int write_assignment(struct core *c, struct watcher_slot *s, struct err *
     struct assign_writer *w = assign_writer_new(++c->assign_generation);
     for (size_t i = 0; i < c->order.n; i++) {
         const struct entry *e = c->order.at[i];
-        if (e->watcher != s || !e->target->enabled)
+        if (e->watcher != s || !e->target->enabled || e->inner)
             continue;
         bool fresh = e->state.last_checked_ms == 0;
         assign_write(w, e->target, (struct str){e->config, e->config_n}, e->spec_hash, fresh);

@@ -3,11 +3,12 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "core/core_priv.h"
+#include "core/inner.h"
+#include "core/location_priv.h"
 #include "core/seal.h"
 
-static const char *normal_json(const struct option *options, const struct node *config,
-                               struct arena *a)
+const char *core__config_json(const struct option *options, const struct node *config,
+                              struct arena *a)
 {
     struct buf out = BUF_INIT(LINK_MAX);
     struct json j = json_start(&out);
@@ -70,22 +71,43 @@ int core__refuse(const struct problems *p, struct err *err)
     return err_set(err, ERR_INVALID, "%zu field%s invalid", n, n == 1 ? " is" : "s are");
 }
 
+/* What the core must know of other targets. */
+static void check_inner(struct core *c, const struct target *t, const struct prober_ops *ops,
+                        const struct node **config, struct arena *a, struct problems *p)
+{
+    must(ops->in_core);
+    if (streq(ops->type, "group")) {
+        core__group_check(c, t, *config, p);
+        return;
+    }
+    *config = core__push_complete(core__entry(c, t->id), *config, a);
+    core__push_check(c, t->id, *config, p);
+}
+
 /* The whole target as it will be stored, or -1. */
 static int prepare(struct core *c, const struct target *t, const struct node **config,
                    struct arena *a, struct problems *p, struct target *out, const char **instance,
                    struct err *err)
 {
     *out = *t;
-    const struct prober_ops *ops = prober_by_type(t->type);
+    const struct prober_ops *ops = prober_by_type(t->type, NULL);
     size_t before = p->list.n + p->dropped;
     check_times(t, p);
     check_ids(c, t, p);
+    core__barred_check(c, t->type, p);
     bool good = core__check_config(t->type, *config, a, p, "config", instance);
     if (!good || p->list.n + p->dropped != before)
         return core__refuse(p, err);
     *config = probe_expand(ops, *config, a, p, "config");
     must(*config); /* it was checked a moment ago */
-    out->config_json = normal_json(ops->options, *config, a);
+    if (ops->in_core && target_is_located(t))
+        problem_add(p, NULL, "locations", "Belfry itself judges targets of type %s; want none",
+                    ops->type);
+    if (ops->in_core)
+        check_inner(c, t, ops, config, a, p);
+    if (p->list.n + p->dropped != before)
+        return core__refuse(p, err);
+    out->config_json = core__config_json(ops->options, *config, a);
     if (!out->config_json || encoded_size(*config) > LINK_MAX)
         return err_set(err, ERR_TOO_LARGE, "config is larger than %d bytes", LINK_MAX);
     out->updated_ms = clock_wall_ms();
@@ -222,6 +244,7 @@ void core__target_remove(struct core *c, struct entry *e)
     uint64_t id = e->target->id;
     core__close_alert(c, e, TARGET_DISABLED, "the target was removed");
     batch_target_del(core__batch(c), id);
+    core__inner_forget(e);
     core__unswitch(c, 't', id);
     if (e->watcher)
         e->watcher->dirty = true;
@@ -376,7 +399,37 @@ static int64_t patience_ms(const struct target *t)
     return t->timeout_ms * (t->attempts > 0 ? t->attempts : 1) + burst + 2000;
 }
 
-int core_check(struct core *c, uint64_t target_id, struct waiter *w, struct err *err)
+static int check_elsewhere(struct core *c, const struct entry *e, const char *location,
+                           struct waiter *w, struct err *err)
+{
+    struct location *l = core__location_known(c, location);
+    if (!l || !core__location_connected(l))
+        return err_set(err, ERR_BUSY, "no agent of the location \"%s\" is connected", location);
+    uint64_t request = expect_answer(c, &(struct pending_check){.waiter = w, .location = l},
+                                     patience_ms(e->target) + LOCATION_ASK_MS);
+    if (core__location_ask(l, request, e->target->id))
+        return 0;
+    forget_answer(c, request);
+    return err_set(err, ERR_BUSY, "too much is asked of the location \"%s\" already", location);
+}
+
+static int check_here(struct core *c, const struct entry *e, struct waiter *w, struct err *err)
+{
+    if (!e->watcher)
+        return err_set(err, ERR_BUSY, "no watcher has the target \"%s\" yet", e->target->name);
+    uint64_t request = expect_answer(c, &(struct pending_check){.waiter = w, .slot = e->watcher},
+                                     patience_ms(e->target));
+    struct buf id = BUF_INIT(8);
+    buf_put_u64(&id, e->target->id);
+    int rc = link_send(c->link, e->watcher->key, LINK_CHECK, request, id.data, id.len, err);
+    buf_done(&id);
+    if (rc != 0)
+        forget_answer(c, request);
+    return rc;
+}
+
+int core_check(struct core *c, uint64_t target_id, const char *location, struct waiter *w,
+               struct err *err)
 {
     check_magic(c, CORE_MAGIC);
     struct entry *e = core__entry(c, target_id);
@@ -386,16 +439,13 @@ int core_check(struct core *c, uint64_t target_id, struct waiter *w, struct err 
     if (!e->target->enabled)
         return err_set(err, ERR_CONFLICT, "the target \"%s\" is paused; resume it first",
                        e->target->name);
-    must(e->watcher);
-    uint64_t request = expect_answer(c, &(struct pending_check){.waiter = w, .slot = e->watcher},
-                                     patience_ms(e->target));
-    struct buf id = BUF_INIT(8);
-    buf_put_u64(&id, target_id);
-    int rc = link_send(c->link, e->watcher->key, LINK_CHECK, request, id.data, id.len, err);
-    buf_done(&id);
-    if (rc != 0)
-        forget_answer(c, request);
-    return rc;
+    if (e->inner)
+        return core__inner_check(e->inner, w, err);
+    if (!target_is_at(e->target, location))
+        return err_set(err, ERR_NOT_FOUND, "the target \"%s\" is not probed from \"%s\"",
+                       e->target->name, location);
+    return streq(location, LOCATION_LOCAL) ? check_here(c, e, w, err)
+                                           : check_elsewhere(c, e, location, w, err);
 }
 
 int core__ask_watcher(struct core *c, const struct target *t, const struct node *config,
@@ -429,8 +479,11 @@ int core_try(struct core *c, const struct target *t, const struct node *config, 
     check_magic(c, CORE_MAGIC);
     struct arena *a cleanup(arena_freep) = arena_new();
     const char *instance;
-    if (!core__check_config(t->type, config, a, p, "config", &instance))
+    core__barred_check(c, t->type, p);
+    if (!core__check_config(t->type, config, a, p, "config", &instance) || p->list.n)
         return core__refuse(p, err);
+    if (prober_by_type(t->type, NULL)->in_core)
+        return core__inner_try(c, t, config, w, err);
     return core__ask_watcher(c, t, config, &(struct pending_check){.waiter = w}, err);
 }
 
@@ -445,7 +498,8 @@ void core__expire_checks(struct core *c)
         if (p->deadline_ns > now)
             continue;
         struct err err = {0};
-        err_set(&err, ERR_TIMEOUT, "the watcher did not answer in time");
+        err_set(&err, ERR_TIMEOUT, "the %s did not answer in time",
+                p->location ? "location's agent" : "watcher");
         map_u64_del(c->checks, id);
         core__check_done(p, &err, NULL, 0);
     }

@@ -7,11 +7,17 @@
 
 #include "base/clock.h"
 #include "base/fs.h"
+#include "base/rng.h"
 #include "core/core_priv.h"
+#include "core/derived.h"
+#include "core/inner.h"
+#include "core/located.h"
+#include "core/location_priv.h"
 #include "core/metrics_priv.h"
 #include "core/process_priv.h"
 #include "core/seal.h"
 #include "io/fiber.h"
+#include "probe/blackbox.h"
 
 #define TICK_NS             NS_PER_S
 #define EVENT_SILENCE_TICKS 15
@@ -46,6 +52,8 @@ static void write_all_again(struct core *c)
     core__documents_again(c);
     core__switched_save(c);
     core__programs_again(c);
+    core__push_again(c);
+    core__located_again_all(c);
     core__commit_now(c);
 }
 
@@ -151,7 +159,7 @@ static void load_alert(void *arg, const struct alert *al)
         c->own_network = al->id;
     if (c->metrics && al->target_id == 0 && strcmp(al->target_name, METRICS_ALERT) == 0)
         c->metrics->alert_id = al->id;
-    if (core__rule_alert_load(c, al))
+    if (core__rule_alert_load(c, al) || core__location_alert_load(c, al))
         return;
     core__program_alert_load(c, al);
 }
@@ -214,7 +222,8 @@ static int load_all(struct core *c, struct err *err)
         store_load_pending_deliveries(c->store, load_delivery, &l, err) != 0 ||
         store_load_maintenances(c->store, load_window, &l, err) != 0)
         return -1;
-    if (core__switched_load(c, err) != 0 || core__documents_load(c, err) != 0)
+    if (core__switched_load(c, err) != 0 || core__documents_load(c, err) != 0 ||
+        core__push_load(c, err) != 0 || core__located_load(c, err) != 0)
         return -1;
     core__seal_loaded(c);
     core__silences_init(c);
@@ -250,10 +259,15 @@ static void on_tick(struct timer *t)
     core__recheck_waiting(c);
     core__silences_tick(c);
     core__expire_checks(c);
+    core__inner_tick(c);
+    core__located_tick(c);
+    core__locations_tick(c);
     core__retire_unwanted(c);
     core__mend_watchers(c);
     core__programs_tick(c);
     core__metrics_tick(c);
+    if (c->events)
+        sse_check(c->events);
     if (++c->ticks % EVENT_SILENCE_TICKS == 0 && c->events)
         sse_publish(c->events, NULL, NULL, 0); /* keeps proxies from cutting silent streams */
     timer_start(c->loop, t, clock_mono_ns() + TICK_NS, on_tick);
@@ -333,11 +347,14 @@ struct core *core_new(const struct core_options *opt, struct err *err)
     c->checks = map_u64_new();
     c->switched = map_u64_new();
     c->switched_units = map_str_new();
+    c->push_tokens = map_u64_new();
+    c->push_seed = rng_secure_u64();
     c->group_logs = map_str_new();
     c->next_request = (uint64_t)clock_wall_ms()
                       << 16;                /* answers to an earlier life match nothing */
     c->assign_generation = c->next_request; /* not one that watchers know from an earlier life */
     c->dispatch = dispatch_new();
+    c->locations = core__locations_new();
     core__commit_init(c);
     core__metrics_new(c); /* before anything is taken from a ring */
     if (make_run_dirs(c, err) != 0 || core__seal_open(c, err) != 0 || open_store(c, err) != 0 ||
@@ -346,13 +363,14 @@ struct core *core_new(const struct core_options *opt, struct err *err)
         return NULL;
     }
     core__deliver_init(c); /* before the file may remove channels and end alerts */
-    if (core__sync_config(c, c->config, err) != 0) {
+    if (core__sync_config(c, NULL, c->config, err) != 0) {
         core_free(c);
         return NULL;
     }
     core__programs_start(c);
     core__plan_watchers(c);
     core__adopt_rings(c);
+    core__derived_open(c);
     core__drain_all(c);
     if (c->store_damaged)
         tell_damage(c, "the database was damaged; it was set aside and a new one begun");
@@ -403,11 +421,13 @@ void core_free(struct core *c)
     store_close(c->store); /* answers what was submitted */
     c->store = NULL;
     timer_stop(&c->tick_timer);
+    timer_stop(&c->inner_timer);
     timer_stop(&c->dispatch_timer);
     core__commit_done(c);
     core__metrics_free(c);
     link_server_close(&c->link);
     core__watchers_free(c);
+    core__derived_close(c);
     http_client_free(c->notify.http);
     resolver_free(c->notify.resolver);
     dispatch_free(c->dispatch);
@@ -417,6 +437,7 @@ void core_free(struct core *c)
         free(value);
     map_u64_free(c->deliveries);
     core__checks_free(c); /* answers health probes */
+    core__locations_free(c);
     core__programs_free(c);
     core__alerts_free(c);
     map_u64_free(c->switched);
@@ -424,8 +445,12 @@ void core_free(struct core *c)
     core__documents_free(c);
     core__seal_close(c);
     core__registry_free(c);
+    vec_done(&c->inner);
+    vec_done(&c->located);
+    map_u64_free(c->push_tokens);
     core__logs_close(c);
     config_unref(&c->config);
+    bb_unref(&c->blackbox);
     free(c->references.at);
     free(c->config_path);
     free(c->run_dir);

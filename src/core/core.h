@@ -27,6 +27,7 @@
 
 struct core;
 struct target_index;
+struct bb_modules;
 
 struct core_options {
     struct loop *loop;
@@ -125,7 +126,7 @@ struct core_stats {
     uint64_t results, results_dropped, results_replayed, alerts_fired, alerts_resolved;
     uint64_t deliveries_sent, deliveries_failed, delivery_retries;
     uint64_t reloads, reload_failures;
-    int64_t last_reload_ms;
+    int64_t last_reload_ms, modules_ms; /* modules_ms: those of /probe were taken last */
     bool last_reload_ok;
     size_t pending_ops, pending_bytes, deliveries_waiting;
 };
@@ -161,8 +162,10 @@ void core_await_stored(struct core *c, struct waiter *w);
 /* Many changes in one turn of the loop: what watchers must do is worked out once, when it is let go again in the same turn. */
 void core_hold_plans(struct core *c, bool hold);
 
-/* Probes now: the waiter gets the encoded result (model/result.h). */
-int core_check(struct core *c, uint64_t target_id, struct waiter *w, struct err *err);
+/* Probes now, from that location (LOCATION_LOCAL: by a watcher of ours): the waiter gets the encoded result (model/result.h).
+ * NOT_FOUND: there is no such target, or it is not probed from there; BUSY: nobody is there just now; CONFLICT: it is paused. */
+int core_check(struct core *c, uint64_t target_id, const char *location, struct waiter *w,
+               struct err *err);
 /* Probes something that is not (yet) a target, in a watcher. */
 int core_try(struct core *c, const struct target *t, const struct node *config, struct problems *p,
              struct waiter *w, struct err *err);
@@ -182,5 +185,8 @@ int core_key_rotate(struct core *c, size_t *rows, struct waiter *w, struct err *
 /* Reads the configuration again. -1 with all problems when it does not validate; then nothing changed. */
 int core_reload(struct core *c, struct problems *p, struct err *err);
 const char *core_config_path(const struct core *c); /* any thread */
+
+/* The modules of /probe that are in force, probe/blackbox.h; on the loop. Borrowed until the next reload: bb_ref. */
+struct bb_modules *core_blackbox(const struct core *c);
 
 #endif

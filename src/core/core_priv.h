@@ -32,7 +32,10 @@ struct entry {
     uint64_t seen_reload; /* generation of the configuration that last named it */
     struct id_list told;  /* channels that heard of the open alert */
     struct watcher_slot *watcher;
-    bool series_told; /* the writer of series has its labels */
+    struct inner
+        *inner; /* inner.h: the core itself knows how it stands; NULL: a watcher probes it */
+    struct located *located; /* located.h: it names locations; NULL: it is probed from here alone */
+    bool series_told;        /* the writer of series has its labels */
 };
 
 struct chan {
@@ -83,6 +86,7 @@ struct pending_check {
     void (*fn)(void *arg, const struct err *err, const void *record, size_t n);
     void *arg;
     struct watcher_slot *slot;
+    const struct location *location; /* it is probed there; NULL: by a watcher of ours */
     int64_t deadline_ns;
 };
 
@@ -144,11 +148,20 @@ struct core {
     struct err store_err;     /* code OK while it works */
     struct timer flush_timer, retry_timer, dispatch_timer, tick_timer;
 
-    struct map_u64 *switched;       /* file-owned things that a person switched: switched.c */
-    struct map_str *switched_units; /* programs, likewise */
-    struct metrics *metrics;        /* metrics_priv.h; NULL: off */
-    struct programs *programs;      /* process_priv.h */
-    struct map_u64 *checks;         /* request → pending_check */
+    struct map_u64 *switched;         /* file-owned things that a person switched: switched.c */
+    struct map_str *switched_units;   /* programs, likewise */
+    vec_of(struct inner *) inner;     /* inner.h, in no order */
+    struct timer inner_timer;         /* members of groups changed */
+    vec_of(struct located *) located; /* located.h, in no order */
+    struct ring_tap derived;          /* derived.c: read by nobody but a successor */
+    struct map_u64 *push_tokens;      /* push.c: hash with push_seed → inner */
+    uint64_t push_seed;
+    bool push_loaded;
+    struct locations *locations; /* location_priv.h */
+    struct metrics *metrics;     /* metrics_priv.h; NULL: off */
+    struct programs *programs;   /* process_priv.h */
+    struct map_u64 *checks;      /* request → pending_check */
+    struct bb_modules *blackbox; /* blackbox.c */
     uint64_t next_request;
     uint64_t reload_generation, assign_generation;
     bool plans_held, plan_due;  /* many changes in one turn: core_hold_plans */
@@ -206,6 +219,8 @@ void core__commit_done(struct core *c);
 void core__tap_open(struct ring_tap *t); /* again: after a failure, or when the file was damaged */
 void core__tap_close(struct ring_tap *t);
 void core__tap_drain(struct ring_tap *t);
+/* A damaged file is moved aside, so that producer and core both begin a new one. */
+void core__ring_set_aside(const char *path);
 
 /* --- ingest.c: rings → judge --- */
 void core__attach_ring(struct core *c, struct watcher_slot *s);
@@ -213,6 +228,9 @@ void core__detach_ring(struct watcher_slot *s);
 void core__drain(struct watcher_slot *s);
 void core__drain_all(struct core *c);
 void core__on_link(void *arg, const char *peer, const struct link_message *m);
+/* A result of e, and its encoded form: remembered, judged, stored, fed to the series. */
+void core__take_result(struct core *c, struct entry *e, const struct result *r, const void *record,
+                       size_t n);
 
 /* --- alerts.c: alerts that are open, or closed with deliveries still to go out --- */
 const struct alert *core__alert(struct core *c, uint64_t id); /* NULL when unknown or id 0 */
@@ -255,6 +273,16 @@ void core__own_alert(struct core *c, uint64_t *open, const char *name, bool fail
 void core__metrics_result(struct core *c, struct entry *e, const void *record, size_t n);
 void core__metrics_target_changed(struct core *c, struct entry *e);
 void core__metrics_target_gone(struct core *c, struct entry *e);
+/* The same for one of its locations: a series of its own, with the label `location`. */
+struct metrics_place {
+    uint64_t key; /* the writer's number for it */
+    const char *name;
+    const struct target_state *state;
+    bool *told; /* the writer has its labels */
+};
+void core__metrics_place(struct core *c, struct entry *e, const struct metrics_place *at,
+                         const void *record, size_t n);
+void core__metrics_place_gone(struct core *c, uint64_t key);
 /* Hands over what was gathered. */
 uint64_t core__metrics_seal(struct core *c);
 /* The ring's records up to seq are freed as soon as the writer has passed `number`. */
@@ -262,6 +290,8 @@ void core__metrics_free_ring(struct core *c, struct ring_tap *t, uint64_t seq, u
 void core__metrics_free_rings(struct core *c); /* those whose time has come */
 void core__metrics_forget_ring(struct core *c, const struct ring_tap *t);
 bool core__metrics_idle(struct core *c);
+/* Has the writer passed the number, or is there no use in waiting for it? */
+bool core__metrics_settled(struct core *c, uint64_t number);
 /* metrics_alert.c: an open alert of a rule, from an earlier life */
 bool core__rule_alert_load(struct core *c, const struct alert *al);
 
@@ -301,9 +331,14 @@ const struct silence *const *core__silences(const struct core *c, size_t *n);
 int core__store_refuses(const struct core *c,
                         struct err *err);                    /* nothing can be made durable now */
 int core__refuse(const struct problems *p, struct err *err); /* the fields are invalid */
+/* A prober's configuration as the store keeps it; NULL: it is too large. */
+const char *core__config_json(const struct option *options, const struct node *config,
+                              struct arena *a);
 void core__target_remove(struct core *c, struct entry *e);
 void core__channel_remove(struct core *c, struct chan *ch);
 void core__expire_checks(struct core *c);
+/* The modules of /probe as the configuration has them (blackbox.c). */
+void core__blackbox_sync(struct core *c, const struct config *cfg);
 /* core_try without its checks: who says where the answer goes. Not before it returns. */
 int core__ask_watcher(struct core *c, const struct target *t, const struct node *config,
                       const struct pending_check *who, struct err *err);
@@ -344,6 +379,8 @@ int core__documents_load(struct core *c, struct err *err);
 void core__documents_free(struct core *c);
 
 /* --- reload.c --- */
-int core__sync_config(struct core *c, struct config *config, struct err *err);
+/* old: what was in force; NULL at a start. */
+int core__sync_config(struct core *c, const struct config *old, struct config *config,
+                      struct err *err);
 
 #endif

@@ -86,6 +86,9 @@ struct node *declared_target(const struct target *t, const struct declared_names
     put_duration(n, "connect_timeout", least(t->connect_timeout_ms, t->timeout_ms), 3000, a);
     put_number(n, "attempts", t->attempts, 1, a);
     put_number(n, "threshold", t->threshold, 3, a);
+    put_number(n, "success_threshold", t->success_threshold, 1, a);
+    if (t->invert)
+        node_put(n, a, "invert", node_bool(a, true));
     put_duration(n, "resend_interval", t->resend_interval_ms, 0, a);
     put_burst(n, &t->burst, a);
     if (!t->enabled)
@@ -93,6 +96,8 @@ struct node *declared_target(const struct target *t, const struct declared_names
     put_labels(n, t, a);
     put_names(n, "channels", channels, a);
     put_names(n, "depends_on", parents, a);
+    put_names(n, "locations", &(struct declared_names){t->locations.at, t->locations.n}, a);
+    put_number(n, "location_quorum", t->location_quorum, 0, a);
     return n;
 }
 
@@ -122,7 +127,7 @@ static void mask_config(struct node *n, const struct option *options, struct are
 struct node *declared_target_masked(const struct target *t, const struct node *declared,
                                     struct arena *a)
 {
-    const struct prober_ops *ops = prober_by_type(t->type);
+    const struct prober_ops *ops = prober_by_type(t->type, NULL);
     struct node *n = node_copy(a, declared);
     mask_config(n, ops ? ops->options : NULL, a);
     return n;

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "core/core_priv.h"
 #include "core/figures_priv.h"
+#include "core/location_priv.h"
 #include "core/metrics_priv.h"
 
 void figures_init(struct figures *f, struct arena *a)
@@ -175,6 +176,11 @@ static void add_work(struct core *c, struct figures *f)
          (double)s.reloads},
         {"belfry_config_reload_failures_total", "counter", "Reloads refused.",
          (double)s.reload_failures},
+        {"blackbox_exporter_config_last_reload_successful", "gauge",
+         "Whether the configuration, the modules of /probe with it, was taken at the last reload.",
+         s.reloads + s.reload_failures == 0 || s.last_reload_ok},
+        {"blackbox_exporter_config_last_reload_success_timestamp_seconds", "gauge",
+         "When the modules of /probe were last taken.", (double)s.modules_ms / 1000},
         {"belfry_watcher_max_in_flight", "gauge", "Most probes at once in one watcher.",
          (double)c->config->limits.watcher.max_in_flight},
     };
@@ -285,6 +291,7 @@ void core_figures(struct core *c, struct figures *f)
     add_work(c, f);
     add_store(c, f);
     add_watchers(c, f);
+    core__figures_locations(c, f);
     core__figures_metrics(c, f);
     core__figures_programs(c, f);
 }

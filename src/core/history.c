@@ -23,6 +23,15 @@ static int64_t tier_for(int64_t cell_ms)
     return tier;
 }
 
+struct history_target history_target_of(const struct target *t, struct arena *a)
+{
+    struct history_target h = {arena_strdup(a, t->group), arena_strdup(a, t->name), NULL};
+    for (uint32_t i = 0; i < t->n_labels; i++)
+        if (streq(t->labels[i].name, "location"))
+            h.location = arena_strdup(a, t->labels[i].value);
+    return h;
+}
+
 struct series_set *history_select(struct series_source source, const char *metric,
                                   const struct history_target *t, int64_t min_ms, int64_t max_ms,
                                   int64_t tier_ms, struct err *err)
@@ -31,7 +40,8 @@ struct series_set *history_select(struct series_source source, const char *metri
         struct str name, value;
     } want[] = {{STR(LABEL_METRIC_NAME), str_of(metric)},
                 {STR("target"), str_of(t->name)},
-                {STR("group"), str_of(t->group)}};
+                {STR("group"), str_of(t->group)},
+                {STR("location"), str_of(t->location)}};
     struct matcher *m[array_len(want)] = {0};
     struct series_set *set = NULL;
     bool good = true;

@@ -4,10 +4,15 @@
 #define CORE_HISTORY_H
 
 #include "model/series.h"
+#include "model/target.h"
 
 struct history_target {
     const char *group, *name;
+    const char
+        *location; /* of its series: a place's name, a label of its own; NULL: none, as most */
 };
+/* Of the target itself, whatever its locations; texts are copied into a. */
+struct history_target history_target_of(const struct target *t, struct arena *a);
 
 /* n cells over [since, until): mean latency of the successes in ms (NaN when there are none), and fraction of success (NaN when
  * no result). Where steps are read, a cell's latency is the mean of all its results if one of them succeeded. */

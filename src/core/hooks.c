@@ -2,6 +2,7 @@
 #include "core/hooks.h"
 
 #include "notify/channel.h"
+#include "probe/blackbox.h"
 #include "probe/prober.h"
 #include "promql/ast.h"
 #include "remote/sender.h"
@@ -9,7 +10,7 @@
 
 static const struct option *prober_options(const char *type)
 {
-    const struct prober_ops *ops = prober_by_type(type);
+    const struct prober_ops *ops = prober_by_type(type, NULL);
     return ops ? ops->options : NULL;
 }
 
@@ -35,15 +36,6 @@ static const char *hint(const char *nearest, struct arena *a)
     return nearest ? arena_printf(a, "; did you mean \"%s\"?", nearest) : "";
 }
 
-static const char *nearest_prober(const char *type)
-{
-    const char *names[128];
-    size_t n = 0;
-    for (; prober_table()[n] && n < array_len(names); n++)
-        names[n] = prober_table()[n]->type;
-    return str_nearest(type, names, n);
-}
-
 static const char *nearest_channel(const char *type)
 {
     const char *names[128];
@@ -60,13 +52,10 @@ static const struct prober_ops *prober_of(const struct config_target *t, struct 
     struct err err = {0};
     bool typed = t->spec.type && *t->spec.type;
     const char *key = typed ? "type" : "url";
-    const struct prober_ops *ops = typed ? prober_by_type(t->spec.type) : NULL;
-    if (typed && !ops)
-        err_set(&err, ERR_INVALID, "no prober of type \"%.40s\"%s", t->spec.type,
-                hint(nearest_prober(t->spec.type), a));
-    else if (!ops && t->url)
+    const struct prober_ops *ops = typed ? prober_by_type(t->spec.type, &err) : NULL;
+    if (!typed && t->url)
         ops = prober_by_url(t->url, &err);
-    else if (!ops)
+    else if (!typed)
         err_set(&err, ERR_INVALID, "neither url nor type given; want one of them");
     if (ops)
         return ops;
@@ -76,6 +65,21 @@ static const struct prober_ops *prober_of(const struct config_target *t, struct 
     problem_add(p, at ? at : t->at, arena_printf(a, "%.*s%s", (int)base.n, base.p, key), "%s",
                 err.msg);
     return NULL;
+}
+
+/* What the core judges itself is probed nowhere: what its group gives is not for it. */
+static bool check_locations(const struct prober_ops *ops, struct config_target *t,
+                            struct problems *p, const char *path)
+{
+    const struct node *own = ops->in_core ? node_get(t->at, "locations") : NULL;
+    if (ops->in_core) {
+        t->spec.locations = (struct name_list){0};
+        t->spec.location_quorum = 0;
+    }
+    if (own)
+        problem_add(p, own, path, "locations: Belfry itself judges targets of type %s; want none",
+                    ops->type);
+    return own == NULL;
 }
 
 static bool check_target(void *ctx, struct config_target *t, struct arena *a, struct problems *p,
@@ -91,8 +95,18 @@ static bool check_target(void *ctx, struct config_target *t, struct arena *a, st
     compiled_free(c);
     t->config = probe_expand(ops, t->config, a, p, path);
     t->spec.type = ops->type;
+    if (!check_locations(ops, t, p, path))
+        return false;
     t->spec.config_json = json_of(options_normalize(ops->options, t->config, a), a);
     return true;
+}
+
+/* What the core judges itself by other targets names them so. */
+static const struct node *members(void *ctx, const struct config_target *t)
+{
+    const struct prober_ops *ops = t->spec.type ? prober_by_type(t->spec.type, NULL) : NULL;
+    (void)ctx;
+    return ops && ops->in_core ? node_get(t->config, "members") : NULL;
 }
 
 static bool check_channel(void *ctx, const struct config_channel *c, struct arena *a,
@@ -136,6 +150,15 @@ static bool check_rule_file(void *ctx, const struct config_metrics *m, const cha
     return good;
 }
 
+static bool check_blackbox(void *ctx, struct str text, const char *path, struct problems *p)
+{
+    (void)ctx;
+    struct bb_modules *m = bb_read(text, path, p);
+    bool good = m != NULL;
+    bb_unref(&m);
+    return good;
+}
+
 static bool check_remote_write(void *ctx, const struct node *list, struct problems *p,
                                const char *path)
 {
@@ -149,9 +172,11 @@ const struct config_hooks *core_config_hooks(void)
         .prober_options = prober_options,
         .channel_options = channel_options,
         .check_target = check_target,
+        .members = members,
         .check_channel = check_channel,
         .check_selector = check_selector,
         .check_rule_file = check_rule_file,
+        .check_blackbox = check_blackbox,
         .check_remote_write = check_remote_write,
     };
     return &hooks;

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/core_priv.h"
+#include "core/located.h"
 
 static void answer_check(struct core *c, const struct result *r, const void *record, size_t n)
 {
@@ -23,6 +23,15 @@ static void remember_last(struct entry *e, const void *record, size_t n)
     memcpy(e->last_result, record, n);
 }
 
+void core__take_result(struct core *c, struct entry *e, const struct result *r, const void *record,
+                       size_t n)
+{
+    must(e->target->enabled && n > 0);
+    remember_last(e, record, n);
+    core__judge(c, e, r);
+    core__metrics_result(c, e, record, n);
+}
+
 static void take_result(struct ring_tap *t, const void *record, size_t n, struct arena *a)
 {
     struct core *c = t->core;
@@ -37,11 +46,12 @@ static void take_result(struct ring_tap *t, const void *record, size_t n, struct
     if (r->request_id)
         answer_check(c, r, record, n);
     struct entry *e = r->target_id ? core__entry(c, r->target_id) : NULL;
-    if (!e || !e->target->enabled)
-        return; /* removed or paused meanwhile */
-    remember_last(e, record, n);
-    core__judge(c, e, r);
-    core__metrics_result(c, e, record, n);
+    if (!e || !e->target->enabled || e->inner)
+        return; /* removed, paused or barred meanwhile */
+    if (e->located)
+        core__located_result(c, e, LOCATION_LOCAL, r, record, n);
+    else
+        core__take_result(c, e, r, record, n);
 }
 
 /* Judged and stored by an earlier life, which may have died before its series were written. */
@@ -52,7 +62,9 @@ static void take_again(struct ring_tap *t, const void *record, size_t n, struct 
     if (!c->metrics || result_decode(record, n, a, r, NULL) != 0)
         return;
     struct entry *e = r->target_id ? core__entry(c, r->target_id) : NULL;
-    if (e && e->target->enabled)
+    if (e && e->located)
+        core__located_again(c, e, LOCATION_LOCAL, record, n);
+    else if (e && e->target->enabled)
         core__metrics_result(c, e, record, n);
 }
 

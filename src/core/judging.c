@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "core/core_priv.h"
+#include "core/inner.h"
 
 /* What the judge's questions are answered from: the core, and the target that is judged (NULL: Belfry's own). */
 struct judging {
@@ -124,20 +125,33 @@ static void set_message(struct entry *e, const char *message)
     must(e->last_message);
 }
 
+/* What is said of one that is down and good again, but not for long enough. */
+static const char *recovering(const struct target_state *st, const struct target *t,
+                              const char *message, struct arena *a)
+{
+    if (st->good_count == 0)
+        return message;
+    return arena_printf(a, "good again, %d of %d times in a row: %s", st->good_count,
+                        t->success_threshold, message);
+}
+
 void core__judge(struct core *c, struct entry *e, const struct result *r)
 {
     struct arena *a = arena_new();
     struct judging j = {c, e};
     struct judge_env env = judge_env(&j);
-    struct judge_case cs = {e->target, &e->state, core__alert(c, e->state.open_alert_id),
-                            e->instance};
+    struct target one = *e->target;
+    if (e->inner ||
+        e->located) /* grace, quorum and the places' own thresholds are patience enough */
+        one.threshold = one.success_threshold = 1;
+    struct judge_case cs = {&one, &e->state, core__alert(c, e->state.open_alert_id), e->instance};
     struct judge_seen seen = {r->success, result_degraded(r), r->message, r->checked_ms,
                               r->latency_us};
     if (result_degraded(r))
         seen.message = r->warnings[0];
     struct judge_actions act = {0};
     judge_result(&env, &cs, &seen, clock_wall_ms(), a, &act);
-    set_message(e, seen.message);
+    set_message(e, recovering(&e->state, &one, seen.message, a));
     bool changed = (act.acts & ACT_CHANGED) != 0;
     batch_result(core__batch(c), ++c->ids.result, r, !r->success || r->n_warnings || changed);
     execute(c, e, &act);
@@ -147,6 +161,7 @@ void core__judge(struct core *c, struct entry *e, const struct result *r)
     if (changed) {
         core__event_target(c, e);
         core__log_health(c, e, seen.message);
+        core__inner_member(c, e);
     }
     arena_free(a);
 }
@@ -164,6 +179,7 @@ void core__close_alert(struct core *c, struct entry *e, enum target_status statu
     execute(c, e, &act);
     batch_target_state(core__batch(c), e->target->id, &e->state, e->last_message);
     core__index_live(c, e);
+    core__inner_member(c, e);
     arena_free(a);
 }
 

@@ -1,10 +1,18 @@
 /* What goes to the writer of series (metrics_writer.h), and the rings that wait for it. Main loop. */
 #include "base/clock.h"
 #include "core/metrics_priv.h"
+#include "core/places.h"
 
 static struct core_target view_of(const struct entry *e)
 {
     return (struct core_target){.target = e->target, .instance = e->instance};
+}
+
+static struct metrics_state state_of(const struct target_state *st)
+{
+    return (struct metrics_state){.up = st->status != TARGET_UNHEALTHY,
+                                  .degraded = st->degraded,
+                                  .fail_count = (uint32_t)st->fail_count};
 }
 
 void core__metrics_result(struct core *c, struct entry *e, const void *record, size_t n)
@@ -20,10 +28,47 @@ void core__metrics_result(struct core *c, struct entry *e, const void *record, s
         metrics_writer_target(w, e->target->id, labels, n_labels, clock_wall_ms());
         e->series_told = true;
     }
-    struct metrics_state st = {.up = e->state.status != TARGET_UNHEALTHY,
-                               .degraded = e->state.degraded,
-                               .fail_count = (uint32_t)e->state.fail_count};
+    struct metrics_state st = state_of(&e->state);
     metrics_writer_result(w, e->target->id, &st, record, n);
+}
+
+const struct label *core_place_labels(const struct core_target *t, const char *location,
+                                      struct arena *a, uint32_t *n)
+{
+    const struct label *of = core_target_labels(t, a, n);
+    must(*location);
+    struct label *all = arena_array_of(a, struct label, *n + 1);
+    uint32_t at = 0;
+    while (at < *n && !streq(of[at].name, "location"))
+        at++;
+    memcpy(all, of, *n * sizeof(*of));
+    all[at] = (struct label){"location", location};
+    *n += at == *n;
+    return all;
+}
+
+void core__metrics_place(struct core *c, struct entry *e, const struct metrics_place *at,
+                         const void *record, size_t n)
+{
+    if (!c->metrics)
+        return;
+    struct metrics_writer *w = c->metrics->writer;
+    if (!*at->told) {
+        struct arena *a cleanup(arena_freep) = arena_new();
+        struct core_target view = view_of(e);
+        uint32_t n_labels = 0;
+        const struct label *labels = core_place_labels(&view, at->name, a, &n_labels);
+        metrics_writer_target(w, at->key, labels, n_labels, clock_wall_ms());
+        *at->told = true;
+    }
+    struct metrics_state st = state_of(at->state);
+    metrics_writer_result(w, at->key, &st, record, n);
+}
+
+void core__metrics_place_gone(struct core *c, uint64_t key)
+{
+    if (c->metrics && !c->closing)
+        metrics_writer_forget(c->metrics->writer, key, clock_wall_ms());
 }
 
 void core__metrics_target_changed(struct core *c, struct entry *e)
@@ -46,7 +91,7 @@ uint64_t core__metrics_seal(struct core *c)
 }
 
 /* While the store has trouble rings do not wait: they must not grow full of what was judged long ago. */
-static bool settled(struct core *c, uint64_t number)
+bool core__metrics_settled(struct core *c, uint64_t number)
 {
     struct metrics *m = c->metrics;
     return !m || metrics_writer_done(m->writer) >= number ||
@@ -56,7 +101,7 @@ static bool settled(struct core *c, uint64_t number)
 void core__metrics_free_ring(struct core *c, struct ring_tap *t, uint64_t seq, uint64_t number)
 {
     must(t->ring);
-    if (settled(c, number))
+    if (core__metrics_settled(c, number))
         ring_free_upto(t->ring, seq);
     else
         vec_push(&c->metrics->waits, ((struct ring_wait){t, ring_id(t->ring), seq, number}));
@@ -75,7 +120,7 @@ void core__metrics_free_rings(struct core *c)
     for (size_t i = 0; m && i < m->waits.n; i++) {
         struct ring_wait *w = &m->waits.at[i];
         bool same = w->tap->ring && ring_id(w->tap->ring) == w->ring_id;
-        if (same && !settled(c, w->number) && !is_crowded(w->tap->ring))
+        if (same && !core__metrics_settled(c, w->number) && !is_crowded(w->tap->ring))
             m->waits.at[kept++] = *w;
         else if (same)
             ring_free_upto(w->tap->ring, w->seq);
@@ -86,7 +131,7 @@ void core__metrics_free_rings(struct core *c)
 
 bool core__metrics_idle(struct core *c)
 {
-    bool done = settled(c, core__metrics_seal(c));
+    bool done = core__metrics_settled(c, core__metrics_seal(c));
     core__metrics_free_rings(c);
     return done && (!c->metrics || c->metrics->waits.n == 0);
 }

@@ -158,10 +158,23 @@ static int import_day(struct metrics_import *m, int64_t from_ms, struct err *err
     return tsdb_backfill_finish(b, err);
 }
 
+/* The day that is looked at last. Each costs a look for every series, so a store that is new has two of them. */
+static int64_t last_day(const struct metrics_import *m)
+{
+    int64_t kept = (m->cutoff_ms - m->opt.keep_ms) / DAY_MS * DAY_MS;
+    int64_t unmerged = (m->cutoff_ms / DAY_MS - 1) * DAY_MS, oldest;
+    struct err err = {0};
+    if (store_oldest_day(m->reader, &oldest, &err) != 0)
+        return kept; /* reading fails then, too, and says so */
+    if (oldest == 0 || oldest > unmerged)
+        oldest = unmerged;
+    return oldest > kept ? oldest : kept;
+}
+
 static void import_all(struct metrics_import *m)
 {
     struct err err = {0};
-    int64_t last = (m->cutoff_ms - m->opt.keep_ms) / DAY_MS * DAY_MS, begun = clock_mono_ns();
+    int64_t last = last_day(m), begun = clock_mono_ns();
     int rc = 0;
     while (m->day_ms > last && rc == 0) {
         int64_t day = m->day_ms - DAY_MS;

@@ -3,6 +3,7 @@
  * have gets a stale marker, and so do all when the target goes. */
 #include "core/metrics_series.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@
 #include "base/str.h"
 #include "model/result.h"
 
-#define SLOTS_MAX 64 /* bits of a mask */
+#define SLOTS_MAX 256 /* of a target: RESULT_METRICS_MAX and what is added here */
 /* After so long without a sample the store may have forgotten a series; then it is asked for anew. */
 #define IDLE_MS    INT64_C(1800000)
 #define REFUSED_MS INT64_C(60000) /* one line a minute */
@@ -22,12 +23,18 @@ struct slot {
     tsdb_ref ref;
 };
 
+/* Some of a target's slots. */
+struct slot_set {
+    uint64_t word[SLOTS_MAX / 64];
+};
+static_assert(RESULT_METRICS_MAX + 8 <= SLOTS_MAX, "a full result has a slot for each metric");
+
 struct target_series {
     struct label *labels; /* one block with their texts */
     uint32_t n_labels, n_slots, cap_slots;
     uint64_t labels_hash;
     int64_t last_ms;
-    uint64_t stale; /* slots whose series ended */
+    struct slot_set stale; /* whose series ended */
     uint32_t renewed;
     struct slot *slots; /* at most SLOTS_MAX */
 };
@@ -185,10 +192,31 @@ static tsdb_ref make_series(struct series_book *b, uint32_t source, const char *
     return ref ? ref : refuse(b, name, now_ms, &err);
 }
 
+static bool set_has(const struct slot_set *s, uint32_t i)
+{
+    must(i < SLOTS_MAX);
+    return s->word[i / 64] >> (i % 64) & 1;
+}
+
+static void set_put(struct slot_set *s, uint32_t i, bool in)
+{
+    uint64_t bit = UINT64_C(1) << (i % 64);
+    must(i < SLOTS_MAX);
+    s->word[i / 64] = in ? s->word[i / 64] | bit : s->word[i / 64] & ~bit;
+}
+
+static struct slot *first_of(struct target_series *t, const struct slot_set *s)
+{
+    for (uint32_t w = 0; w < array_len(s->word); w++)
+        if (s->word[w])
+            return &t->slots[w * 64 + (uint32_t)__builtin_ctzll(s->word[w])];
+    return NULL;
+}
+
 static struct slot *new_slot(struct target_series *t)
 {
     if (t->n_slots == SLOTS_MAX)
-        return t->stale ? &t->slots[__builtin_ctzll(t->stale)] : NULL;
+        return first_of(t, &t->stale);
     if (t->n_slots == t->cap_slots) {
         t->cap_slots += 8;
         t->slots = realloc(t->slots, t->cap_slots * sizeof(*t->slots));
@@ -211,37 +239,39 @@ static struct slot *find_slot(struct target_series *t, uint64_t hash, uint32_t h
     return s;
 }
 
-/* One metric of a target: its row. Returns the slot's bit. */
-static uint64_t add_metric(struct series_book *b, struct target_series *t, const struct metric *m,
-                           uint32_t hint, int64_t t_ms)
+/* One metric of a target: its row. Its slot is put into *seen. */
+static void add_metric(struct series_book *b, struct target_series *t, const struct metric *m,
+                       uint32_t hint, int64_t t_ms, struct slot_set *seen)
 {
     uint64_t hash =
         hash_labels(m->labels, m->n_labels, hash_bytes(m->name, strlen(m->name), m->n_labels));
     struct slot *s = find_slot(t, hash, hint);
     if (!s) {
         b->refused++;
-        return 0;
+        return;
     }
-    uint64_t bit = UINT64_C(1) << (s - t->slots);
-    if (s->ref == 0 || t->stale & bit) {
+    uint32_t i = (uint32_t)(s - t->slots);
+    if (s->ref == 0 || set_has(&t->stale, i)) {
         describe(b, m->name, "gauge", probe_metric_help(m->name));
         s->ref = make_series(b, b->source_probe, m->name, t->labels, t->n_labels, m->labels,
                              m->n_labels, t_ms);
     }
-    t->stale &= ~bit;
+    set_put(&t->stale, i, false);
+    set_put(seen, i, true);
     if (s->ref)
         add_row(b, s->ref, t_ms, m->num);
-    return bit;
 }
 
 /* --- targets --- */
 
-static void end_slots(struct series_book *b, struct target_series *t, uint64_t which, int64_t t_ms)
+/* All that are not seen and have not ended yet. */
+static void end_slots(struct series_book *b, struct target_series *t, const struct slot_set *seen,
+                      int64_t t_ms)
 {
     for (uint32_t i = 0; i < t->n_slots; i++) {
-        if (!(which >> i & 1))
+        if (set_has(seen, i) || set_has(&t->stale, i))
             continue;
-        t->stale |= UINT64_C(1) << i;
+        set_put(&t->stale, i, true);
         if (t->slots[i].ref)
             add_row(b, t->slots[i].ref, t_ms, f64_from_bits(STALE_NAN_BITS));
     }
@@ -251,9 +281,9 @@ static void end_slots(struct series_book *b, struct target_series *t, uint64_t w
 static void end_all(struct series_book *b, struct target_series *t, int64_t now_ms)
 {
     if (t->last_ms > 0)
-        end_slots(b, t, ~t->stale, now_ms > t->last_ms ? now_ms : t->last_ms + 1);
+        end_slots(b, t, &(struct slot_set){0}, now_ms > t->last_ms ? now_ms : t->last_ms + 1);
     t->n_slots = 0;
-    t->stale = 0;
+    t->stale = (struct slot_set){0};
 }
 
 static struct label *copy_labels(const struct label *labels, uint32_t n)
@@ -305,18 +335,16 @@ void series_book_forget(struct series_book *b, uint64_t id, int64_t now_ms)
     end_target(t);
 }
 
-static uint64_t add_state(struct series_book *b, struct target_series *t, uint32_t at,
-                          const struct metrics_state *st, int64_t t_ms)
+static void add_state(struct series_book *b, struct target_series *t, uint32_t at,
+                      const struct metrics_state *st, int64_t t_ms, struct slot_set *seen)
 {
     const struct metric rows[] = {
         {.name = "belfry_target_up", .num = st->up},
         {.name = "belfry_target_degraded", .num = st->degraded},
         {.name = "belfry_target_fail_count", .num = st->fail_count},
     };
-    uint64_t seen = 0;
     for (uint32_t i = 0; i < array_len(rows); i++)
-        seen |= add_metric(b, t, &rows[i], at + i, t_ms);
-    return seen;
+        add_metric(b, t, &rows[i], at + i, t_ms, seen);
 }
 
 static bool has(const struct result *r, const char *name)
@@ -328,17 +356,16 @@ static bool has(const struct result *r, const char *name)
 }
 
 /* What graphs and uptime live from is there even when the prober left no room for it. */
-static uint64_t add_basics(struct series_book *b, struct target_series *t, const struct result *r)
+static void add_basics(struct series_book *b, struct target_series *t, const struct result *r,
+                       struct slot_set *seen)
 {
     const struct metric success = {.name = "probe_success", .num = r->success},
                         took = {.name = "probe_duration_seconds",
                                 .num = (double)r->latency_us / 1e6};
-    uint64_t seen = 0;
     if (!has(r, success.name))
-        seen |= add_metric(b, t, &success, SLOTS_MAX, r->checked_ms);
+        add_metric(b, t, &success, SLOTS_MAX, r->checked_ms, seen);
     if (!has(r, took.name))
-        seen |= add_metric(b, t, &took, SLOTS_MAX, r->checked_ms);
-    return seen;
+        add_metric(b, t, &took, SLOTS_MAX, r->checked_ms, seen);
 }
 
 void series_book_result(struct series_book *b, uint64_t id, const struct metrics_state *st,
@@ -356,16 +383,16 @@ void series_book_result(struct series_book *b, uint64_t id, const struct metrics
             t->slots[i].ref = 0;
         t->renewed = b->renewed;
     }
-    uint64_t seen = 0;
+    struct slot_set seen = {0};
     uint32_t at = 0;
     for (int i = 0; i < r->n_metrics; i++)
         if (!r->metrics[i].is_text)
-            seen |= add_metric(b, t, &r->metrics[i], at++, r->checked_ms);
-    seen |= add_state(b, t, at, st, r->checked_ms);
-    seen |= add_basics(b, t, r);
+            add_metric(b, t, &r->metrics[i], at++, r->checked_ms, &seen);
+    add_state(b, t, at, st, r->checked_ms, &seen);
+    add_basics(b, t, r, &seen);
     if (r->checked_ms > t->last_ms) {
         t->last_ms = r->checked_ms;
-        end_slots(b, t, ~seen & ~t->stale, r->checked_ms);
+        end_slots(b, t, &seen, r->checked_ms);
     }
     arena_reset(b->scratch);
 }

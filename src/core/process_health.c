@@ -41,7 +41,7 @@ static const struct node *config_of(const struct node *health, const char **type
     const struct node *config = node_get(health, "config"), *expect = node_get(health, "expect");
     const struct prober_ops *ops = NULL;
     if (t && t->kind == NODE_TEXT)
-        ops = prober_by_type(arena_strndup(a, t->text.p, t->text.n));
+        ops = prober_by_type(arena_strndup(a, t->text.p, t->text.n), NULL);
     else if (url && url->kind == NODE_TEXT)
         ops = prober_by_url(arena_strndup(a, url->text.p, url->text.n), NULL);
     if (!ops)

@@ -30,7 +30,7 @@ static const char *text_of(const struct node *map, const char *key)
 static const struct option *prober_options(const struct node *health)
 {
     const char *type = text_of(health, "type"), *url = text_of(health, "url");
-    const struct prober_ops *ops = type  ? prober_by_type(type)
+    const struct prober_ops *ops = type  ? prober_by_type(type, NULL)
                                    : url ? prober_by_url(url, NULL)
                                          : NULL;
     return ops ? ops->options : NULL;

@@ -4,6 +4,8 @@
 
 #include "base/clock.h"
 #include "core/core_priv.h"
+#include "core/inner.h"
+#include "core/located.h"
 
 static size_t name_key(const char *group, const char *name, char *buf, size_t size)
 {
@@ -97,6 +99,8 @@ struct entry *core__entry_put(struct core *c, const struct target *t, const stru
     }
     target_index_put(c->index, t, e->instance);
     core__index_live(c, e);
+    core__inner_put(c, e);
+    core__located_put(c, e);
     return e;
 }
 
@@ -115,6 +119,8 @@ void core__entry_del(struct core *c, struct entry *e)
 {
     char key[1024];
     core__metrics_target_gone(c, e);
+    core__located_del(c, e);
+    core__inner_del(c, e);
     target_index_del(c->index, e->target->id);
     map_u64_del(c->targets, e->target->id);
     map_str_del(c->target_names, key,
@@ -126,10 +132,10 @@ void core__entry_del(struct core *c, struct entry *e)
 bool core__check_config(const char *type, const struct node *config, struct arena *a,
                         struct problems *p, const char *path, const char **instance)
 {
-    const struct prober_ops *ops = prober_by_type(type);
+    struct err err = {0};
+    const struct prober_ops *ops = prober_by_type(type, &err);
     if (!ops) {
-        problem_add(p, NULL, "type", "unknown type \"%.40s\"; want one of GET /api/v1/probers",
-                    type);
+        problem_add(p, NULL, "type", "%s", err.msg);
         return false;
     }
     struct compiled *compiled = probe_compile(ops, config, p, path);

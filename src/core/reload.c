@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "core/core_priv.h"
+#include "core/inner.h"
 #include "core/seal.h"
 #include "core/metrics_priv.h"
 #include "core/process_priv.h"
@@ -86,12 +87,26 @@ static const char *instance_of(const char *type, const struct node *config, stru
     return instance;
 }
 
+/* A job's address stays the same from load to load, though the file does not name it. */
+static const struct node *with_token(const struct entry *e, struct target *t,
+                                     const struct node *config, struct arena *a)
+{
+    if (!streq(t->type, "push"))
+        return config;
+    const struct node *whole = core__push_complete(e, config, a);
+    if (whole != config)
+        t->config_json = core__config_json(prober_by_type("push", NULL)->options, whole, a);
+    must(t->config_json != NULL);
+    return whole;
+}
+
 static void sync_target(struct core *c, const struct config_target *want, uint64_t id,
                         const uint64_t *ids, struct chan *const *channels, struct arena *a,
                         struct news *news)
 {
     struct target t = want->spec;
     struct entry *e = core__entry(c, id);
+    const struct node *config = with_token(e, &t, want->config, a);
     int64_t now = clock_wall_ms();
     t.id = id;
     t.source = SOURCE_FILE;
@@ -107,7 +122,7 @@ static void sync_target(struct core *c, const struct config_target *want, uint64
     if (!same) {
         bool was_enabled = !e || e->target->enabled;
         core__news_add(news, NEWS_TARGET, e ? NEWS_CHANGED : NEWS_ADDED, t.group, t.name);
-        e = core__entry_put(c, &t, want->config, instance_of(t.type, want->config, a));
+        e = core__entry_put(c, &t, config, instance_of(t.type, config, a));
         core__store_target(c, e->target);
         if (e->watcher)
             e->watcher->dirty = true;
@@ -155,13 +170,22 @@ static void drop_vanished(struct core *c, struct news *news)
     core__forget_parents(c);
 }
 
-int core__sync_config(struct core *c, struct config *config, struct err *err)
+static void note_settings(const struct config *old, const struct config *fresh, struct news *news)
+{
+    core__news_settings(news, config_settings(old, core_config_hooks(), news->arena),
+                        config_settings(fresh, core_config_hooks(), news->arena));
+}
+
+int core__sync_config(struct core *c, const struct config *old, struct config *config,
+                      struct err *err)
 {
     must(config->targets || config->n_targets == 0);
     struct arena *a = arena_new();
     struct problems p;
     problems_init(&p, a);
     struct news news = {.arena = a};
+    if (old)
+        note_settings(old, config, &news);
     c->reload_generation++;
     struct chan **channels = arena_array_of(a, struct chan *, config->n_channels + 1);
     for (uint32_t i = 0; i < config->n_channels; i++)
@@ -169,6 +193,7 @@ int core__sync_config(struct core *c, struct config *config, struct err *err)
     sync_targets(c, config, channels, &news);
     drop_vanished(c, &news);
     core__news_audit(c, &news, c->reload_generation > 1);
+    core__blackbox_sync(c, config);
     int rc = 0;
     if (p.list.n)
         rc = err_set(err, ERR_INVALID, "%s: %s", p.list.at[0].field, p.list.at[0].message);
@@ -202,11 +227,14 @@ int core_reload(struct core *c, struct problems *p, struct err *err)
                        n, n == 1 ? "" : "s");
     }
     c->stats.reloads++;
+    for (size_t i = 0; i < fresh->warnings.n; i++)
+        log_warn("configuration", F_STR("warning", fresh->warnings.at[i]));
     struct config *old = c->config;
     c->config = fresh;
-    int rc = core__sync_config(c, fresh, err);
+    int rc = core__sync_config(c, old, fresh, err);
     config_unref(&old);
     core__programs_sync(c);
+    core__barred_sync(c);
     core__plan_watchers(c);
     core__metrics_reload(c);
     core__event_simple(c, "config", c->reload_generation);

@@ -52,9 +52,22 @@ static void put_seconds(struct json *j, const char *key, int64_t ms)
         json_kf64(j, key, (double)ms / 1000);
 }
 
+/* Most targets have none: nothing is said then. */
+static void put_locations(struct json *j, const struct target *t)
+{
+    if (t->locations.n == 0)
+        return;
+    json_karr(j, "locations");
+    for (uint32_t i = 0; i < t->locations.n; i++)
+        json_str(j, t->locations.at[i]);
+    json_end(j);
+    if (t->location_quorum > 0)
+        json_kint(j, "location_quorum", t->location_quorum);
+}
+
 static void put_spec(const struct target *t, struct json *j)
 {
-    const struct prober_ops *ops = prober_by_type(t->type);
+    const struct prober_ops *ops = prober_by_type(t->type, NULL);
     json_kuint(j, "id", t->id);
     json_kstr(j, "name", t->name);
     json_kstr(j, "type", t->type);
@@ -65,6 +78,8 @@ static void put_spec(const struct target *t, struct json *j)
     put_seconds(j, "connect_timeout_seconds", t->connect_timeout_ms);
     json_kint(j, "attempts", t->attempts);
     json_kint(j, "threshold", t->threshold);
+    json_kint(j, "success_threshold", t->success_threshold);
+    json_kbool(j, "invert", t->invert);
     put_seconds(j, "resend_interval_seconds", t->resend_interval_ms);
     if (t->burst.times > 0) {
         json_kobj(j, "burst");
@@ -78,6 +93,7 @@ static void put_spec(const struct target *t, struct json *j)
     put_labels(j, t->labels, t->n_labels);
     put_id_list(j, "notify_channel_ids", &t->channels);
     put_id_list(j, "depends_on", &t->depends_on);
+    put_locations(j, t);
     json_kstr(j, "source", t->source == SOURCE_FILE ? "file" : "api");
     json_ktime(j, "created_at", t->created_ms);
     json_ktime(j, "updated_at", t->updated_ms);
@@ -271,7 +287,7 @@ void maintenance_json(const struct window *w, int64_t now_ms, struct json *j)
     json_end(j);
 }
 
-void result_json(const struct result *r, struct json *j)
+void result_json_open(const struct result *r, struct json *j)
 {
     json_obj(j);
     json_kuint(j, "target_id", r->target_id);
@@ -292,5 +308,10 @@ void result_json(const struct result *r, struct json *j)
         json_raw(j, r->detail_json, strlen(r->detail_json));
     }
     json_ktime(j, "checked_at", r->checked_ms);
+}
+
+void result_json(const struct result *r, struct json *j)
+{
+    result_json_open(r, j);
     json_end(j);
 }

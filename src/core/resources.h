@@ -24,5 +24,6 @@ void maintenance_whom_json(const struct maintenance *m, struct json *j);
 void matchers_json(const struct label_match *m, uint32_t n, struct json *j);
 /* {"id"?,"target_id","success","degraded","latency_ms","message","metrics","warnings","checked_at","address"} */
 void result_json(const struct result *r, struct json *j);
+void result_json_open(const struct result *r, struct json *j); /* the document stays open */
 
 #endif

@@ -113,7 +113,7 @@ static const char *seal_config(struct sealing *s, const struct option *options, 
 
 static const struct option *options_of_target(const struct target *t)
 {
-    const struct prober_ops *ops = prober_by_type(t->type);
+    const struct prober_ops *ops = prober_by_type(t->type, NULL);
     return ops ? ops->options : NULL;
 }
 

@@ -238,7 +238,8 @@ int core_silence_expire(struct core *c, uint64_t id, struct waiter *w, struct er
     if (!k || silence_status(&k->s.silence, now) != SILENCE_ACTIVE)
         return core_document_del(c, SILENCE_KIND, id, w, err);
     struct core_silence ended = k->s;
-    ended.silence.ends_ms = now;
+    ended.silence.ends_ms =
+        now > k->s.silence.starts_ms ? now : k->s.silence.starts_ms + 1; /* never empty */
     ended.updated_ms = now;
     if (put_document(c, &ended, false, w, &id, err) != 0)
         return -1;
@@ -327,15 +328,4 @@ struct id_list core_match_alerts(struct core *c, const struct subject_test *test
             out.at[out.n++] = id;
     }
     return out;
-}
-
-size_t core_match_targets(struct core *c, const struct subject_test *test)
-{
-    check_magic(c, CORE_MAGIC);
-    size_t n = 0;
-    for (size_t i = 0; i < c->order.n; i++) {
-        const struct entry *e = c->order.at[i];
-        n += subject_test_holds(test, &(struct subject){e->target, e->instance});
-    }
-    return n;
 }

@@ -33,8 +33,7 @@ const struct core_silence *core_silence_get(struct core *c, uint64_t id);
 void core_silences_each(struct core *c, bool (*fn)(void *arg, const struct core_silence *s),
                         void *arg);
 
-/* Firing alerts that match, in a; and how many targets do (all are looked at). */
+/* Firing alerts that match, in a. */
 struct id_list core_match_alerts(struct core *c, const struct subject_test *test, struct arena *a);
-size_t core_match_targets(struct core *c, const struct subject_test *test);
 
 #endif

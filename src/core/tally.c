@@ -7,6 +7,7 @@
 
 #define MINUTE_MS INT64_C(60000)
 #define DAY_MS    (INT64_C(24) * 60 * MINUTE_MS)
+#define QUIET_MS  (5 * MINUTE_MS) /* so long nobody needs to have looked */
 
 static int64_t tier_for(int64_t span_ms)
 {
@@ -78,6 +79,48 @@ static void add_success(const struct reading *r, const struct columns *c)
     }
 }
 
+/* --- how much of it was watched --- */
+
+static int64_t gap_at(const struct samples *s, uint32_t i)
+{
+    return i > 0 && i < s->n ? s->t[i] - s->t[i - 1] : INT64_MAX;
+}
+
+/* Was the target watched for the time before value i? */
+static bool looked(const struct samples *s, uint32_t i, int64_t step_ms)
+{
+    int64_t gap = gap_at(s, i), before = gap_at(s, i > 0 ? i - 1 : 0), after = gap_at(s, i + 1);
+    int64_t usual = before < after ? before : after;
+    return gap <= QUIET_MS + step_ms || (usual != INT64_MAX && gap / 2 <= usual);
+}
+
+/* The stretch [from, to) was watched. */
+static void add_watched(const struct reading *r, int64_t from, int64_t to)
+{
+    from = from < r->since_ms ? r->since_ms : from;
+    to = to > r->until_ms ? r->until_ms : to;
+    if (from < to)
+        r->out->watched_ms += to - from - (r->without ? sla_spans_within(r->without, from, to) : 0);
+}
+
+/* Stretches of values that follow each other. What is less than one of them away from an end of the span reaches it. */
+static void add_stretches(const struct reading *r, const struct samples *s)
+{
+    if (s->n == 0)
+        return;
+    int64_t from = s->t[0] - r->step_ms, usual = s->n > 1 ? s->t[1] - s->t[0] : 0,
+            last = s->n > 1 ? s->t[s->n - 1] - s->t[s->n - 2] : 0;
+    if (from - r->since_ms <= usual)
+        from = r->since_ms;
+    for (uint32_t i = 1; i < s->n; i++)
+        if (!looked(s, i, r->step_ms)) {
+            add_watched(r, from, s->t[i - 1]);
+            from = s->t[i] - r->step_ms;
+        }
+    int64_t to = s->t[s->n - 1];
+    add_watched(r, from, r->until_ms - to <= last ? r->until_ms : to);
+}
+
 /* A latency counts where there was a success. */
 static void add_latency(const struct reading *r, const struct columns *good,
                         const struct columns *took)
@@ -116,8 +159,10 @@ static int add_series(struct reading *r, struct series_set *success, uint32_t i,
 {
     struct columns good = {0}, took = {0};
     int rc = read_columns(r, success, i, &good, err);
-    if (rc == 0)
+    if (rc == 0) {
         add_success(r, &good);
+        add_stretches(r, &good.value);
+    }
     for (uint32_t j = 0; rc == 0 && duration && j < duration->n; j++) {
         if (duration->n > 1 && !same_series(success, i, duration, j))
             continue;
@@ -136,6 +181,7 @@ int tally_read(struct series_source source, const struct history_target *t, int6
                struct sla_sketch *sketch, struct err *err)
 {
     must(since_ms < until_ms);
+    const int64_t watched = out->watched_ms, span = until_ms - since_ms;
     int64_t tier = tier_for(until_ms - since_ms);
     struct reading r = {since_ms, until_ms, 0, without, out, sketch};
     struct series_set *duration = NULL,
@@ -150,6 +196,9 @@ int tally_read(struct series_source source, const struct history_target *t, int6
         rc = err_set(err, ERR_INTERNAL, "two series of one target have steps of different lengths");
     for (uint32_t i = 0; rc == 0 && i < success->n; i++)
         rc = add_series(&r, success, i, duration, err);
+    if (out->watched_ms - watched > span) /* series of one target, side by side */
+        out->watched_ms = watched + span;
+    must(out->watched_ms >= watched);
     if (success)
         success->ops->free(success);
     if (duration)

@@ -9,10 +9,11 @@
 
 #define RECORDS_A_TURN 2000
 #define BUSY_NS        (20 * NS_PER_MS)
+#define QUIET_NS       (100 * NS_PER_MS)
+#define QUIET_RECORDS  50 /* no more than so many in a look: the next may take longer */
 #define CROWDED_NS     (50 * NS_PER_MS)
 
-/* A damaged file is moved aside, so that producer and core both begin a new one. */
-static void set_aside(const char *path)
+void core__ring_set_aside(const char *path)
 {
     char *aside;
     must(asprintf(&aside, "%s.damaged", path) > 0);
@@ -27,7 +28,7 @@ static void damaged(struct ring_tap *t, const struct err *err)
 {
     log_error("a ring is damaged; it is set aside, what it held unread is lost",
               F_STR("file", t->path), F_ERR(err));
-    set_aside(t->path);
+    core__ring_set_aside(t->path);
     core__tap_open(t);
     if (t->replaced)
         t->replaced(t);
@@ -79,7 +80,10 @@ void core__tap_drain(struct ring_tap *t)
     if (!t->ring)
         return;
     int taken = take_some(t);
-    int64_t again = core__commits_crowded(c) ? CROWDED_NS : taken > 0 ? BUSY_NS : 0;
+    int64_t again = core__commits_crowded(c) ? CROWDED_NS
+                    : taken > QUIET_RECORDS  ? BUSY_NS
+                    : taken > 0              ? QUIET_NS
+                                             : 0;
     if (taken < 0)
         return;
     if (again == 0 && ring_sleep(t->ring))
@@ -101,7 +105,7 @@ void core__tap_open(struct ring_tap *t)
     t->ring = ring_open(t->path, t->size, &err);
     if (!t->ring && err.code == ERR_DAMAGED) {
         log_error("a ring is damaged; it is set aside", F_STR("file", t->path), F_ERR(&err));
-        set_aside(t->path);
+        core__ring_set_aside(t->path);
         t->ring = ring_open(t->path, t->size, &err);
         if (t->ring && t->replaced)
             t->replaced(t);

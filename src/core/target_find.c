@@ -1,14 +1,10 @@
 /* Searching the index of targets: one pass over the cells says which fit and counts, then only those that fit get a key and
  * only the wanted part is put in order. On the thread that asks, under the read lock. */
-#include <inttypes.h>
-#include <stdio.h>
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/target_index_priv.h"
-
-#define LABELS_TOLD 200 /* a label that is different for each target is no filter */
-#define WORD_MAX    256
+#include "core/target_find_priv.h"
 
 static const struct {
     const char *name;
@@ -27,31 +23,6 @@ bool index_sort_parse(const char *text, enum index_sort *out)
         }
     return false;
 }
-
-/* Filters that have facets of their own: what each kind counts fits all others. */
-enum { BY_STATE = 1, BY_GROUP = 2, BY_TYPE = 4, BY_LABEL = 8, BY_OTHER = 16 };
-
-struct hit {
-    uint64_t hi, lo; /* ascending */
-    uint32_t slot;
-};
-
-struct finding {
-    struct target_index *ix;
-    const struct index_query *q;
-    struct arena *arena;
-    struct index_answer *out;
-    struct str words[INDEX_WORDS_MAX]; /* folded */
-    size_t n_words;
-    uint32_t group, type, label; /* numbers */
-    size_t label_name_n;         /* of a label that is wanted with any value; 0: not */
-    const bool *seen;            /* group number → may be seen; NULL: all */
-    struct hit *hits;
-    size_t n, room;
-    uint32_t *types, *labels, *group_names; /* counts by number */
-    struct index_group *groups;             /* by number; targets 0: none fits */
-    uint32_t *group_order;                  /* number → place */
-};
 
 /* --- what is wanted --- */
 
@@ -116,12 +87,86 @@ static bool said_has(const struct cell *c, struct str word)
     return memmem(copy, strnlen((const char *)copy, sizeof(copy)), word.p, word.n) != NULL;
 }
 
+/* Sixteen bytes that are compared at once; compilers have an instruction for it on each machine that has one. */
+typedef unsigned char lanes __attribute__((vector_size(16)));
+
+static lanes lanes_at(const char *p)
+{
+    lanes v;
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+/* Of the places in p that the lanes of `half` mark, the first at which the word stands. */
+static const char *first_of(struct str word, const char *p, const uint64_t half[2])
+{
+    for (size_t i = 0; i < 2; i++)
+        for (uint64_t left = le64toh(half[i]); left;) {
+            int byte = __builtin_ctzll(left) / 8;
+            const char *at = p + i * 8 + byte;
+            if (memcmp(at, word.p, word.n) == 0)
+                return at;
+            left &= ~(UINT64_C(0xff) << (byte * 8));
+        }
+    return NULL;
+}
+
+/* Where the word occurs first; NULL: nowhere. Looks for its first and last byte at their distance, which memmem() does not, and has
+ * nothing to prepare: it is called anew behind each of 100,000 names. */
+static const char *find_word(struct str word, const char *p, const char *end)
+{
+    const size_t last = word.n - 1;
+    const lanes zero = {0}, first_byte = zero + (unsigned char)word.p[0],
+                last_byte = zero + (unsigned char)word.p[last];
+    for (; (size_t)(end - p) >= last + sizeof(lanes); p += sizeof(lanes)) {
+        lanes both = (lanes)((lanes_at(p) == first_byte) & (lanes_at(p + last) == last_byte));
+        uint64_t half[2];
+        memcpy(half, &both, sizeof(half));
+        const char *at = half[0] | half[1] ? first_of(word, p, half) : NULL;
+        if (at)
+            return at;
+    }
+    return memmem(p, (size_t)(end - p), word.p, word.n);
+}
+
+/* Notes whose texts have a word, in one pass over the texts of all: a search in each costs more than to find it. No word reaches
+ * from one text into the next, for a text ends with a blank. */
+static void scan_texts(struct finding *f, size_t w)
+{
+    const struct target_index *ix = f->ix;
+    const char *text = ix->text.at, *end = text + ix->text.n, *p = text;
+    size_t at = 0;
+    must(f->words[w].n > 0 && (ix->texts.n > 0 || p == end));
+    while (p < end && (p = find_word(f->words[w], p, end)) != NULL) {
+        while (at + 1 < ix->texts.n && text + ix->texts.at[at + 1].at <= p)
+            at++;
+        const struct text_place *t = &ix->texts.at[at];
+        if (ix->cells.at[t->slot].text_at == t->at) /* else it is of an earlier name */
+            f->scanned[t->slot] |= (uint16_t)(1u << w);
+        p = at + 1 < ix->texts.n ? text + ix->texts.at[at + 1].at : end;
+    }
+}
+
+static void scan_words(struct finding *f)
+{
+    if (f->n_words == 0 || f->q->ids)
+        return;
+    f->scanned = calloc(f->ix->cells.n + 1, sizeof(*f->scanned));
+    must(f->scanned);
+    for (size_t i = 0; i < f->n_words; i++)
+        scan_texts(f, i);
+}
+
 static bool words_fit(const struct finding *f, const struct cell *c)
 {
     const char *text = f->ix->text.at + c->text_at;
-    for (size_t i = 0; i < f->n_words; i++)
-        if (!memmem(text, c->text_n, f->words[i].p, f->words[i].n) && !said_has(c, f->words[i]))
+    uint16_t has = f->scanned ? f->scanned[c - f->ix->cells.at] : 0;
+    for (size_t i = 0; i < f->n_words; i++) {
+        const struct str *w = &f->words[i];
+        if (!(has & 1u << i) && (f->scanned || !memmem(text, c->text_n, w->p, w->n)) &&
+            !said_has(c, *w))
             return false;
+    }
     return true;
 }
 
@@ -164,34 +209,7 @@ static unsigned misses(const struct finding *f, const struct cell *c, enum shown
     return out;
 }
 
-/* --- counting --- */
-
-static void count_group(struct finding *f, uint32_t slot, enum shown_state shown)
-{
-    const struct cell *c = &f->ix->cells.at[slot];
-    struct index_group *g = &f->groups[c->group];
-    g->targets++;
-    g->by_state[shown]++;
-    if (shown <= SHOWN_DEGRADED && (g->worst_id == 0 || shown < g->worst)) {
-        g->worst_id = c->id;
-        g->worst = shown;
-    }
-}
-
-static void count(struct finding *f, uint32_t slot, enum shown_state shown, unsigned missed)
-{
-    const struct cell *c = &f->ix->cells.at[slot];
-    must(f->group_names && f->types && (c->n_labels == 0 || f->labels));
-    if ((missed & ~(unsigned)BY_STATE) == 0)
-        f->out->by_state[shown]++;
-    if ((missed & ~(unsigned)BY_GROUP) == 0)
-        f->group_names[c->group]++;
-    if ((missed & ~(unsigned)BY_TYPE) == 0)
-        f->types[c->type]++;
-    if ((missed & ~(unsigned)BY_LABEL) == 0)
-        for (uint32_t i = 0; i < c->n_labels; i++)
-            f->labels[c->labels[i]]++;
-}
+/* --- looking --- */
 
 static void add_hit(struct finding *f, uint32_t slot, enum shown_state shown)
 {
@@ -211,12 +229,12 @@ static void look_at(struct finding *f, uint32_t slot)
     enum shown_state shown = live_get(c->shown);
     f->out->all[shown]++;
     unsigned missed = misses(f, c, shown);
-    if (f->q->facets && !(missed & BY_OTHER))
-        count(f, slot, shown, missed);
+    if (f->types && !(missed & BY_OTHER))
+        index__count(f, c, shown, missed);
     if (missed)
         return;
     if (f->groups)
-        count_group(f, slot, shown);
+        index__count_group(f, c, shown);
     add_hit(f, slot, shown);
 }
 
@@ -233,55 +251,6 @@ static void look_at_all(struct finding *f)
         if (slot)
             look_at(f, (uint32_t)(slot - 1));
     }
-}
-
-/* --- groups --- */
-
-struct group_place {
-    const struct finding *f;
-    uint32_t number;
-};
-
-/* Only trouble moves a group up; otherwise groups keep their places and the eye its map. */
-static int by_trouble(const void *a, const void *b)
-{
-    const struct group_place *x = a, *y = b;
-    const struct index_group *g = &x->f->groups[x->number], *h = &y->f->groups[y->number];
-    int rank_g = g->worst_id ? (int)g->worst : N_SHOWN,
-        rank_h = h->worst_id ? (int)h->worst : N_SHOWN;
-    if (x->f->q->sort != INDEX_BY_NAME && rank_g != rank_h)
-        return rank_g < rank_h ? -1 : 1;
-    return index__compare_names(str_of(x->f->ix->groups.at.at[x->number]),
-                                str_of(y->f->ix->groups.at.at[y->number]));
-}
-
-static int by_group_name(const void *a, const void *b)
-{
-    const struct group_place *x = a, *y = b;
-    return index__compare_names(str_of(x->f->ix->groups.at.at[x->number]),
-                                str_of(y->f->ix->groups.at.at[y->number]));
-}
-
-/* Puts the groups in order: for the keys, and for the answer. */
-static void order_groups(struct finding *f, int (*compare)(const void *, const void *))
-{
-    size_t n = 0, all = f->ix->groups.at.n;
-    struct group_place *at = malloc((all + 1) * sizeof(*at));
-    f->group_order = calloc(all + 1, sizeof(uint32_t));
-    must(at && f->group_order);
-    for (uint32_t i = 0; i < all; i++)
-        if (f->groups[i].targets)
-            at[n++] = (struct group_place){f, i};
-    qsort(at, n, sizeof(*at), compare);
-    f->out->groups = arena_array_of(f->arena, struct index_group, n + 1);
-    f->out->n_groups = n;
-    for (uint32_t i = 0; i < n; i++) {
-        struct index_group *g = &f->out->groups[i];
-        f->group_order[at[i].number] = i;
-        *g = f->groups[at[i].number];
-        g->name = arena_strdup(f->arena, f->ix->groups.at.at[at[i].number]);
-    }
-    free(at);
 }
 
 /* --- order --- */
@@ -304,6 +273,29 @@ static uint64_t primary(const struct finding *f, const struct cell *c, enum show
     return 0;
 }
 
+/* Of groups one after the other only those matter that the wanted part reaches into: the others' hits are forgotten before they get
+ * keys and an order. */
+static void forget_far_groups(struct finding *f)
+{
+    const struct index_group *groups = f->out->groups;
+    const uint64_t limit = f->q->limit, room = UINT64_MAX - f->q->offset;
+    uint64_t end = f->q->offset + (limit < room ? limit : room), sum = 0;
+    size_t first = 0, n = 0;
+    while (first < f->out->n_groups && sum + groups[first].targets <= f->q->offset)
+        sum += groups[first++].targets;
+    size_t last = first;
+    f->forgotten = sum;
+    while (last < f->out->n_groups && sum < end)
+        sum += groups[last++].targets;
+    for (size_t i = 0; i < f->n; i++) {
+        uint32_t place = f->group_order[f->ix->cells.at[f->hits[i].slot].group];
+        if (place >= first && place < last)
+            f->hits[n++] = f->hits[i];
+    }
+    must(n <= f->n && f->forgotten + n <= f->n);
+    f->n = n;
+}
+
 /* hi and lo of each: most significant the group when wanted, then what the order is about, then the name. */
 static void give_keys(struct finding *f)
 {
@@ -321,11 +313,6 @@ static void give_keys(struct finding *f)
         must(first < UINT64_C(1) << 40 || f->q->sort == INDEX_BY_ID);
         h->hi = (uint64_t)f->group_order[c->group] << 40 | (first & ((UINT64_C(1) << 40) - 1));
     }
-}
-
-static inline bool before(const struct hit *a, const struct hit *b)
-{
-    return a->hi != b->hi ? a->hi < b->hi : a->lo < b->lo;
 }
 
 static int by_key(const void *a, const void *b)
@@ -371,115 +358,12 @@ static void select_least(struct hit *h, size_t lo, size_t hi, size_t k)
         qsort(h + lo, hi - lo, sizeof(*h), by_key);
 }
 
-/* --- cursors: "primary:id:group:name" of the last one told --- */
-
-struct cursor {
-    uint64_t primary, id;
-    const char *group, *name;
-};
-
-static const char *cursor_text(struct finding *f, const struct hit *h)
-{
-    const struct cell *c = &f->ix->cells.at[h->slot];
-    struct buf out = BUF_INIT(8192);
-    bool by_group = f->q->sort == INDEX_BY_GROUP;
-    if (f->q->sort == INDEX_BY_ID) {
-        buf_add_u64(&out, c->id);
-    } else {
-        buf_printf(&out, "%" PRIu64 ":%" PRIu64 ":", by_group ? 0 : h->hi, c->id);
-        url_encode(&out, by_group ? str_of(f->ix->groups.at.at[c->group]) : STR(""));
-        buf_puts(&out, ":");
-        url_encode(&out, (struct str){f->ix->text.at + c->text_at, c->name_n});
-    }
-    const char *text = arena_strndup(f->arena, out.data ? out.data : "", out.len);
-    buf_done(&out);
-    return text;
-}
-
-static int decode_part(struct finding *f, struct str part, const char **out, struct err *err)
-{
-    struct buf text = BUF_INIT(4096);
-    int rc = url_decode(&text, part, err);
-    if (rc == 0)
-        *out = arena_strndup(f->arena, text.data ? text.data : "", text.len);
-    buf_done(&text);
-    return rc;
-}
-
-static int cursor_parse(struct finding *f, struct cursor *out, struct err *err)
-{
-    struct str rest = str_of(f->q->cursor), part;
-    *out = (struct cursor){.group = "", .name = ""};
-    bool good = str_next(&rest, ':', &part) && str_to_u64(part, &out->primary, NULL) == 0;
-    if (good && f->q->sort == INDEX_BY_ID) {
-        out->id = out->primary;
-        return 0;
-    }
-    good = good && str_next(&rest, ':', &part) && str_to_u64(part, &out->id, NULL) == 0 &&
-           str_next(&rest, ':', &part) && decode_part(f, part, &out->group, NULL) == 0 &&
-           str_next(&rest, ':', &part) && decode_part(f, part, &out->name, NULL) == 0;
-    return good ? 0 : err_set(err, ERR_MALFORMED, "the cursor is none of this order");
-}
-
-/* How many of by_name come before or at (name, id). */
-static uint64_t place_after(const struct finding *f, const struct cursor *c)
-{
-    const struct target_index *ix = f->ix;
-    size_t lo = 0, hi = ix->by_name.n;
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-        const struct cell *m = &ix->cells.at[ix->by_name.at[mid]];
-        int d = index__compare_names((struct str){ix->text.at + m->text_at, m->name_n},
-                                     str_of(c->name));
-        if (d < 0 || (d == 0 && m->id <= c->id))
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
-/* Of the groups in the answer: how many have a name before this one; *at: it is there itself. */
-static uint64_t group_after(const struct finding *f, const char *name, bool *at)
-{
-    uint64_t n = 0;
-    *at = false;
-    for (size_t i = 0; i < f->out->n_groups; i++) {
-        int d = index__compare_names(str_of(f->out->groups[i].name), str_of(name));
-        n += d < 0;
-        *at = *at || d == 0;
-    }
-    return n;
-}
-
-/* Forgets what an earlier page told. */
-static int skip_told(struct finding *f, struct err *err)
-{
-    struct cursor c;
-    if (!f->q->cursor || !*f->q->cursor)
-        return 0;
-    if (cursor_parse(f, &c, err) != 0)
-        return -1;
-    struct hit from = {.hi = c.primary, .lo = place_after(f, &c)}; /* the first that is told */
-    if (f->q->sort == INDEX_BY_ID)
-        from = (struct hit){.hi = c.id + 1, .lo = 0};
-    if (f->q->sort == INDEX_BY_GROUP) {
-        bool there;
-        from.hi = group_after(f, c.group, &there) << 40;
-        from.lo = there ? from.lo : 0;
-    }
-    size_t n = 0;
-    for (size_t i = 0; i < f->n; i++)
-        if (!before(&f->hits[i], &from))
-            f->hits[n++] = f->hits[i];
-    f->n = n;
-    return 0;
-}
-
 static void tell(struct finding *f)
 {
     const struct index_query *q = f->q;
-    size_t from = q->offset < f->n ? (size_t)q->offset : f->n;
+    must(f->forgotten <= q->offset);
+    uint64_t offset = q->offset - f->forgotten;
+    size_t from = offset < f->n ? (size_t)offset : f->n;
     size_t to = q->limit < f->n - from ? from + (size_t)q->limit : f->n;
     select_least(f->hits, 0, f->n, to);
     select_least(f->hits, 0, to, from);
@@ -490,73 +374,7 @@ static void tell(struct finding *f)
     for (size_t i = from; i < to; i++)
         f->out->ids[i - from] = f->ix->cells.at[f->hits[i].slot].id;
     if (to < f->n && to > from && !q->grouped)
-        f->out->next = cursor_text(f, &f->hits[to - 1]);
-}
-
-/* --- facets --- */
-
-static int by_frequency(const void *a, const void *b)
-{
-    const struct index_count *x = a, *y = b;
-    if (x->targets != y->targets)
-        return x->targets > y->targets ? -1 : 1;
-    return strcmp(x->name, y->name);
-}
-
-static int by_count_name(const void *a, const void *b)
-{
-    const struct index_count *x = a, *y = b;
-    return index__compare_names(str_of(x->name), str_of(y->name));
-}
-
-static struct index_count *counts(struct finding *f, const struct names *names, const uint32_t *by,
-                                  size_t most, size_t *n)
-{
-    size_t have = 0;
-    for (size_t i = 0; i < names->at.n; i++)
-        have += by[i] > 0;
-    struct index_count *all = malloc((have + 1) * sizeof(*all));
-    must(all);
-    have = 0;
-    for (size_t i = 0; i < names->at.n; i++)
-        if (by[i])
-            all[have++] = (struct index_count){names->at.at[i], by[i]};
-    if (have > most)
-        qsort(all, have, sizeof(*all), by_frequency);
-    *n = have < most ? have : most;
-    qsort(all, *n, sizeof(*all), by_count_name);
-    struct index_count *out = arena_array_of(f->arena, struct index_count, *n + 1);
-    for (size_t i = 0; i < *n; i++)
-        out[i] = (struct index_count){arena_strdup(f->arena, all[i].name), all[i].targets};
-    free(all);
-    return out;
-}
-
-static void put_facets(struct finding *f)
-{
-    struct index_answer *out = f->out;
-    out->group_names = counts(f, &f->ix->groups, f->group_names, SIZE_MAX, &out->n_group_names);
-    out->types = counts(f, &f->ix->types, f->types, SIZE_MAX, &out->n_types);
-    out->labels = counts(f, &f->ix->labels, f->labels, LABELS_TOLD, &out->n_labels);
-}
-
-static void *zeroed(size_t n, size_t size)
-{
-    void *p = calloc(n + 1, size);
-    must(p);
-    return p;
-}
-
-static void make_room(struct finding *f)
-{
-    const struct target_index *ix = f->ix;
-    if (f->q->facets || f->q->grouped || f->q->sort == INDEX_BY_GROUP)
-        f->groups = zeroed(ix->groups.at.n, sizeof(*f->groups));
-    if (!f->q->facets)
-        return;
-    f->types = zeroed(ix->types.at.n, sizeof(uint32_t));
-    f->labels = zeroed(ix->labels.at.n, sizeof(uint32_t));
-    f->group_names = zeroed(ix->groups.at.n, sizeof(uint32_t));
+        f->out->next = index__cursor_text(f, &f->hits[to - 1]);
 }
 
 static void finding_done(struct finding *f)
@@ -567,6 +385,7 @@ static void finding_done(struct finding *f)
     free(f->types);
     free(f->labels);
     free(f->group_names);
+    free(f->scanned);
     free((bool *)f->seen);
 }
 
@@ -574,18 +393,20 @@ static int find(struct finding *f, struct err *err)
 {
     take_words(f);
     take_numbers(f);
-    make_room(f);
+    index__counts_begin(f);
+    scan_words(f);
     look_at_all(f);
     f->out->total = f->n;
     if (f->groups)
-        order_groups(f,
-                     f->q->sort == INDEX_BY_GROUP && !f->q->grouped ? by_group_name : by_trouble);
+        index__order_groups(f);
+    if (f->q->grouped)
+        forget_far_groups(f);
     give_keys(f);
-    if (skip_told(f, err) != 0)
+    if (index__skip_told(f, err) != 0)
         return -1;
     tell(f);
     if (f->q->facets)
-        put_facets(f);
+        index__put_facets(f);
     return 0;
 }
 

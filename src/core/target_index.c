@@ -123,6 +123,7 @@ void target_index_free(struct target_index **ix)
     vec_done(&x->cells);
     vec_done(&x->room);
     vec_done(&x->text);
+    vec_done(&x->texts);
     vec_done(&x->by_name);
     vec_done(&x->fresh);
     vec_done(&x->place);
@@ -168,11 +169,13 @@ static void text_compact(struct target_index *ix)
     char *fresh = malloc(ix->text.n);
     size_t n = 0;
     must(fresh);
+    ix->texts.n = 0;
     vec_each (&ix->cells, it) {
         if (!it->id)
             continue;
         memcpy(fresh + n, ix->text.at + it->text_at, it->text_n);
         it->text_at = (uint32_t)n;
+        vec_push(&ix->texts, ((struct text_place){(uint32_t)n, (uint32_t)(it - ix->cells.at)}));
         n += it->text_n;
     }
     must(n + ix->text_lost == ix->text.n);
@@ -187,6 +190,7 @@ static void cell_describe(struct target_index *ix, struct cell *c, const struct 
                           const char *address)
 {
     c->text_at = (uint32_t)ix->text.n;
+    vec_push(&ix->texts, ((struct text_place){c->text_at, (uint32_t)(c - ix->cells.at)}));
     text_add(ix, t->name, '\0');
     c->name_n = (uint32_t)(ix->text.n - c->text_at - 1);
     text_add(ix, t->group, ' ');

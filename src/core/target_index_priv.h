@@ -1,4 +1,4 @@
-/* Between target_index.c (what is in it) and target_find.c (finding). */
+/* Between target_index.c (what is in it) and target_find_priv.h (finding). */
 #ifndef CORE_TARGET_INDEX_PRIV_H
 #define CORE_TARGET_INDEX_PRIV_H
 
@@ -35,6 +35,11 @@ struct cell {
     _Atomic(struct said *) said; /* NULL: it never failed */
 };
 
+/* Where the text of a cell begins. */
+struct text_place {
+    uint32_t at, slot;
+};
+
 /* Texts that many targets share, by number. */
 struct names {
     struct map_str *numbers; /* text → number + 1 */
@@ -50,7 +55,8 @@ struct target_index {
     vec_of(struct cell) cells;
     vec_of(uint32_t) room; /* slots that are free */
     vec_of(char) text;
-    size_t text_lost; /* bytes of it that no cell names any more */
+    vec_of(struct text_place) texts; /* ascending; with those that no cell names any more */
+    size_t text_lost;                /* bytes of it that no cell names any more */
     struct names groups, types, labels;
 
     /* Order of names, mended by the first search after a change: under the read lock and this one. */

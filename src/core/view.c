@@ -38,7 +38,9 @@ static void view_of(struct core *c, const struct entry *e, struct core_target *o
         .last_result = e->last_result,
         .last_result_n = e->last_result_n,
         .open = core__alert(c, e->state.open_alert_id),
-        .watcher = e->watcher ? e->watcher->name : "",
+        .watcher = e->inner     ? "core"
+                   : e->watcher ? e->watcher->name
+                                : "",
     };
 }
 

@@ -17,7 +17,8 @@ struct addr {
     };
 };
 
-enum ip_version { IP_ANY, IP_4, IP_6 };
+/* PREFER: the other family only when there is no address of this one. */
+enum ip_version { IP_ANY, IP_4, IP_6, IP_PREFER_4, IP_PREFER_6 };
 
 bool addr_parse_ip(const char *text, uint16_t port,
                    struct addr *out); /* literal only, "[::1]" too */

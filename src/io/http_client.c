@@ -60,10 +60,12 @@ int http__take_body(struct http_hop *h, const char *p, size_t n, struct err *err
     size_t room = req->max_body - resp->body.len;
     must(resp->body.len <= req->max_body);
     buf_add(&resp->body, p, n < room ? n : room);
-    if (n <= room) {
+    bool on = n <= room || req->past_max_is_read;
+    resp->body_total += on ? n : room;
+    resp->truncated |= n > room;
+    if (on) {
         return 1;
     }
-    resp->truncated = true;
     if (req->past_max_is_error) {
         return err_set(err, ERR_TOO_LARGE, "the body is longer than %zu bytes", req->max_body);
     }
@@ -124,7 +126,7 @@ char *http__authorization(const struct http_hop *h)
         user = h->url.user;
         password = h->url.password;
     }
-    if (user == NULL) {
+    if (user == NULL || req->auth != HTTP_AUTH_BASIC) { /* the others are curl's */
         return NULL;
     }
     struct buf b = BUF_INIT(16384);
@@ -146,19 +148,24 @@ int64_t http__connect_until(const struct http_request *req)
 
 static bool plain_can(const struct http_request *req)
 {
-    return req->proxy == NULL && !req->http2 && !req->keep_alive && !req->accept_compressed;
+    bool basic = req->auth == HTTP_AUTH_BASIC || req->username == NULL;
+    return !req->http2 && !req->http2_at_once && !req->keep_alive && !req->accept_compressed &&
+           req->encoding == NULL && basic;
 }
 
 static int resolve_hop(struct http_hop *h, struct err *err)
 {
     const struct http_request *req = h->req;
-    if (req->unix_socket != NULL || req->proxy != NULL) {
+    if (req->unix_socket != NULL || h->proxy != NULL) {
         return 0; /* http_curl.c resolves the proxy */
     }
     int64_t start = clock_mono_ns();
     int rc = resolve(h->client->resolver, h->url.host, h->url.port, req->ip,
                      http__connect_until(req), &h->to, err);
     h->resp->resolve_ns += clock_mono_ns() - start;
+    if (rc == 0 && req->one_address && h->resp->redirects == 0) {
+        resolved_keep_one(&h->to, req->ip);
+    }
     return rc;
 }
 
@@ -167,8 +174,17 @@ static void reset_answer(struct http_response *resp)
     buf_clear(&resp->body);
     buf_clear(&resp->headers);
     resp->status = 0;
-    resp->truncated = false;
+    resp->truncated = resp->redirect_refused = false;
+    resp->body_total = 0;
     resp->content_length = -1;
+}
+
+static void choose_route(struct http_hop *h)
+{
+    const struct http_request *req = h->req;
+    bool direct = http_goes_direct(req->no_proxy, req->n_no_proxy, &h->url);
+    h->proxy = direct ? NULL : req->proxy;
+    h->cookies = h->jar != NULL ? http_jar_give(h->jar, h->url.host, h->arena) : NULL;
 }
 
 static int run_hop(struct http_hop *h, struct err *err)
@@ -182,12 +198,18 @@ static int run_hop(struct http_hop *h, struct err *err)
     if (h->tls.server_name == NULL || !h->send_auth) {
         h->tls.server_name = h->url.host;
     }
+    choose_route(h);
     if (resolve_hop(h, err) != 0) {
         return -1;
     }
     tls__seen_done(h->seen);
     memset(h->seen, 0, sizeof(*h->seen));
-    return plain_can(h->req) ? http__plain_hop(h, err) : http__curl_hop(h->client->curl, h, err);
+    bool plain = h->proxy == NULL && plain_can(h->req);
+    int rc = plain ? http__plain_hop(h, err) : http__curl_hop(h->client->curl, h, err);
+    if (rc == 0 && h->jar != NULL && h->resp->headers.data != NULL) {
+        http_jar_take(h->jar, h->url.host, h->resp->headers.data, h->resp->headers.len, h->arena);
+    }
+    return rc;
 }
 
 /* --- redirects (RFC 9110, 15.4) --- */
@@ -211,7 +233,8 @@ static int follow(struct http_hop *h, const char *location, struct err *err)
     struct http_url next;
     int status = h->resp->status;
     int max = h->req->max_redirects > 0 ? h->req->max_redirects : HTTP_MAX_HOPS;
-    if (h->resp->redirects >= max) {
+    h->resp->redirect_refused = h->resp->redirects >= max;
+    if (h->resp->redirect_refused) {
         return err_set(err, ERR_PROTOCOL, "more than %d redirects; the last one to \"%.120s\"", max,
                        location);
     }
@@ -271,6 +294,7 @@ int http_fetch(struct http_client *c, const struct http_request *req, struct are
         .send_auth = true,
         .resp = resp,
         .seen = &seen,
+        .jar = req->cookies ? arena_new_of(a, struct http_jar) : NULL,
     };
     int64_t start = clock_mono_ns();
     memset(resp, 0, sizeof(*resp));
@@ -280,8 +304,9 @@ int http_fetch(struct http_client *c, const struct http_request *req, struct are
     int rc = check_request(req, err);
     while (rc == 0) {
         rc = run_hop(&h, err);
-        const char *to = rc == 0 && req->follow_redirects ? redirect_of(&h) : NULL;
-        if (to == NULL) {
+        const char *to = rc == 0 ? redirect_of(&h) : NULL;
+        resp->redirect_refused = to != NULL && !req->follow_redirects;
+        if (to == NULL || !req->follow_redirects) {
             break;
         }
         rc = follow(&h, to, err);
@@ -301,16 +326,27 @@ void http_response_done(struct http_response *resp)
     buf_done(&resp->headers);
 }
 
-const char *http_response_header(const struct http_response *resp, const char *name,
-                                 struct arena *a)
+const char *http_response_next(const struct http_response *resp, const char *name, size_t *at,
+                               struct arena *a)
 {
     size_t n = strlen(name);
-    struct str rest = {resp->headers.data, resp->headers.len}, line;
+    must(*at <= resp->headers.len);
+    if (resp->headers.len == 0) /* nothing was answered */
+        return NULL;
+    struct str rest = {resp->headers.data + *at, resp->headers.len - *at}, line;
     while (str_next(&rest, '\n', &line)) {
+        *at = (size_t)(line.p - resp->headers.data) + line.n;
         if (line.n > n && line.p[n] == ':' && strncasecmp(line.p, name, n) == 0) {
             struct str v = str_trim((struct str){line.p + n + 1, line.n - n - 1});
             return arena_strndup(a, v.p, v.n);
         }
     }
     return NULL;
+}
+
+const char *http_response_header(const struct http_response *resp, const char *name,
+                                 struct arena *a)
+{
+    size_t at = 0;
+    return http_response_next(resp, name, &at, a);
 }

@@ -19,6 +19,17 @@ struct http_client;
 struct http_client *http_client_new(struct loop *l, struct resolver *r, struct err *err);
 void http_client_free(struct http_client *c);
 
+/* How username and password are sent. X(NAME, "name"): RFC 7617, RFC 7616, MS-NLMP */
+#define HTTP_AUTHS(X)   \
+    X(BASIC, "basic")   \
+    X(DIGEST, "digest") \
+    X(NTLM, "ntlm")
+enum http_auth {
+#define X(name, text) HTTP_AUTH_##name,
+    HTTP_AUTHS(X)
+#undef X
+};
+
 struct http_header {
     const char *name;
     const char *value;
@@ -31,20 +42,31 @@ struct http_request {
     size_t n_headers;
     const void *body;
     size_t body_len;
-    const char *username, *password; /* basic auth */
+    const char *username, *password;
+    enum http_auth auth;
     const char *bearer;
     const char *user_agent; /* NULL: "Belfry/VERSION" */
     bool follow_redirects;
     int max_redirects;
-    const char *proxy;       /* NULL: none (the environment is not consulted) */
+    const char *proxy;           /* NULL: none (the environment is not consulted) */
+    const char *const *no_proxy; /* n_no_proxy rules of http_goes_direct */
+    size_t n_no_proxy;
+    const struct http_header *proxy_headers; /* of CONNECT, for https through a proxy */
+    size_t n_proxy_headers;
+    bool cookies;            /* those that a redirect sets go along with what follows */
     const char *unix_socket; /* connect here instead of the host (command line client) */
     struct tls_options tls;  /* server_name NULL: the URL's host */
     enum ip_version ip;
-    bool http2;                  /* offer h2 by ALPN (https) */
-    bool accept_compressed;      /* send Accept-Encoding and decompress (bounded by max_body) */
+    bool http2;             /* offer h2 by ALPN (https) */
+    bool http2_at_once;     /* speak h2 without asking first (gRPC); trailers join the headers */
+    bool accept_compressed; /* send Accept-Encoding and decompress (bounded by max_body) */
+    bool
+        one_address; /* of the URL's host, not of those it is redirected to: see resolved_keep_one */
+    const char *encoding;        /* the same for this one alone: "gzip", "deflate", "br" */
     bool keep_alive;             /* reuse connections (deliveries); false: a fresh one each time */
     size_t max_body;             /* bytes kept after decompression; past it the transfer ends */
     bool past_max_is_error;      /* else the body is cut and `truncated` set */
+    bool past_max_is_read;       /* on to the end, counted in `body_total` alone */
     size_t max_header;           /* bytes of response headers, 0: 64 KiB */
     int64_t connect_deadline_ns; /* absolute; for resolve+connect+tls; 0: deadline_ns */
     int64_t deadline_ns;         /* absolute; whole exchange */
@@ -58,9 +80,11 @@ struct http_response {
     int status;  /* 0: none received */
     int version; /* 10, 11, 20 */
     int redirects;
-    struct buf body;    /* caller: buf_done, or http_response_done */
-    struct buf headers; /* raw header lines of the last response, "Name: value\n" */
+    bool redirect_refused; /* the answer is a redirect that was not followed */
+    struct buf body;       /* caller: buf_done, or http_response_done */
+    struct buf headers;    /* raw header lines of the last response, "Name: value\n" */
     bool truncated;
+    uint64_t body_total;    /* bytes of the body that were read, kept or not */
     int64_t content_length; /* -1 unknown */
     struct addr peer;       /* address used, family 0 if none */
     char effective_url[1024];
@@ -77,5 +101,8 @@ void http_response_done(struct http_response *resp);
 /* First header of that name (case-insensitive) in resp->headers, copied to a; NULL if absent. */
 const char *http_response_header(const struct http_response *resp, const char *name,
                                  struct arena *a);
+/* The same from the place *at in resp->headers on (0: the first); *at moves behind it, for those that come repeatedly. */
+const char *http_response_next(const struct http_response *resp, const char *name, size_t *at,
+                               struct arena *a);
 
 #endif

@@ -56,6 +56,9 @@ static int build_request(struct buf *b, const struct http_hop *h, struct err *er
     if (auth != NULL && !(h->send_auth && http__has_header(req, "Authorization"))) {
         put_header(b, "Authorization", auth);
     }
+    if (h->cookies != NULL) {
+        put_header(b, "Cookie", h->cookies);
+    }
     for (size_t i = 0; i < req->n_headers; i++) {
         if (http__header_goes(h, &req->headers[i])) {
             put_header(b, req->headers[i].name, req->headers[i].value);

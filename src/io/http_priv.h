@@ -4,6 +4,7 @@
 #define IO_HTTP_PRIV_H
 
 #include "io/http_client.h"
+#include "io/http_route.h"
 #include "io/http_url.h"
 #include "io/stream_priv.h"
 
@@ -31,7 +32,10 @@ struct http_hop {
     struct http_url url;
     const char *method;
     bool send_body;
-    bool send_auth; /* still the host that the user named */
+    bool send_auth;       /* still the host that the user named */
+    const char *proxy;    /* for this hop; NULL: none */
+    const char *cookies;  /* to send; NULL: none */
+    struct http_jar *jar; /* NULL: none are kept */
     struct resolved to;
     struct tls_options tls; /* server_name is set */
     struct http_response *resp;

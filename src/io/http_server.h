@@ -27,6 +27,9 @@ struct sse_filter {
     size_t n_subjects;
     char **groups;      /* those it may see, ended by NULL; NULL: all */
     bool groups_hidden; /* `groups` are those it may not see */
+    /* Whose stream it is: asked at each sse_check(), on the hub's thread; false ends the stream. NULL: it may stay for ever. */
+    bool (*may_stay)(const void *guest);
+    void *guest; /* malloc'ed */
 };
 
 struct http_req {
@@ -174,6 +177,8 @@ struct sse_about {
 void sse_publish_about(struct sse_hub *h, const struct sse_about *about, const char *event,
                        const char *json, size_t n);
 size_t sse_streams(const struct sse_hub *h);
+/* Asks of each stream whether its guest may stay, soon: to be called each second. */
+void sse_check(struct sse_hub *h);
 /* May anybody want what is only for those who watch the subject? Cheap, without a lock; seldom true for nothing. */
 bool sse_wants(const struct sse_hub *h, uint64_t subject);
 

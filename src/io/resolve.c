@@ -456,11 +456,25 @@ static int literal(const char *host, uint16_t port, enum ip_version v, struct re
     return 1;
 }
 
-int resolve(struct resolver *r, const char *host, uint16_t port, enum ip_version version,
-            int64_t deadline_ns, struct resolved *out, struct err *err)
+/* IP_ANY's answer has IPv4 first. */
+static void keep_preferred(struct resolved *out, enum ip_version version)
 {
-    check_magic(r, RESOLVER_MAGIC);
-    must(fiber_self() != NULL && fiber_loop() == r->loop);
+    int n4 = 0;
+    while (n4 < out->n && out->at[n4].sa.sa_family == AF_INET) {
+        n4++;
+    }
+    if (version == IP_PREFER_4 && n4 > 0) {
+        out->n = n4;
+    } else if (version == IP_PREFER_6 && n4 < out->n) {
+        out->n -= n4;
+        memmove(out->at, out->at + n4, (size_t)out->n * sizeof(out->at[0]));
+    }
+    must(out->n >= 1);
+}
+
+static int look_up(struct resolver *r, const char *host, uint16_t port, enum ip_version version,
+                   int64_t deadline_ns, struct resolved *out, struct err *err)
+{
     int rc = literal(host, port, version, out, err);
     if (rc != 0) {
         return rc < 0 ? -1 : 0;
@@ -500,6 +514,29 @@ int resolve(struct resolver *r, const char *host, uint16_t port, enum ip_version
     out->took_ns = clock_mono_ns() - start;
     out->cached = cached;
     return 0;
+}
+
+int resolve(struct resolver *r, const char *host, uint16_t port, enum ip_version version,
+            int64_t deadline_ns, struct resolved *out, struct err *err)
+{
+    check_magic(r, RESOLVER_MAGIC);
+    must(fiber_self() != NULL && fiber_loop() == r->loop);
+    bool prefers = version == IP_PREFER_4 || version == IP_PREFER_6;
+    int rc = look_up(r, host, port, prefers ? IP_ANY : version, deadline_ns, out, err);
+    if (rc == 0 && prefers) {
+        keep_preferred(out, version);
+    }
+    return rc;
+}
+
+void resolved_keep_one(struct resolved *r, enum ip_version version)
+{
+    must(r->n >= 1 && r->n <= RESOLVE_MAX);
+    int family = version == IP_PREFER_6 ? AF_INET6 : version == IP_PREFER_4 ? AF_INET : 0;
+    if (family != 0 && r->at[0].sa.sa_family != family) {
+        r->at[0] = r->at[r->n - 1];
+    }
+    r->n = 1;
 }
 
 int resolver_set_servers(struct resolver *r, const char *csv, struct err *err)

@@ -22,10 +22,13 @@ struct resolved {
 };
 
 /* Literal addresses answer without a look-up. IP_ANY gives IPv4 first, then IPv6 (as the order of a
- * dual-stack client without a working IPv6 would want; every address is listed). Errors: DNS with a
+ * dual-stack client without a working IPv6 would want; every address is listed). IP_PREFER_6 gives the IPv6 addresses alone, or the IPv4 ones when there are none. Errors: DNS with a
  * message like "cannot resolve shop.example: NXDOMAIN" (also NODATA, SERVFAIL, server unreachable), TIMEOUT. */
 int resolve(struct resolver *r, const char *host, uint16_t port, enum ip_version version,
             int64_t deadline_ns, struct resolved *out, struct err *err);
+
+/* The one that blackbox_exporter would take: the first of the preferred family, or the last of the other. */
+void resolved_keep_one(struct resolved *r, enum ip_version version);
 
 /* Asks these servers ("10.0.0.51,[::1]:5353") instead of resolv.conf's. INVALID when unreadable. */
 int resolver_set_servers(struct resolver *r, const char *csv, struct err *err);

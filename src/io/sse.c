@@ -7,26 +7,18 @@
  * among those who asked for the subject. A reader without bytes suspends its connection, and the thread resumes it.
  *
  * Locks, never both but in this order: the hub's (streams and who watches what), the inbox'. MHD's resume only sets a flag
- * and wakes the daemon, so it may be called under them.
- *
- * Every 15 s of silence a comment line is owed so that proxies keep the connection and a dead client is
- * noticed: sse_publish with a NULL event sends it (the core's timer calls that). */
+ * and wakes the daemon, so it may be called under them. */
+#include "io/sse_priv.h"
+
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/map.h"
-#include "base/vec.h"
-#include "io/http_server_priv.h"
 
-#define HUB_MAGIC  0x55e4b001u
-#define STREAM_MAX ((size_t)256 << 10) /* bytes that wait for one stream */
+#define HUB_MAGIC 0x55e4b001u
 #define INBOX_MAX \
     ((size_t)16 << 20) /* bytes that wait for the thread; more are dropped, streams end */
 #define STREAMS_MAX 8192
@@ -34,32 +26,6 @@
     (10 * NS_PER_MS) /* between two distributions: what comes meanwhile shares its wake-ups */
 #define STACK_SIZE ((size_t)256 << 10)
 #define MARKS      4096 /* a power of two */
-
-/* What was published, as it is sent. Shared; `refs` under the hub's lock. */
-struct message {
-    struct message *next; /* in the inbox */
-    size_t refs;
-    uint64_t subject;
-    bool subjects_only; /* for those who watch the subject, or everything */
-    char kind[24], group[104];
-    bool grouped;
-    size_t len;
-    char text[];
-};
-
-struct sse_stream {
-    struct sse_hub *hub;
-    struct sse_stream *next, *prev;
-    struct MHD_Connection *conn;
-    const atomic_bool *stopping; /* the server's */
-    struct sse_filter want;      /* its lists are owned */
-    vec_of(struct message *) queue;
-    size_t at;     /* of queue: the first that is not sent */
-    size_t sent;   /* bytes of that one */
-    size_t queued; /* bytes in all */
-    bool suspended;
-    bool ended; /* its buffer was full, or the server stops: the reader answers end of stream */
-};
 
 /* Who watches a subject. */
 struct watch {
@@ -78,131 +44,12 @@ struct sse_hub {
     struct message *first, **last;
     size_t inbox_bytes;
     uint64_t last_id;
-    bool overflowed, stop;
+    bool overflowed, stop, check;
     pthread_t thread;
 
     atomic_size_t n_streams, n_unbounded; /* unbounded: want every subject */
     atomic_uint marks[MARKS];             /* watchers of the subjects of one hash */
 };
-
-/* --- messages --- */
-
-static void append_event(struct buf *b, uint64_t id, const char *event, const char *json, size_t n)
-{
-    if (event == NULL) {
-        buf_puts(b, ":\n\n");
-        return;
-    }
-    buf_puts(b, "id: ");
-    buf_add_u64(b, id);
-    buf_puts(b, "\nevent: ");
-    buf_puts(b, event);
-    while (n > 0) { /* a line end in the data starts another data line */
-        const char *nl = memchr(json, '\n', n);
-        size_t part = nl != NULL ? (size_t)(nl - json) : n;
-        buf_puts(b, "\ndata: ");
-        buf_add(b, json, part);
-        part += nl != NULL;
-        json += part;
-        n -= part;
-    }
-    buf_puts(b, "\n\n");
-}
-
-static struct message *message_of(const struct buf *text, const struct sse_about *about,
-                                  const char *event)
-{
-    struct message *m = calloc(1, sizeof(*m) + text->len + 1);
-    must(m != NULL);
-    memcpy(m->text, text->data, text->len);
-    m->len = text->len;
-    m->subject = about->subject;
-    m->subjects_only = about->subjects_only;
-    m->grouped = about->group != NULL;
-    snprintf(m->kind, sizeof(m->kind), "%s", event != NULL ? event : "");
-    snprintf(m->group, sizeof(m->group), "%s", m->grouped ? about->group : "");
-    return m;
-}
-
-static void message_drop(struct message *m)
-{
-    must(m->refs > 0);
-    if (--m->refs == 0) {
-        free(m);
-    }
-}
-
-/* --- streams --- */
-
-static void wake(struct sse_stream *s)
-{
-    if (s->suspended) {
-        s->suspended = false;
-        MHD_resume_connection(s->conn);
-    }
-}
-
-static void queue_clear(struct sse_stream *s)
-{
-    for (size_t i = s->at; i < s->queue.n; i++) {
-        message_drop(s->queue.at[i]);
-    }
-    vec_done(&s->queue);
-    s->at = s->sent = s->queued = 0;
-}
-
-static void queue_put(struct sse_stream *s, struct message *m)
-{
-    if (s->queued + m->len > STREAM_MAX) {
-        s->ended = true;
-        return;
-    }
-    if (s->at > 64 && s->at * 2 > s->queue.n) { /* what was sent makes room */
-        memmove(s->queue.at, s->queue.at + s->at, (s->queue.n - s->at) * sizeof(*s->queue.at));
-        s->queue.n -= s->at;
-        s->at = 0;
-    }
-    vec_push(&s->queue, m);
-    m->refs++;
-    s->queued += m->len;
-}
-
-static bool in_list(const char *list, const char *word)
-{
-    size_t n = strlen(word);
-    for (const char *p = list; (p = strstr(p, word)) != NULL; p += n) {
-        if ((p == list || p[-1] == ',') && (p[n] == ',' || p[n] == '\0')) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool may_see(const struct sse_filter *f, const struct message *m)
-{
-    if (f->groups == NULL || m->kind[0] == '\0') {
-        return true;
-    }
-    if (!m->grouped) { /* of no group: whoever is limited to groups does not see it */
-        return f->groups_hidden || strcmp(m->kind, "config") == 0;
-    }
-    for (char **g = f->groups; *g != NULL; g++) {
-        if (strcmp(*g, m->group) == 0) {
-            return !f->groups_hidden;
-        }
-    }
-    return f->groups_hidden;
-}
-
-static void offer(struct sse_stream *s, struct message *m)
-{
-    bool wanted = m->kind[0] == '\0' || s->want.kinds == NULL || in_list(s->want.kinds, m->kind);
-    if (s->ended || !wanted || !may_see(&s->want, m)) {
-        return;
-    }
-    queue_put(s, m);
-    wake(s);
-}
 
 /* --- watching --- */
 
@@ -279,55 +126,73 @@ static void distribute(struct sse_hub *h, struct message *m)
     struct watch *w = m->subjects_only ? map_u64_get(h->watches, m->subject) : NULL;
     m->refs = 1;
     for (size_t i = 0; w != NULL && i < w->streams.n; i++) {
-        offer(w->streams.at[i], m);
+        sse__offer(w->streams.at[i], m);
     }
     bool all = !m->subjects_only || atomic_load(&h->n_unbounded) > 0;
     for (struct sse_stream *s = all ? h->streams : NULL; s != NULL; s = s->next) {
         if (!m->subjects_only || !s->want.by_subject) {
-            offer(s, m);
+            sse__offer(s, m);
         }
     }
-    message_drop(m);
+    sse__message_drop(m);
 }
 
 static void end_all(struct sse_hub *h)
 {
     for (struct sse_stream *s = h->streams; s != NULL; s = s->next) {
         s->ended = true;
-        wake(s);
+        sse__wake(s);
     }
 }
 
-/* Everything that has arrived; NULL: the hub ends. */
-static struct message *take_inbox(struct sse_hub *h, bool *overflowed)
+/* Those whose guests may not stay any longer. What waits for them is not sent any more. */
+static void end_unwelcome(struct sse_hub *h)
+{
+    for (struct sse_stream *s = h->streams; s != NULL; s = s->next) {
+        if (!s->ended && s->want.may_stay != NULL && !s->want.may_stay(s->want.guest)) {
+            s->ended = true;
+            sse__queue_clear(s);
+            sse__wake(s);
+        }
+    }
+}
+
+struct arrived {
+    struct message *first;
+    bool overflowed, check;
+};
+
+/* Everything that has arrived; false: nothing, and the hub ends. */
+static bool take_inbox(struct sse_hub *h, struct arrived *out)
 {
     pthread_mutex_lock(&h->inbox_lock);
-    while (h->first == NULL && !h->stop) {
+    while (h->first == NULL && !h->check && !h->stop) {
         pthread_cond_wait(&h->arrived, &h->inbox_lock);
     }
-    struct message *all = h->first;
-    *overflowed = h->overflowed;
-    h->overflowed = false;
+    *out = (struct arrived){h->first, h->overflowed, h->check};
+    h->overflowed = h->check = false;
     h->first = NULL;
     h->last = &h->first;
     h->inbox_bytes = 0;
     pthread_mutex_unlock(&h->inbox_lock);
-    return all;
+    return out->first != NULL || out->check;
 }
 
 static void *hub_main(void *arg)
 {
     struct sse_hub *h = arg;
-    bool overflowed;
-    for (struct message *m; (m = take_inbox(h, &overflowed)) != NULL;) {
+    struct arrived in;
+    while (take_inbox(h, &in)) {
         pthread_mutex_lock(&h->lock);
-        if (overflowed) { /* what was lost cannot be told; they read afresh */
+        if (in.overflowed) { /* what was lost cannot be told; they read afresh */
             end_all(h);
         }
-        while (m != NULL) {
-            struct message *next = m->next;
+        if (in.check) {
+            end_unwelcome(h);
+        }
+        for (struct message *m = in.first, *next; m != NULL; m = next) {
+            next = m->next;
             distribute(h, m);
-            m = next;
         }
         pthread_mutex_unlock(&h->lock);
         nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
@@ -341,16 +206,16 @@ void sse_publish_about(struct sse_hub *h, const struct sse_about *about, const c
                        const char *json, size_t n)
 {
     check_magic(h, HUB_MAGIC);
-    struct buf text = BUF_INIT(STREAM_MAX);
+    struct buf text = BUF_INIT(SSE_STREAM_MAX);
     pthread_mutex_lock(&h->inbox_lock);
     uint64_t id = event != NULL ? ++h->last_id : h->last_id;
     if (sse_streams(h) > 0) {
-        append_event(&text, id, event, json, n);
+        sse__event_text(&text, id, event, json, n);
     }
     bool fits = !text.failed && h->inbox_bytes + text.len <= INBOX_MAX;
     h->overflowed = h->overflowed || !fits;
     if (text.len > 0 && fits) {
-        struct message *m = message_of(&text, about, event);
+        struct message *m = sse__message_new(&text, about, event);
         *h->last = m;
         h->last = &m->next;
         h->inbox_bytes += m->len;
@@ -365,29 +230,23 @@ void sse_publish(struct sse_hub *h, const char *event, const char *json, size_t 
     sse_publish_about(h, &(struct sse_about){0}, event, json, n);
 }
 
-/* --- reading: MHD's threads --- */
-
-static size_t give_bytes(struct sse_stream *s, char *out, size_t max)
+static void signal_thread(struct sse_hub *h, bool *what)
 {
-    size_t given = 0;
-    while (given < max && s->at < s->queue.n) {
-        struct message *m = s->queue.at[s->at];
-        size_t part = m->len - s->sent < max - given ? m->len - s->sent : max - given;
-        memcpy(out + given, m->text + s->sent, part);
-        given += part;
-        s->sent += part;
-        s->queued -= part;
-        if (s->sent == m->len) {
-            message_drop(m);
-            s->at++;
-            s->sent = 0;
-        }
-    }
-    if (s->at == s->queue.n) {
-        s->at = s->queue.n = 0;
-    }
-    return given;
+    pthread_mutex_lock(&h->inbox_lock);
+    *what = true;
+    pthread_cond_signal(&h->arrived);
+    pthread_mutex_unlock(&h->inbox_lock);
 }
+
+void sse_check(struct sse_hub *h)
+{
+    check_magic(h, HUB_MAGIC);
+    if (sse_streams(h) > 0) {
+        signal_thread(h, &h->check);
+    }
+}
+
+/* --- reading: MHD's threads --- */
 
 /* MHD wants bytes. Runs on the connection's MHD thread. */
 static ssize_t on_read(void *arg, uint64_t pos, char *out, size_t max)
@@ -395,7 +254,7 @@ static ssize_t on_read(void *arg, uint64_t pos, char *out, size_t max)
     struct sse_stream *s = arg;
     (void)pos;
     pthread_mutex_lock(&s->hub->lock);
-    ssize_t give = (ssize_t)give_bytes(s, out, max);
+    ssize_t give = (ssize_t)sse__queue_take(s, out, max);
     if (give == 0 && (s->ended || atomic_load(s->stopping))) {
         give = MHD_CONTENT_READER_END_OF_STREAM;
     } else if (give == 0) {
@@ -417,24 +276,6 @@ static void hub_destroy(struct sse_hub *h)
     free(h);
 }
 
-static void filter_done(struct sse_filter *f)
-{
-    for (char **g = f->groups; g != NULL && *g != NULL; g++) {
-        free(*g);
-    }
-    free(f->groups);
-    free(f->subjects);
-    free(f->kinds);
-    *f = (struct sse_filter){0};
-}
-
-static void stream_free(struct sse_stream *s)
-{
-    queue_clear(s);
-    filter_done(&s->want);
-    free(s);
-}
-
 static void on_free(void *arg)
 {
     struct sse_stream *s = arg;
@@ -445,7 +286,7 @@ static void on_free(void *arg)
         s->next->prev = s->prev;
     }
     watch_end(s);
-    stream_free(s);
+    sse__stream_free(s);
     bool last = atomic_fetch_sub(&h->n_streams, 1) == 1 && h->freed;
     pthread_mutex_unlock(&h->lock);
     if (last) {
@@ -456,10 +297,10 @@ static void on_free(void *arg)
 /* A message of the stream's own. */
 static void tell(struct sse_stream *s, const struct buf *text)
 {
-    struct message *m = message_of(text, &(struct sse_about){0}, NULL);
+    struct message *m = sse__message_new(text, &(struct sse_about){0}, NULL);
     m->refs = 1;
-    queue_put(s, m);
-    message_drop(m);
+    sse__queue_put(s, m);
+    sse__message_drop(m);
 }
 
 /* The first words: how long to wait before coming back, and whether something was missed meanwhile. */
@@ -472,7 +313,7 @@ static void greet(struct sse_stream *s, uint64_t last_id)
     pthread_mutex_unlock(&h->inbox_lock);
     buf_puts(&text, "retry: 1000\n\n");
     if (last_id != 0 && last_id < now) { /* read afresh */
-        append_event(&text, now, "reset", "{}", 2);
+        sse__event_text(&text, now, "reset", "{}", 2);
     }
     tell(s, &text);
     buf_done(&text);
@@ -501,7 +342,7 @@ struct MHD_Response *sse__open(struct sse_hub *h, struct MHD_Connection *conn,
     }
     pthread_mutex_unlock(&h->lock);
     if (full) {
-        stream_free(s);
+        sse__stream_free(s);
         return NULL;
     }
     struct MHD_Response *r =
@@ -549,10 +390,7 @@ struct sse_hub *sse_hub_new(void)
 
 static void stop_thread(struct sse_hub *h)
 {
-    pthread_mutex_lock(&h->inbox_lock);
-    h->stop = true;
-    pthread_cond_signal(&h->arrived);
-    pthread_mutex_unlock(&h->inbox_lock);
+    signal_thread(h, &h->stop);
     must(pthread_join(h->thread, NULL) == 0);
 }
 

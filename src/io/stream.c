@@ -124,7 +124,21 @@ static bool is_loopback(const struct addr *a)
     return a->sa.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&a->in6.sin6_addr);
 }
 
-struct stream *stream_connect(const struct addr *to, int64_t deadline_ns, struct err *err)
+static int bind_to(struct stream *s, const struct addr *from, struct err *err)
+{
+    char name[ADDR_TEXT];
+#ifdef IP_BIND_ADDRESS_NO_PORT
+    int one = 1; /* connect picks the port: a port may then serve several targets */
+    setsockopt(s->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
+#endif
+    if (bind(s->fd, &from->sa, addr_len(from)) == 0) {
+        return 0;
+    }
+    return err_sys(err, ERR_IO, "cannot connect from %s", addr_ip(from, name));
+}
+
+static struct stream *connect_one(const struct addr *to, const struct addr *from,
+                                  int64_t deadline_ns, struct err *err)
 {
     struct stream *s = new_stream(to->sa.sa_family, err);
     if (s == NULL) {
@@ -132,10 +146,16 @@ struct stream *stream_connect(const struct addr *to, int64_t deadline_ns, struct
     }
     s->peer = *to;
     s->local = is_loopback(to);
-    if (finish_connect(s, &to->sa, addr_len(to), deadline_ns, err) != 0) {
+    if ((from != NULL && bind_to(s, from, err) != 0) ||
+        finish_connect(s, &to->sa, addr_len(to), deadline_ns, err) != 0) {
         stream_close(&s);
     }
     return s;
+}
+
+struct stream *stream_connect(const struct addr *to, int64_t deadline_ns, struct err *err)
+{
+    return connect_one(to, NULL, deadline_ns, err);
 }
 
 struct stream *stream_connect_unix(const char *path, int64_t deadline_ns, struct err *err)
@@ -170,8 +190,8 @@ struct stream *stream_connect_unix(const char *path, int64_t deadline_ns, struct
     return NULL;
 }
 
-struct stream *stream_connect_any(const struct resolved *to, int64_t deadline_ns, struct addr *used,
-                                  struct err *err)
+static struct stream *try_each(const struct resolved *to, const struct addr *from,
+                               int64_t deadline_ns, struct addr *used, struct err *err)
 {
     must(to->n >= 1 && to->n <= RESOLVE_MAX);
     for (int i = 0; i < to->n; i++) {
@@ -181,7 +201,7 @@ struct stream *stream_connect_any(const struct resolved *to, int64_t deadline_ns
             until = now + (deadline_ns - now) / (to->n - i);
         }
         struct err e = {0};
-        struct stream *s = stream_connect(&to->at[i], until, &e);
+        struct stream *s = connect_one(&to->at[i], from, until, &e);
         if (used != NULL) {
             *used = to->at[i];
         }
@@ -194,6 +214,33 @@ struct stream *stream_connect_any(const struct resolved *to, int64_t deadline_ns
         }
     }
     return NULL;
+}
+
+struct stream *stream_connect_any(const struct resolved *to, int64_t deadline_ns, struct addr *used,
+                                  struct err *err)
+{
+    return try_each(to, NULL, deadline_ns, used, err);
+}
+
+struct stream *stream_connect_from(const struct resolved *to, const struct addr *from,
+                                   int64_t deadline_ns, struct addr *used, struct err *err)
+{
+    struct resolved same = {.n = 0};
+    char name[ADDR_TEXT];
+    if (from == NULL) {
+        return try_each(to, NULL, deadline_ns, used, err);
+    }
+    for (int i = 0; i < to->n; i++) {
+        if (to->at[i].sa.sa_family == from->sa.sa_family) {
+            same.at[same.n++] = to->at[i];
+        }
+    }
+    if (same.n == 0) {
+        err_set(err, ERR_INVALID, "cannot connect from %s: the target has no IPv%c address",
+                addr_ip(from, name), from->sa.sa_family == AF_INET6 ? '6' : '4');
+        return NULL;
+    }
+    return try_each(&same, from, deadline_ns, used, err);
 }
 
 void stream_close(struct stream **ps)

@@ -21,6 +21,9 @@ struct stream *stream_connect_unix(const char *path, int64_t deadline_ns, struct
  * *used is the one that answered (or the last tried). */
 struct stream *stream_connect_any(const struct resolved *to, int64_t deadline_ns, struct addr *used,
                                   struct err *err);
+/* The same from an address of this host (NULL: any); addresses of the other family are passed over. */
+struct stream *stream_connect_from(const struct resolved *to, const struct addr *from,
+                                   int64_t deadline_ns, struct addr *used, struct err *err);
 void stream_close(
     struct stream **s); /* abortive (RST) when data is unread: probes leave no TIME_WAIT */
 
@@ -28,6 +31,10 @@ void stream_close(
  * read once (and again when its mtime changes). ERR_TLS names the reason. */
 int stream_start_tls(struct stream *s, const struct tls_options *opt, int64_t deadline_ns,
                      struct err *err);
+/* The same on another connection to the server of `first`, whose session it takes up, as FTP servers ask it of a data
+ * connection: they know by that who comes. A server that does not want it gets a full handshake. */
+int stream_resume_tls(struct stream *s, struct stream *first, const struct tls_options *opt,
+                      int64_t deadline_ns, struct err *err);
 /* Fills *info (chain in arena). Also after a failed handshake: what was seen before it failed. */
 void stream_tls_info(struct stream *s, struct arena *a, struct tls_info *info);
 
@@ -44,6 +51,8 @@ const struct addr *stream_peer(const struct stream *s);
 /* Datagram sockets: connected UDP. One send, then receive until the deadline. */
 int udp_connect(const struct addr *to,
                 struct err *err); /* returns a non-blocking descriptor or -1 */
+int udp_connect_from(const struct addr *to, const struct addr *from, /* NULL: any of this host's */
+                     struct err *err);
 ssize_t udp_recv(int fd, void *p, size_t n, int64_t deadline_ns, struct err *err);
 void udp_close(int fd); /* on the loop's thread: it forgets the descriptor too */
 

@@ -82,8 +82,8 @@ static int handshake(struct stream *s, const struct tls_options *opt, int64_t de
     }
 }
 
-int stream_start_tls(struct stream *s, const struct tls_options *opt, int64_t deadline_ns,
-                     struct err *err)
+static int start(struct stream *s, const struct tls_options *opt, SSL_SESSION *session,
+                 int64_t deadline_ns, struct err *err)
 {
     check_magic(s, STREAM_MAGIC);
     must(s->ssl == NULL);
@@ -99,9 +99,29 @@ int stream_start_tls(struct stream *s, const struct tls_options *opt, int64_t de
     must(s->ssl != NULL && SSL_set_fd(s->ssl, s->fd) == 1);
     SSL_set_app_data(s->ssl, &s->seen);
     set_name(s->ssl, opt);
+    if (session != NULL) {
+        SSL_set_session(s->ssl, session);
+    }
     s->writes = 1; /* a handshake writes more than once: no delay from its second flight on */
     stream__nodelay(s);
     return handshake(s, opt, deadline_ns, err);
+}
+
+int stream_start_tls(struct stream *s, const struct tls_options *opt, int64_t deadline_ns,
+                     struct err *err)
+{
+    return start(s, opt, NULL, deadline_ns, err);
+}
+
+int stream_resume_tls(struct stream *s, struct stream *first, const struct tls_options *opt,
+                      int64_t deadline_ns, struct err *err)
+{
+    check_magic(first, STREAM_MAGIC);
+    must(first->ssl != NULL && first != s);
+    SSL_SESSION *session = SSL_get1_session(first->ssl);
+    int rc = start(s, opt, session, deadline_ns, err);
+    SSL_SESSION_free(session);
+    return rc;
 }
 
 void stream_tls_info(struct stream *s, struct arena *a, struct tls_info *info)
@@ -126,6 +146,19 @@ ssize_t stream__tls_read(struct stream *s, void *p, size_t n, int64_t deadline_n
     }
 }
 
+/* A server that has closed may have said why: in TLS 1.3 it looks at a client's certificate when the client is through with
+ * the handshake. Always -1. */
+static int last_words(struct stream *s, struct err *err)
+{
+    char c, name[ADDR_TEXT];
+    ERR_clear_error();
+    int rc = SSL_peek(s->ssl, &c, 1);
+    if (rc <= 0 && SSL_get_error(s->ssl, rc) == SSL_ERROR_SSL) {
+        tls__fail(NULL, NULL, stream__name(s, name), err);
+    }
+    return -1;
+}
+
 int stream__tls_write(struct stream *s, const void *p, size_t n, int64_t deadline_ns,
                       struct err *err)
 {
@@ -140,10 +173,10 @@ int stream__tls_write(struct stream *s, const void *p, size_t n, int64_t deadlin
         }
         int more = again(s, rc, deadline_ns, "sending to", err);
         if (more == 0) {
-            return stream__fail(s, EPIPE, "send to", err);
+            stream__fail(s, EPIPE, "send to", err);
         }
-        if (more < 0) {
-            return -1;
+        if (more <= 0) {
+            return last_words(s, err);
         }
     }
     return 0;

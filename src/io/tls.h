@@ -9,20 +9,20 @@
 #include "base/err.h"
 
 struct tls_options {
-    bool verify;             /* chain and host name; false: handshake only */
-    const char *ca_file;     /* NULL: the system's */
-    const char *cert_file;   /* client certificate, PEM */
-    const char *key_file;    /* its key; NULL: in cert_file */
-    const char *server_name; /* SNI and the name to verify */
-    const char *alpn;        /* NULL or one protocol, "dot" */
-    int min_version;         /* 0 default, 10 11 12 13 */
+    bool verify;                  /* chain and host name; false: handshake only */
+    const char *ca_file;          /* NULL: the system's */
+    const char *cert_file;        /* client certificate, PEM */
+    const char *key_file;         /* its key; NULL: in cert_file */
+    const char *server_name;      /* SNI and the name to verify */
+    const char *alpn;             /* NULL or one protocol, "dot" */
+    int min_version, max_version; /* 0 default, 10 11 12 13 */
 };
 
 /* Who a certificate says it is, as text; all of it valid UTF-8. */
 struct tls_names {
     const char *subject, *issuer; /* RFC 2253 */
     const char *serial;           /* hexadecimal */
-    const char *alt_names;        /* DNS names and addresses, by commas */
+    const char *alt_names;        /* DNS names, by commas */
     const char *fingerprint;      /* SHA-256, hexadecimal */
 };
 

@@ -78,7 +78,7 @@ static void print_address(BIO *b, const char *comma, const ASN1_OCTET_STRING *ip
     }
 }
 
-static char *alt_names_text(const X509 *x)
+static char *alt_names_text(const X509 *x, bool addresses)
 {
     GENERAL_NAMES *names = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
     BIO *b = BIO_new(BIO_s_mem());
@@ -89,7 +89,7 @@ static char *alt_names_text(const X509 *x)
         if (g->type == GEN_DNS) {
             BIO_printf(b, "%s%.*s", comma, ASN1_STRING_length(g->d.dNSName),
                        (const char *)ASN1_STRING_get0_data(g->d.dNSName));
-        } else if (g->type == GEN_IPADD) {
+        } else if (g->type == GEN_IPADD && addresses) {
             print_address(b, comma, g->d.iPAddress);
         }
     }
@@ -119,7 +119,10 @@ void tls__cert_json(const X509 *x, struct json *j, struct tls_names *names)
     put_text(j, "subject", name_text(X509_get_subject_name(x)), names ? &names->subject : NULL);
     put_text(j, "issuer", name_text(X509_get_issuer_name(x)), names ? &names->issuer : NULL);
     put_text(j, "serial", serial_text(x), names ? &names->serial : NULL);
-    put_text(j, "alt_names", alt_names_text(x), names ? &names->alt_names : NULL);
+    put_text(j, "alt_names", alt_names_text(x, true), NULL);
+    if (names != NULL) {
+        names->alt_names = alt_names_text(x, false);
+    }
     put_text(j, "fingerprint_sha256", fingerprint_text(x), names ? &names->fingerprint : NULL);
     json_ktime(j, "not_before", asn1_ms(X509_get0_notBefore(x)));
     json_ktime(j, "not_after", tls__cert_not_after_ms(x));

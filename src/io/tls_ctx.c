@@ -82,14 +82,36 @@ static bool is_fresh(struct entry *e, int64_t now)
     return true;
 }
 
+const char *tls__alert(const char *reason)
+{
+    static const char *const alerts[][2] = {
+        {"alert certificate required", "it wants a client certificate"},
+        {"alert certificate expired", "it says that our client certificate has expired"},
+        {"alert certificate revoked", "it says that our client certificate is revoked"},
+        {"alert unknown ca", "it does not know the authority of our client certificate"},
+        {"alert bad certificate", "it does not accept our client certificate"},
+        {"alert unsupported certificate", "it does not accept this kind of client certificate"},
+    };
+    must(reason != NULL);
+    for (size_t i = 0; i < array_len(alerts); i++) {
+        if (strstr(reason, alerts[i][0]) != NULL) {
+            return alerts[i][1];
+        }
+    }
+    return NULL;
+}
+
 int tls__fail(const struct tls_seen *seen, const char *name, const char *who, struct err *err)
 {
     unsigned long code = ERR_peek_last_error();
     const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;
     ERR_clear_error();
     if (seen == NULL || seen->error == X509_V_OK) {
+        const char *alert = reason != NULL ? tls__alert(reason) : NULL;
         return err_set(err, ERR_TLS, "TLS handshake with %s failed: %s", who,
-                       reason != NULL ? reason : "the connection was closed");
+                       alert != NULL    ? alert
+                       : reason != NULL ? reason
+                                        : "the connection was closed");
     }
     if (seen->error == X509_V_ERR_HOSTNAME_MISMATCH ||
         seen->error == X509_V_ERR_IP_ADDRESS_MISMATCH) {
@@ -152,6 +174,20 @@ static int version_number(int v)
     return v >= 10 && v <= 13 ? table[v - 10] : 0;
 }
 
+static void set_versions(SSL_CTX *ctx, const struct tls_options *opt)
+{
+    int least = opt->min_version != 0 ? opt->min_version : opt->max_version;
+    if (opt->max_version != 0) {
+        SSL_CTX_set_max_proto_version(ctx, version_number(opt->max_version));
+    }
+    if (least != 0 && (opt->min_version != 0 || least < 12)) { /* below the system's floor too */
+        SSL_CTX_set_min_proto_version(ctx, version_number(least));
+    }
+    if (least != 0 && least < 12) { /* TLS 1.0 and 1.1 sign with SHA-1 */
+        SSL_CTX_set_security_level(ctx, 0);
+    }
+}
+
 static SSL_CTX *make_ctx(const struct tls_options *opt, struct err *err)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
@@ -165,12 +201,7 @@ static SSL_CTX *make_ctx(const struct tls_options *opt, struct err *err)
 #ifdef SSL_OP_IGNORE_UNEXPECTED_EOF
     SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
 #endif
-    if (opt->min_version != 0) {
-        SSL_CTX_set_min_proto_version(ctx, version_number(opt->min_version));
-        if (opt->min_version < 12) { /* TLS 1.0 and 1.1 sign with SHA-1 */
-            SSL_CTX_set_security_level(ctx, 0);
-        }
-    }
+    set_versions(ctx, opt);
     if (load_files(ctx, opt, err) != 0 ||
         (opt->alpn != NULL && set_alpn(ctx, opt->alpn, err) != 0)) {
         SSL_CTX_free(ctx);
@@ -242,9 +273,9 @@ SSL_CTX *tls__ctx(struct loop *l, const struct tls_options *opt, struct err *err
     loop__assert_thread(l);
     struct tls_cache *c = cache_of(l);
     char key[1024];
-    int n = snprintf(key, sizeof(key), "%d|%d|%s|%s|%s|%s", opt->verify, opt->min_version,
-                     or_empty(opt->ca_file), or_empty(opt->cert_file), or_empty(opt->key_file),
-                     or_empty(opt->alpn));
+    int n = snprintf(key, sizeof(key), "%d|%d|%d|%s|%s|%s|%s", opt->verify, opt->min_version,
+                     opt->max_version, or_empty(opt->ca_file), or_empty(opt->cert_file),
+                     or_empty(opt->key_file), or_empty(opt->alpn));
     if (n < 0 || (size_t)n >= sizeof(key)) {
         err_set(err, ERR_TOO_LARGE, "cannot use TLS options: the file names are too long");
         return NULL;

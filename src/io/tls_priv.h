@@ -52,6 +52,8 @@ struct tls_chains *tls__chains(struct loop *l);
 /* The context for these options (server_name excepted), from l's cache; borrowed. Files are read
  * again when their mtime has changed. */
 SSL_CTX *tls__ctx(struct loop *l, const struct tls_options *opt, struct err *err);
+/* What an alert in OpenSSL's words ("tlsv13 alert certificate required") says of the certificate that we sent; NULL: nothing. */
+const char *tls__alert(const char *reason);
 /* ERR_TLS with the reason on top of OpenSSL's error queue, or of `seen`. Clears the queue. */
 int tls__fail(const struct tls_seen *seen, const char *name, const char *who, struct err *err);
 

@@ -10,10 +10,20 @@
 
 int udp_connect(const struct addr *to, struct err *err)
 {
+    return udp_connect_from(to, NULL, err);
+}
+
+int udp_connect_from(const struct addr *to, const struct addr *from, struct err *err)
+{
     char name[ADDR_TEXT];
     int fd = socket(to->sa.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return err_sys(err, ERR_IO, "cannot create a socket");
+    }
+    if (from != NULL && bind(fd, &from->sa, addr_len(from)) != 0) {
+        err_sys(err, ERR_IO, "cannot send from %s", addr_ip(from, name));
+        close(fd);
+        return -1;
     }
     if (connect(fd, &to->sa, addr_len(to)) != 0) {
         err_sys(err, ERR_REFUSED, "cannot reach %s", addr_text(to, name));

@@ -33,6 +33,7 @@ struct workers {
     pthread_cond_t work;
     struct worker_job *queue, **queue_end;
     size_t queued, threads, idle; /* idle: without a job, also while it starts */
+    size_t continued;             /* those of the queue that its bound does not concern */
     uint64_t refused;
     bool stopping;
     struct worker *slots; /* cfg.limit of them */
@@ -94,6 +95,7 @@ static struct worker_job *take_job(struct workers *w)
         w->queue_end = &w->queue;
     }
     w->queued--;
+    w->continued -= job->continues;
     w->idle--;
     return job;
 }
@@ -159,22 +161,31 @@ static void start_one(struct workers *w)
     w->idle += slot->used;
 }
 
-static bool submit(struct workers *w, struct worker_job *job, bool bounded)
+/* Is there room for a job that begins? What an idle worker will take at once needs none, and what goes on takes none: many
+ * readers of long answers would have everybody else refused. */
+static bool has_room(const struct workers *w)
+{
+    must(w->continued <= w->queued);
+    size_t idle = w->idle > w->continued ? w->idle - w->continued : 0;
+    return w->queued - w->continued < w->cfg.queue + idle;
+}
+
+static bool submit(struct workers *w, struct worker_job *job, bool continues)
 {
     check_magic(w, WORKERS_MAGIC);
     must(job->run != NULL);
     job->next = NULL;
+    job->continues = continues;
     pthread_mutex_lock(&w->lock);
     if (!w->stopping && w->queued >= w->idle && w->threads < w->cfg.limit) {
         start_one(w);
     }
-    /* What an idle worker will take at once needs no room in the queue. */
-    bool room = !bounded || w->queued < w->cfg.queue + w->idle;
-    bool taken = !w->stopping && w->threads > 0 && room;
+    bool taken = !w->stopping && w->threads > 0 && (continues || has_room(w));
     if (taken) {
         *w->queue_end = job;
         w->queue_end = &job->next;
         w->queued++;
+        w->continued += continues;
         pthread_cond_signal(&w->work);
     } else {
         w->refused++;
@@ -185,12 +196,12 @@ static bool submit(struct workers *w, struct worker_job *job, bool bounded)
 
 bool workers_submit(struct workers *w, struct worker_job *job)
 {
-    return submit(w, job, true);
+    return submit(w, job, false);
 }
 
 bool workers_continue(struct workers *w, struct worker_job *job)
 {
-    return submit(w, job, false);
+    return submit(w, job, true);
 }
 
 void workers_stop(struct workers *w)

@@ -20,12 +20,13 @@ struct thread_hooks {
 struct worker_job {
     struct worker_job *next;
     void (*run)(struct worker_job *job); /* on a worker */
+    bool continues;                      /* the pool's: came by workers_continue */
 };
 
 struct workers_config {
     size_t limit;    /* threads at most */
     size_t kept;     /* so many idle ones stay */
-    size_t queue;    /* jobs that wait at most */
+    size_t queue;    /* jobs that wait at most, not counting those of workers_continue */
     int64_t idle_ms; /* a further one that idles so long ends */
     struct thread_hooks hooks;
 };
@@ -34,8 +35,8 @@ struct workers;
 struct workers *workers_new(const struct workers_config *cfg);
 /* False: the queue is full, workers_stop was called, or there is no thread and none could be started. */
 bool workers_submit(struct workers *w, struct worker_job *job);
-/* For the next step of something that has begun: the queue's bound does not hold, as there is no more than one for each thing
- * under way. False after workers_stop, or when there is no thread. */
+/* For the next step of something that has begun: it neither needs nor takes room in the queue, as there is no more than one for
+ * each thing under way. False after workers_stop, or when there is no thread. */
 bool workers_continue(struct workers *w, struct worker_job *job);
 /* Further jobs are refused. Returns when all that were taken have run and every thread has ended. */
 void workers_stop(struct workers *w);

@@ -4,7 +4,7 @@
  *      0  u32 magic "BASN"  u32 version 1  u64 generation  u32 count  u32 crc32c of everything behind
  *     24  count times: u32 length, entry
  * Entry:
- *      u64 id  u64 spec hash  u8 flags (1 fresh)  u64 interval_ms  u64 timeout_ms  u64 connect_timeout_ms
+ *      u64 id  u64 spec hash  u8 flags (1 fresh, 2 inverted, 4 one address)  u64 interval_ms  u64 timeout_ms  u64 connect_timeout_ms
  *      u32 attempts  u32 burst.times  u64 burst.delta_ms  u64 burst.min_success (IEEE bits)
  *      u64 burst.max_mean_ms  str type  str name  str config (node_encode)
  * where str is u32 length and bytes. Also the payload of a link's TRY message. */
@@ -27,6 +27,8 @@
 #define MAX_FILE     ((size_t)1 << 30)
 #define MAX_ENTRY    ((size_t)4 << 20)
 #define FLAG_FRESH   1u
+#define FLAG_INVERT  2u
+#define FLAG_ONE     4u
 #define WRITER_MAGIC 0x41535752u
 #define READER_MAGIC 0x41535244u
 #define MAX_INTERVAL (INT64_C(366) * 86400 * 1000)
@@ -42,7 +44,8 @@ void assign_encode(const struct target *t, struct str config, uint64_t spec_hash
     memcpy(&bits, &t->burst.min_success, sizeof(bits));
     buf_put_u64(out, t->id);
     buf_put_u64(out, spec_hash);
-    buf_put_u8(out, fresh ? FLAG_FRESH : 0);
+    buf_put_u8(out, (uint8_t)((fresh ? FLAG_FRESH : 0) | (t->invert ? FLAG_INVERT : 0) |
+                              (t->one_address ? FLAG_ONE : 0)));
     buf_put_u64(out, (uint64_t)t->interval_ms);
     buf_put_u64(out, (uint64_t)t->timeout_ms);
     buf_put_u64(out, (uint64_t)t->connect_timeout_ms);
@@ -92,7 +95,10 @@ int assign_decode(struct str bytes, struct assign_entry *out, struct err *err)
 {
     struct cur c = CUR_INIT(bytes.p, bytes.n);
     struct assign_entry e = {.id = cur_u64(&c), .spec_hash = cur_u64(&c)};
-    e.fresh = (cur_u8(&c) & FLAG_FRESH) != 0;
+    uint8_t flags = cur_u8(&c);
+    e.fresh = (flags & FLAG_FRESH) != 0;
+    e.invert = (flags & FLAG_INVERT) != 0;
+    e.one_address = (flags & FLAG_ONE) != 0;
     e.interval_ms = (int64_t)cur_u64(&c);
     e.timeout_ms = (int64_t)cur_u64(&c);
     e.connect_timeout_ms = (int64_t)cur_u64(&c);
@@ -154,28 +160,63 @@ void assign_write(struct assign_writer *w, const struct target *t, struct str co
     w->count++;
 }
 
-int assign_writer_commit(struct assign_writer **wp, const char *path, struct err *err)
+/* Fills in the head that assign_writer_new left room for. */
+static int finish(struct assign_writer *w, const char *what, struct err *err)
+{
+    if (w->out.failed)
+        return err_set(err, ERR_TOO_LARGE, "cannot write %s: more than %zu bytes", what, MAX_FILE);
+    cleanup(buf_done) struct buf head = BUF_INIT(HEADER_SIZE);
+    buf_put_u32(&head, FILE_MAGIC);
+    buf_put_u32(&head, FILE_VERSION);
+    buf_put_u64(&head, w->generation);
+    buf_put_u32(&head, w->count);
+    buf_put_u32(&head, crc32c(0, w->out.data + HEADER_SIZE, w->out.len - HEADER_SIZE));
+    must(!head.failed && head.len == HEADER_SIZE);
+    memcpy(w->out.data, head.data, HEADER_SIZE);
+    return 0;
+}
+
+void assign_writer_free(struct assign_writer **wp)
 {
     struct assign_writer *w = *wp;
-    check_magic(w, WRITER_MAGIC);
     *wp = NULL;
-    int rc;
-    if (w->out.failed) {
-        rc = err_set(err, ERR_TOO_LARGE, "cannot write %s: more than %zu bytes", path, MAX_FILE);
-    } else {
-        cleanup(buf_done) struct buf head = BUF_INIT(HEADER_SIZE);
-        buf_put_u32(&head, FILE_MAGIC);
-        buf_put_u32(&head, FILE_VERSION);
-        buf_put_u64(&head, w->generation);
-        buf_put_u32(&head, w->count);
-        buf_put_u32(&head, crc32c(0, w->out.data + HEADER_SIZE, w->out.len - HEADER_SIZE));
-        must(!head.failed && head.len == HEADER_SIZE);
-        memcpy(w->out.data, head.data, HEADER_SIZE);
-        rc = fs_write_atomic(path, w->out.data, w->out.len, 0600, false, err);
-    }
+    if (!w)
+        return;
+    check_magic(w, WRITER_MAGIC);
     buf_done(&w->out);
     w->magic = 0;
     free(w);
+}
+
+int assign_writer_commit(struct assign_writer **w, const char *path, struct err *err)
+{
+    check_magic(*w, WRITER_MAGIC);
+    int rc = finish(*w, path, err);
+    if (rc == 0)
+        rc = fs_write_atomic(path, (*w)->out.data, (*w)->out.len, 0600, false, err);
+    assign_writer_free(w);
+    return rc;
+}
+
+uint64_t assign_writer_seal(struct assign_writer *w)
+{
+    check_magic(w, WRITER_MAGIC);
+    size_t n = w->out.failed ? 0 : w->out.len - HEADER_SIZE;
+    w->generation = hash_bytes(n ? w->out.data + HEADER_SIZE : "", n, FILE_VERSION) >> 1;
+    if (w->generation == 0)
+        w->generation = 1;
+    return w->generation;
+}
+
+int assign_writer_take(struct assign_writer **w, struct buf *out, struct err *err)
+{
+    check_magic(*w, WRITER_MAGIC);
+    int rc = finish(*w, "an assignment", err);
+    if (rc == 0)
+        buf_add(out, (*w)->out.data, (*w)->out.len);
+    if (rc == 0 && out->failed)
+        rc = err_set(err, ERR_TOO_LARGE, "the assignment has %zu bytes", (*w)->out.len);
+    assign_writer_free(w);
     return rc;
 }
 

@@ -18,6 +18,8 @@ struct assign_entry {
     uint64_t id;
     uint64_t spec_hash; /* equal hash: keep the target as it is, schedule included */
     bool fresh;         /* never probed: probe soon instead of at its slot */
+    bool invert;        /* a good probe is a failure, and the other way round */
+    bool one_address;   /* the first address of a name alone is tried */
     int64_t interval_ms, timeout_ms, connect_timeout_ms;
     int32_t attempts;
     struct burst burst;
@@ -38,6 +40,12 @@ struct assign_writer *assign_writer_new(uint64_t generation);
 void assign_write(struct assign_writer *w, const struct target *t, struct str config,
                   uint64_t spec_hash, bool fresh);
 int assign_writer_commit(struct assign_writer **w, const char *path, struct err *err); /* frees w */
+/* For one that travels: its generation becomes the hash of its entries, never 0 and
+ * below 2^63, and is returned. */
+uint64_t assign_writer_seal(struct assign_writer *w);
+/* The file's bytes are appended to out instead; frees w. */
+int assign_writer_take(struct assign_writer **w, struct buf *out, struct err *err);
+void assign_writer_free(struct assign_writer **w);
 
 struct assign_file;
 struct assign_file *assign_open(const char *path, struct err *err); /* checks header and crc */

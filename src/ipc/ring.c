@@ -185,7 +185,7 @@ static int map_file(struct ring *r, struct err *err)
 }
 
 /* The next power of two within the bounds: offsets are taken modulo the size by masking. */
-static size_t good_size(size_t wanted)
+size_t ring_good_size(size_t wanted)
 {
     size_t size = MIN_SIZE;
     while (size < wanted && size < MAX_SIZE)
@@ -195,7 +195,7 @@ static size_t good_size(size_t wanted)
 
 struct ring *ring_open(const char *path, size_t size, struct err *err)
 {
-    size = good_size(size);
+    size = ring_good_size(size);
     int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0 && errno == ENOENT) {
         if (create_file(path, size, err) < 0)

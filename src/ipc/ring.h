@@ -21,6 +21,8 @@ struct ring;
 /* Creates the file when it does not exist (size: rounded up to a power of two, 64 KiB … 1 GiB), with a fresh random id;
  * else opens it as it is. */
 struct ring *ring_open(const char *path, size_t size, struct err *err);
+/* What it makes of a size: that of ring_stats of a new one. */
+size_t ring_good_size(size_t wanted);
 void ring_close(struct ring **r);
 uint64_t ring_id(const struct ring *r);
 /* The file at the path is no longer this one: the core set a damaged ring aside. Then open it anew. One stat. */

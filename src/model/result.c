@@ -8,17 +8,21 @@
 
 #include "base/must.h"
 #include "base/str.h"
+#include "model/result_priv.h"
+
+#define FIRST_METRICS 16
 
 void result_init(struct result *r, struct arena *a)
 {
     must(r != NULL && a != NULL);
-    /* The arrays are not touched: a result is filled 3,000 times a second. */
+    /* The warnings are not touched: a result is filled 3,000 times a second. */
     r->target_id = r->request_id = 0;
     r->success = false;
     r->checked_ms = r->latency_us = r->resolve_us = 0;
     r->message = "";
     r->address = "";
-    r->n_metrics = r->n_warnings = 0;
+    r->metrics = NULL;
+    r->n_metrics = r->metrics_room = r->n_left_out = r->n_warnings = 0;
     r->detail_json = NULL;
     r->arena = a;
 }
@@ -75,6 +79,18 @@ void result_ok(struct result *r, const char *fmt, ...)
     r->success = true;
 }
 
+void result_invert(struct result *r)
+{
+    must(r != NULL && r->arena != NULL && r->message != NULL);
+    const char *was = r->message, *colon = *was ? ": " : "";
+    const char *said = r->success ? "up, and must not be" : "down, as it must be";
+    r->message = clean_text(r->arena, arena_printf(r->arena, "%s%s%s", said, colon, was),
+                            RESULT_MESSAGE_MAX);
+    r->success = !r->success;
+    if (r->success)
+        r->n_warnings = 0;
+}
+
 void result_warn(struct result *r, const char *fmt, ...)
 {
     must(r->n_warnings >= 0 && r->n_warnings <= RESULT_WARNINGS_MAX);
@@ -86,13 +102,28 @@ void result_warn(struct result *r, const char *fmt, ...)
     va_end(ap);
 }
 
+struct metric *result__new_metric(struct result *r)
+{
+    must(r->n_metrics >= 0 && r->n_metrics < RESULT_METRICS_MAX);
+    if (r->n_metrics == r->metrics_room) {
+        int room = r->metrics_room ? 2 * r->metrics_room : FIRST_METRICS;
+        struct metric *all = arena_array_of(r->arena, struct metric, room);
+        if (r->n_metrics > 0)
+            memcpy(all, r->metrics, (size_t)r->n_metrics * sizeof(*all));
+        r->metrics = all;
+        r->metrics_room = room;
+    }
+    return &r->metrics[r->n_metrics++];
+}
+
 static struct metric *add_metric(struct result *r, const char *name)
 {
     must(name != NULL && name[0] && strlen(name) <= RESULT_NAME_MAX);
-    must(r->n_metrics >= 0 && r->n_metrics <= RESULT_METRICS_MAX);
-    if (r->n_metrics == RESULT_METRICS_MAX)
+    if (r->n_metrics >= RESULT_METRICS_MAX - 1) {
+        r->n_left_out++;
         return NULL;
-    struct metric *m = &r->metrics[r->n_metrics++];
+    }
+    struct metric *m = result__new_metric(r);
     *m = (struct metric){.name = name};
     return m;
 }
@@ -186,6 +217,10 @@ void result_metrics_json(const struct result *r, struct json *j)
             json_str(j, m->text);
         else
             json_f64(j, m->num);
+    }
+    if (r->n_left_out > 0) {
+        json_key(j, RESULT_LEFT_OUT);
+        json_int(j, r->n_left_out);
     }
     json_end(j);
 }

@@ -14,8 +14,8 @@
 #include "base/json.h"
 #include "model/target.h"
 
-#define RESULT_METRICS_MAX  64
-#define RESULT_LABELS_MAX   8 /* of one metric */
+#define RESULT_METRICS_MAX  192 /* the last place is probe_metrics_left_out's */
+#define RESULT_LABELS_MAX   8   /* of one metric */
 #define RESULT_WARNINGS_MAX 16
 #define RESULT_MESSAGE_MAX  1000 /* bytes; longer is cut on a character boundary */
 #define RESULT_FACT_MAX     256  /* bytes of a fact or label value; longer is cut */
@@ -43,8 +43,9 @@ struct result {
     const char *message; /* never NULL; valid UTF-8 */
     const char *address; /* IP used, "" when none: "which address was used" */
     int64_t resolve_us;
-    struct metric metrics[RESULT_METRICS_MAX];
-    int n_metrics;
+    struct metric *metrics; /* in the arena; grows */
+    int n_metrics, metrics_room;
+    int n_left_out; /* past a limit; they are counted in the metric probe_metrics_left_out */
     const char *warnings[RESULT_WARNINGS_MAX]; /* non-empty with success: degraded */
     int n_warnings;
     const char *
@@ -58,7 +59,7 @@ void result_fail(struct result *r, const char *fmt, ...)
 void result_fail_err(struct result *r, const struct err *err);
 void result_ok(struct result *r, const char *fmt, ...) printf_like(2, 3);
 void result_warn(struct result *r, const char *fmt, ...) printf_like(2, 3);
-/* Further metrics past RESULT_METRICS_MAX are ignored. Names must be constants or in the arena. */
+/* Those past RESULT_METRICS_MAX are left out and counted: totals come first. Names must be constants or in the arena. */
 void result_metric(struct result *r, const char *name, double v);
 void result_metric_label(struct result *r, const char *name, const char *label, const char *value,
                          double v);
@@ -66,6 +67,9 @@ void result_metric_label(struct result *r, const char *name, const char *label, 
 void result_metric_labels(struct result *r, const char *name, const struct label *labels,
                           uint32_t n_labels, double v);
 void result_fact(struct result *r, const char *name, const char *text);
+/* A finished result of a target that must not be good: success becomes failure and the other way round, the message says
+ * so; what was a failure has no warnings then. */
+void result_invert(struct result *r);
 bool result_degraded(const struct result *r); /* success with warnings */
 
 void result_encode(const struct result *r, struct buf *out);

@@ -23,8 +23,10 @@
 
 #include "base/must.h"
 #include "base/str.h"
+#include "model/result_priv.h"
 
-#define VERSION 1
+#define VERSION       1
+#define LEFT_OUT_ROOM 32 /* of probe_metrics_left_out */
 
 enum { HAS_SUCCESS = 1, HAS_REQUEST = 2, HAS_ADDRESS = 4, HAS_DETAIL = 8, FLAGS_ALL = 15 };
 enum { KIND_END = 0, KIND_INT = 1, KIND_F64 = 2, KIND_TEXT = 3, KIND_LABEL = 8, KIND_LABELS = 16 };
@@ -86,17 +88,21 @@ static void put_metric(struct buf *out, const struct metric *m)
     }
 }
 
-/* Up to the first that leaves no room for the end mark; detail has the rest. */
+/* Up to the first that leaves no room for the count of those left out and the end mark; detail has the rest. */
 static void put_metrics(struct buf *out, size_t start, const struct result *r)
 {
+    int left_out = r->n_left_out;
     for (int i = 0; i < r->n_metrics; i++) {
         size_t before = out->len;
         put_metric(out, &r->metrics[i]);
-        if (out->len - start < RESULT_ENCODED_MAX)
+        if (out->len - start < RESULT_ENCODED_MAX - LEFT_OUT_ROOM)
             continue;
         out->len = before;
+        left_out += r->n_metrics - i;
         break;
     }
+    if (left_out > 0)
+        put_metric(out, &(struct metric){.name = RESULT_LEFT_OUT, .num = left_out});
     buf_put_u8(out, KIND_END);
 }
 
@@ -223,7 +229,7 @@ static void get_metrics(struct cur *c, struct result *r)
         if (r->n_metrics == RESULT_METRICS_MAX)
             c->failed = true;
         else
-            get_metric(c, r->arena, kind, &r->metrics[r->n_metrics++]);
+            get_metric(c, r->arena, kind, result__new_metric(r));
     }
 }
 

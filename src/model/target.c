@@ -44,6 +44,15 @@ static void copy_labels(struct pack *k, struct label *at, uint32_t n)
     }
 }
 
+static void copy_names(struct pack *k, const char **at, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        const char *name = pack_str(k, at[i]);
+        if (k->block)
+            at[i] = name;
+    }
+}
+
 static void copy_target(struct pack *k, const void *of)
 {
     const struct target *from = of;
@@ -52,13 +61,53 @@ static void copy_target(struct pack *k, const void *of)
     t.labels = pack_mem(k, from->labels, from->n_labels * sizeof(*from->labels));
     t.channels.at = pack_mem(k, from->channels.at, from->channels.n * sizeof(uint64_t));
     t.depends_on.at = pack_mem(k, from->depends_on.at, from->depends_on.n * sizeof(uint64_t));
+    t.locations.at =
+        pack_mem(k, from->locations.at, from->locations.n * sizeof(*from->locations.at));
     t.name = pack_str(k, from->name);
     t.type = pack_str(k, from->type);
     t.group = pack_str(k, from->group);
     t.config_json = pack_str(k, from->config_json);
     copy_labels(k, t.labels, t.n_labels);
+    copy_names(k, t.locations.at, t.locations.n);
     if (k->block)
         *home = t;
+}
+
+const char *location_name_fault(const char *name)
+{
+    size_t n = strlen(name);
+    if (n == 0 || n > LOCATION_NAME_MAX)
+        return "want 1 to 64 bytes";
+    if (!utf8_valid(name, n))
+        return "want UTF-8";
+    if (name[0] == '.' || name[0] == ' ' || name[n - 1] == ' ')
+        return "want no dot or space at the start and no space at the end";
+    for (const char *c = name; *c; c++)
+        if (*c == '/' || *c == '\\' || (unsigned char)*c < 0x20 || *c == 0x7f)
+            return "want no slash and no control character";
+    return NULL;
+}
+
+const char *location_agent_fault(const char *name)
+{
+    const char *fault = location_name_fault(name);
+    if (!fault && streq(name, LOCATION_LOCAL))
+        fault = "\"local\" is this server; want another name";
+    return fault;
+}
+
+bool target_is_at(const struct target *t, const char *location)
+{
+    for (uint32_t i = 0; i < t->locations.n; i++)
+        if (streq(t->locations.at[i], location))
+            return true;
+    return t->locations.n == 0 && streq(location, LOCATION_LOCAL);
+}
+
+bool target_is_located(const struct target *t)
+{
+    return t->locations.n > 1 ||
+           (t->locations.n == 1 && !streq(t->locations.at[0], LOCATION_LOCAL));
 }
 
 struct target *target_clone(const struct target *t)
@@ -81,6 +130,14 @@ static bool same_text(const char *a, const char *b)
 static bool same_ids(const struct id_list *a, const struct id_list *b)
 {
     return a->n == b->n && (a->n == 0 || memcmp(a->at, b->at, a->n * sizeof(*a->at)) == 0);
+}
+
+static bool same_names(const struct name_list *a, const struct name_list *b)
+{
+    for (uint32_t i = 0; i < a->n && a->n == b->n; i++)
+        if (!same_text(a->at[i], b->at[i]))
+            return false;
+    return a->n == b->n;
 }
 
 static bool same_labels(const struct target *a, const struct target *b)
@@ -106,12 +163,14 @@ bool target_same_spec(const struct target *a, const struct target *b)
     must(a != NULL && b != NULL);
     return a->interval_ms == b->interval_ms && a->timeout_ms == b->timeout_ms &&
            a->connect_timeout_ms == b->connect_timeout_ms && a->attempts == b->attempts &&
-           a->threshold == b->threshold && a->resend_interval_ms == b->resend_interval_ms &&
+           a->threshold == b->threshold && a->success_threshold == b->success_threshold &&
+           a->invert == b->invert && a->resend_interval_ms == b->resend_interval_ms &&
            a->enabled == b->enabled && a->source == b->source && same_burst(&a->burst, &b->burst) &&
            same_text(a->name, b->name) && same_text(a->type, b->type) &&
            same_text(a->group, b->group) && same_text(a->config_json, b->config_json) &&
            same_labels(a, b) && same_ids(&a->channels, &b->channels) &&
-           same_ids(&a->depends_on, &b->depends_on);
+           same_ids(&a->depends_on, &b->depends_on) && same_names(&a->locations, &b->locations) &&
+           a->location_quorum == b->location_quorum;
 }
 
 static uint64_t hash_text(uint64_t h, const char *s)
@@ -130,6 +189,8 @@ uint64_t target_spec_hash(const struct target *t)
         (uint64_t)t->connect_timeout_ms,
         (uint64_t)t->attempts,
         (uint64_t)t->threshold,
+        (uint64_t)t->success_threshold,
+        t->invert,
         (uint64_t)t->resend_interval_ms,
         (uint64_t)t->burst.times,
         (uint64_t)t->burst.delta_ms,
@@ -140,6 +201,8 @@ uint64_t target_spec_hash(const struct target *t)
         t->n_labels,
         t->channels.n,
         t->depends_on.n,
+        t->locations.n,
+        (uint64_t)t->location_quorum,
     };
     uint64_t h = hash_bytes(numbers, sizeof(numbers), 0);
     h = hash_text(h, t->name);
@@ -148,6 +211,8 @@ uint64_t target_spec_hash(const struct target *t)
     h = hash_text(h, t->config_json);
     for (uint32_t i = 0; i < t->n_labels; i++)
         h = hash_text(hash_text(h, t->labels[i].name), t->labels[i].value);
+    for (uint32_t i = 0; i < t->locations.n; i++)
+        h = hash_text(h, t->locations.at[i]);
     h = hash_bytes(t->channels.at, t->channels.n * sizeof(uint64_t), h);
     return hash_bytes(t->depends_on.at, t->depends_on.n * sizeof(uint64_t), h);
 }

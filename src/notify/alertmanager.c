@@ -41,6 +41,7 @@ static const char *alert_name(const struct notification *note, uint32_t i)
 
 static void labels_of(const struct notification *note, uint32_t i, struct pair_set *set)
 {
+    must(i < note->n_items);
     const struct alert *a = note->items[i].alert;
     set->n = 0;
     add_pair(set, "alertname", alert_name(note, i));
@@ -56,6 +57,7 @@ static void labels_of(const struct notification *note, uint32_t i, struct pair_s
 
 static void annotations_of(const struct send *s, uint32_t i, struct pair_set *set)
 {
+    must(i < s->note->n_items);
     const struct alert *a = s->note->items[i].alert;
     bool up = s->note->items[i].kind == EVENT_RESOLVED;
     set->n = 0;
@@ -119,11 +121,13 @@ static void intersect(struct pair_set *common, const struct pair_set *set)
                 common->at[kept++] = common->at[i];
                 break;
             }
+    must(kept <= common->n);
     common->n = kept;
 }
 
 static void put_common(const struct send *s, const uint32_t *which, uint32_t n, struct json *j)
 {
+    must(n > 0);
     struct pair_set labels, notes, set;
     labels_of(s->note, which[0], &labels);
     annotations_of(s, which[0], &notes);
@@ -157,6 +161,7 @@ void alertmanager_json(const struct send *s, int64_t max_alerts, struct buf *out
     bool firing = false;
     for (uint32_t i = 0; i < n; i++)
         firing |= note->items[which[i]].kind != EVENT_RESOLVED;
+    must(shown > 0 && shown <= n && n <= note->n_items);
     struct json j = json_start(out);
     json_obj(&j);
     json_kstr(&j, "receiver", s->channel->name);

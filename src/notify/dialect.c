@@ -34,6 +34,7 @@ static void escape_text(struct buf *out, const char *s, size_t n)
     struct str c;
     for (size_t i = 0; i < n;) {
         i += next_char(s + i, n - i, &c);
+        must(i <= n && c.n > 0);
         buf_add(out, c.p, c.n);
     }
 }
@@ -72,6 +73,7 @@ static void escape_markdown(struct buf *out, const char *s, size_t n)
     char before = '\0';
     for (size_t i = 0; i < n;) {
         i += next_char(s + i, n - i, &c);
+        must(i <= n && c.n > 0);
         bool breaks = (before == ']' && *c.p == '(') ||
                       (before == '<' && (isalpha((unsigned char)*c.p) || strchr("@/!", *c.p)));
         if (breaks)

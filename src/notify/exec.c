@@ -59,6 +59,7 @@ static char **make_env(const struct send *s, const struct message *m)
     env[k++] = arena_printf(s->arena, "BELFRY_COUNT=%u", s->note->n_items);
     env[k++] =
         arena_printf(s->arena, "BELFRY_DELIVERY=%llu", (unsigned long long)s->note->delivery_id);
+    must(k < n + 8);
     env[k] = NULL;
     return env;
 }
@@ -94,6 +95,7 @@ static int spawn_with(const char *const *argv, char **env, int in, int out, pid_
 static int start(const struct send *s, char **env, struct child *c, struct err *err)
 {
     const struct exec_config *cfg = s->config;
+    must(cfg->command.n > 0);
     const char **argv = arena_array_of(s->arena, const char *, cfg->command.n + 1);
     for (size_t i = 0; i < cfg->command.n; i++)
         argv[i] = cfg->command.at[i];
@@ -222,6 +224,7 @@ static int judge_exit(int status, const struct buf *said, struct err *err)
     if (WIFSIGNALED(status))
         return err_set(err, ERR_BUSY, "the program was killed by signal %d%s%.*s", WTERMSIG(status),
                        n > 0 ? ": " : "", n, words.p);
+    must(WIFEXITED(status)); /* nobody asked for those that were stopped */
     int code = WEXITSTATUS(status);
     if (code == 0)
         return 0;

@@ -153,6 +153,7 @@ static void add_leave(const struct mail *m, struct buf *out)
 
 void mail_build(const struct mail *m, struct buf *out)
 {
+    must(m->from && m->to->n > 0 && m->subject && m->text && m->html);
     char boundary[64];
     snprintf(boundary, sizeof(boundary), "=_belfry_%llu_%llu", (unsigned long long)m->delivery_id,
              (unsigned long long)m->wall_ms);

@@ -85,6 +85,7 @@ static enum tone tone_of(const struct notification *note)
 static struct template_words words_of(const struct message_options *o,
                                       const struct dialect *dialect)
 {
+    must(o->language >= 0 && (size_t)o->language + 1 < array_len(message_languages));
     return (struct template_words){
         .dialect = dialect, .lang = (enum language)o->language, .zone = o->time_zone};
 }
@@ -113,6 +114,7 @@ static void run_own(const char *own, const char *fallback, const struct template
 static const char *make_title(const struct message_options *o, const struct template_env *env,
                               struct err *err)
 {
+    must(env->self != NULL);
     struct buf b = BUF_INIT(BODY_MAX);
     struct template_words plain = *(const struct template_words *)env->self;
     plain.dialect = &dialect_text;
@@ -180,6 +182,7 @@ static int build(const struct send *s, const struct dialect *dialect, size_t max
         dialect->literal(&head, "\n", 1);
     }
     cut(&head, max / 2);
+    must(head.len <= max);
     make_body(s, o, &env, max - head.len, &body, err);
     buf_add(&head, body.data != NULL ? body.data : "", body.len);
     out->body = arena_strndup(s->arena, head.data != NULL ? head.data : "", head.len);
@@ -203,6 +206,7 @@ int message_build_titled(const struct send *s, const struct dialect *dialect, si
 
 int message_run(const struct send *s, const char *source, struct buf *out, struct err *err)
 {
+    must(source != NULL && s->note->n_items > 0);
     const struct message_options *o = s->config;
     struct template_words words = words_of(o, &dialect_text);
     struct template_env env = {.style = &message_style,

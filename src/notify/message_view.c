@@ -64,6 +64,7 @@ static bool item_field(const void *self, struct str name, struct tvalue *out)
 {
     const struct item_view *v = self;
     const struct alert *a = v->alert;
+    must(a != NULL && v->kind <= EVENT_TEST && v->word != NULL);
     const struct {
         const char *name;
         struct tvalue value;
@@ -99,6 +100,7 @@ static bool root_field(const void *self, struct str name, struct tvalue *out)
 {
     const struct root_view *v = self;
     const struct notification *note = v->note;
+    must(v->listed <= note->n_items && v->firing + v->resolved <= note->n_items);
     const struct {
         const char *name;
         struct tvalue value;
@@ -155,6 +157,7 @@ struct tvalue message__root(const struct send *s, const struct message_options *
     *v = (struct root_view){.note = note, .channel = s->channel->name, .listed = listed};
     v->items = arena_array_of(s->arena, struct item_view, listed);
     v->values = arena_array_of(s->arena, struct tvalue, listed);
+    must(listed > 0); /* its first alert's fields are the root's, too */
     for (uint32_t i = 0; i < listed; i++) {
         v->items[i] = item_view(s, lang, i);
         v->values[i] = (struct tvalue){.kind = TV_OBJECT, .object = {item_field, &v->items[i]}};

@@ -35,6 +35,7 @@ static int64_t retry_after(const struct http_response *resp, struct arena *a)
 int post_send(const struct send *s, const struct post_request *req, const struct buf *body,
               struct post_reply *reply, struct err *err)
 {
+    must(body->len == 0 || body->data != NULL);
     const struct post_options *o = req->options;
     struct http_header headers[24] = {{"Content-Type", req->content_type != NULL
                                                            ? req->content_type
@@ -42,6 +43,7 @@ int post_send(const struct send *s, const struct post_request *req, const struct
     size_t n = 1;
     for (size_t i = 0; i < req->n_headers && n < array_len(headers); i++)
         headers[n++] = req->headers[i];
+    must(n <= array_len(headers));
     int64_t until = clock_mono_ns() + req->timeout_ms * NS_PER_MS;
     if (until > s->deadline_ns)
         until = s->deadline_ns;
@@ -81,6 +83,7 @@ int post_send(const struct send *s, const struct post_request *req, const struct
 int status_judge(const char *who, const struct post_reply *reply, int64_t *retry_after_ms,
                  struct err *err)
 {
+    must(who != NULL && retry_after_ms != NULL);
     int status = reply->status;
     if (status >= 200 && status <= 299)
         return 0;
@@ -124,6 +127,7 @@ static bool mentions(const char *text, const char *word)
 static int refuse(const struct vendor *v, int64_t code, const char *said,
                   const struct post_reply *reply, int64_t *retry_after_ms, struct err *err)
 {
+    must(code != 0);
     int n = (int)utf8_cut(said, strlen(said), 160);
     *retry_after_ms = reply->retry_after_ms;
     for (const struct vendor_code *c = v->codes; c->code != 0; c++) {
@@ -142,6 +146,7 @@ static int refuse(const struct vendor *v, int64_t code, const char *said,
 int vendor_judge(const struct vendor *v, const struct post_reply *reply, struct arena *a,
                  int64_t *retry_after_ms, struct err *err)
 {
+    must(v->codes != NULL && v->code_key[0] != NULL);
     must(retry_after_ms != NULL);
     *retry_after_ms = 0;
     struct node *body = NULL;
@@ -166,6 +171,7 @@ int vendor_judge(const struct vendor *v, const struct post_reply *reply, struct 
 int robot_send(const struct send *s, const struct vendor *v, const struct post_request *req,
                const struct buf *payload, struct buf *answer, struct err *err)
 {
+    must(payload != NULL && answer != NULL);
     struct post_reply reply = {0};
     int64_t retry_after_ms = 0;
     if (post_send(s, req, payload, &reply, err) != 0)

@@ -75,6 +75,7 @@ static int read_reply(struct smtp *c, struct err *err)
 /* What a refusal means for the operator. */
 static int refused(struct smtp *c, const char *what, int code, struct err *err)
 {
+    must(code >= 200 && code <= 599);
     const char *hint = "";
     if (code == 535 || code == 534)
         hint =
@@ -252,6 +253,7 @@ static int converse(struct smtp *c, struct buf *answer, struct err *err)
 int smtp_send(const struct notify_env *env, const struct smtp_letter *l, struct buf *answer,
               struct err *err)
 {
+    must((size_t)l->security <= SMTP_NONE && l->from != NULL);
     static const uint16_t ports[] = {[SMTP_STARTTLS] = 587, [SMTP_TLS] = 465, [SMTP_NONE] = 25};
     uint16_t port = l->port != 0 ? l->port : ports[l->security];
     struct resolved to;

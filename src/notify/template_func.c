@@ -45,6 +45,7 @@ static int call_t(const struct template_env *env, const struct tvalue *args, int
                   struct tvalue *out, struct err *err)
 {
     struct str zh, en;
+    must(n == 2 || n == 3);
     if (template_text(env, &args[0], &zh, err) != 0 || template_text(env, &args[1], &en, err) != 0)
         return -1;
     const struct tvalue *num = n == 3 ? &args[2] : NULL;
@@ -61,6 +62,7 @@ static int call_t(const struct template_env *env, const struct tvalue *args, int
 static int call_default(const struct template_env *env, const struct tvalue *args, int n,
                         struct tvalue *out, struct err *err)
 {
+    must(n == 2);
     *out = template_truth(&args[1]) ? args[1] : args[0];
     return 0;
 }
@@ -70,6 +72,7 @@ static int call_truncate(const struct template_env *env, const struct tvalue *ar
 {
     int64_t max = 0;
     struct str text;
+    must(n == 2);
     if (want_number(&args[0], &max, err) != 0 || template_text(env, &args[1], &text, err) != 0)
         return -1;
     size_t keep = 0;
@@ -77,6 +80,7 @@ static int call_truncate(const struct template_env *env, const struct tvalue *ar
         size_t len = utf8_char(text.p + keep, text.n - keep);
         keep += len > 0 ? len : 1;
     }
+    must(keep <= text.n); /* whole characters, none beyond the end */
     struct buf b = BUF_INIT(TEXT_MAX);
     buf_add(&b, text.p, keep);
     if (keep < text.n)
@@ -97,6 +101,7 @@ static int call_duration(const struct template_env *env, const struct tvalue *ar
 static int call_time(const struct template_env *env, const struct tvalue *args, int n,
                      struct tvalue *out, struct err *err)
 {
+    must(n == 1 || n == 2);
     const struct tvalue *v = &args[n - 1];
     if (v->kind == TV_NULL || (v->kind == TV_TIME && v->num == 0)) {
         *out = (struct tvalue){.kind = TV_NULL};

@@ -13,6 +13,7 @@
 static bool parse_offset(const char *s, int *seconds)
 {
     int digits[4], n = 0;
+    must(*s == '+' || *s == '-');
     for (const char *p = s + 1; *p != '\0'; p++) {
         if (*p == ':' && (n == 1 || n == 2))
             continue;
@@ -53,6 +54,7 @@ int zone_time(const char *zone, int64_t wall_ms, char *buf, struct err *err)
     if (zone_offset(zone, wall_ms, &seconds, err) != 0)
         return -1;
     int64_t whole = wall_ms / 1000 - (wall_ms % 1000 < 0);
+    must(seconds > -86400 && seconds < 86400);
     time_t t = (time_t)(whole + seconds);
     struct tm tm;
     if (gmtime_r(&t, &tm) == NULL)

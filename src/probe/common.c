@@ -1,13 +1,15 @@
 /* What several probers share; see common.h. Runs in watchers. */
 #include "probe/common.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
 
 #define NEVER_VERIFIED (-62135596800.0) /* Go's zero time, as blackbox_exporter writes it */
 
-const char *const ip_version_choices[] = {"any", "4", "6", NULL};
+const char *const ip_version_choices[] = {"any", "4", "6", "prefer_4", "prefer_6", NULL};
 const char *const latency_action_choices[] = {"warn", "fail", NULL};
-static const char *const tls_min_versions[] = {"default", "1.0", "1.1", "1.2", "1.3", NULL};
+static const char *const tls_versions[] = {"default", "1.0", "1.1", "1.2", "1.3", NULL};
 
 const struct option tls_section_options[] = {
     {"verify", OPT_BOOL, offsetof(struct tls_section, verify), .def = "true",
@@ -23,8 +25,11 @@ const struct option tls_section_options[] = {
      .help = {"Name to send (SNI) and to verify, when it is not the host.",
               "用于 SNI 和校验的名称，默认为主机名。"}},
     {"min_version", OPT_ENUM, offsetof(struct tls_section, min_version), .def = "default",
-     .choices = tls_min_versions, .advanced = true,
+     .choices = tls_versions, .advanced = true,
      .help = {"Refuse older protocol versions.", "拒绝更旧的 TLS 版本。"}},
+    {"max_version", OPT_ENUM, offsetof(struct tls_section, max_version), .def = "default",
+     .choices = tls_versions, .advanced = true,
+     .help = {"Refuse newer protocol versions.", "拒绝更新的 TLS 版本。"}},
     {"expiry_warning", OPT_DURATION, offsetof(struct tls_section, expiry_warning_ms), .def = "14d",
      .help = {"Degraded when a certificate ends sooner than this; 0 is never.",
               "证书在此时间内到期则为降级；0 表示不检查。"}},
@@ -35,6 +40,7 @@ struct tls_options tls_section_apply(const struct tls_section *s, const char *se
 {
     static const int versions[] = {0, 10, 11, 12, 13};
     must(s->min_version >= 0 && (size_t)s->min_version < array_len(versions));
+    must(s->max_version >= 0 && (size_t)s->max_version < array_len(versions));
     return (struct tls_options){
         .verify = s->verify,
         .ca_file = s->ca_file,
@@ -42,7 +48,25 @@ struct tls_options tls_section_apply(const struct tls_section *s, const char *se
         .key_file = s->key_file,
         .server_name = s->server_name ? s->server_name : server_name,
         .min_version = versions[s->min_version],
+        .max_version = versions[s->max_version],
     };
+}
+
+void source_validate(const char *source, struct problems *p, const char *path)
+{
+    struct addr a;
+    char field[200];
+    snprintf(field, sizeof(field), "%s%ssource", path, *path ? "." : "");
+    if (source && !addr_parse_ip(source, 0, &a))
+        problem_add(p, NULL, field, "got \"%.60s\"; want an IP address of this host", source);
+}
+
+const struct addr *source_addr(const char *source, struct addr *room)
+{
+    if (!source)
+        return NULL;
+    must(addr_parse_ip(source, 0, room)); /* validated */
+    return room;
 }
 
 static const char *chain_json(const struct tls_info *info, struct arena *a)
@@ -146,6 +170,8 @@ int probe_resolve(struct probe *p, const char *host, uint16_t port, enum ip_vers
         return -1;
     }
     must(out->n >= 1 && out->n <= RESOLVE_MAX && out->took_ns >= 0);
+    if (p->one_address)
+        resolved_keep_one(out, version);
     r->resolve_us = out->took_ns / 1000;
     result_metric(r, "probe_dns_lookup_time_seconds", (double)out->took_ns / 1e9);
     return 0;

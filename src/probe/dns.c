@@ -4,30 +4,19 @@
  *
  * Without a name the servers are asked for the root's name servers and any well-formed answer counts. Several
  * servers (or, by default, all of this system's) are asked one after another, each with its share of the time; each one's
- * answer is in the result. RFC 1035, 7766 (tcp), 7858 (tls). Runs in watchers; dns_wire.c reads the foreign bytes. */
+ * answer is in the result. The asking is dns_ask.c's. Runs in watchers. */
 #include "base/clock.h"
 
-#include <errno.h>
 #include <stdio.h>
 
-#include "base/rng.h"
 #include "base/str.h"
-#include "io/fiber.h"
-#include "io/stream.h"
-#include "probe/common.h"
+#include "probe/dns_ask.h"
 #include "probe/dns_expect.h"
-#include "probe/dns_wire.h"
 #include "probe/probers.h"
 #include "probe/url.h"
 
 #define SERVERS_MAX 8
-#define UDP_ROOM    4096
-#define STRANGERS \
-    100 /* datagrams that are not our answer, before the probe gives up: a flood must not hold the loop */
-#define SHOWN_MAX 16 /* records in the result's detail, a server */
-
-enum transport { BY_UDP, BY_TCP, BY_TLS };
-static const char *const transport_choices[] = {"udp", "tcp", "tls", NULL};
+#define SHOWN_MAX   16 /* records in the result's detail, a server */
 
 struct server {
     const char *text; /* as given */
@@ -38,9 +27,9 @@ struct server {
 struct dns_config {
     struct str_list server;
     const char *name;
-    int type, transport, ip_version;
+    int type, class;
     bool recursion, edns;
-    struct tls_section tls;
+    struct dns_way way;
     struct dns_expect expect;
     struct server *servers; /* compiled from server */
 };
@@ -56,18 +45,29 @@ static const struct option dns_options[] = {
               "要查询的名称；留空只检查服务器是否可用。"}},
     {"type", OPT_ENUM, offsetof(struct dns_config, type), .def = "A", .choices = dns_type_choices,
      .help = {"Type of record.", "记录类型。"}},
-    {"transport", OPT_ENUM, offsetof(struct dns_config, transport), .def = "udp",
-     .choices = transport_choices, .help = {"How the server is asked.", "查询所用的传输方式。"}},
+    {"transport", OPT_ENUM, offsetof(struct dns_config, way.transport), .def = "udp",
+     .choices = dns_transport_choices,
+     .help = {"How the server is asked.", "查询所用的传输方式。"}},
+    {"class", OPT_ENUM, offsetof(struct dns_config, class), .def = "IN",
+     .choices = dns_class_choices, .advanced = true,
+     .help = {"Class of record; CH asks a server about itself (version.bind).",
+              "记录的类；CH 用于查询服务器自身信息(version.bind)。"}},
     {"recursion", OPT_BOOL, offsetof(struct dns_config, recursion), .def = "true", .advanced = true,
      .help = {"Ask the server to look further; off for an authoritative server.",
               "请求递归查询；检查权威服务器时可关闭。"}},
     {"edns", OPT_BOOL, offsetof(struct dns_config, edns), .def = "false", .advanced = true,
      .help = {"Offer EDNS0, answers of up to 1232 bytes by udp.",
               "使用 EDNS0,允许最多 1232 字节的 udp 应答。"}},
-    {"ip_version", OPT_ENUM, offsetof(struct dns_config, ip_version), .def = "any",
+    {"ip_version", OPT_ENUM, offsetof(struct dns_config, way.ip_version), .def = "any",
      .choices = ip_version_choices, .advanced = true,
-     .help = {"Use only IPv4 or IPv6 to reach the server.", "只用 IPv4 或 IPv6 连接服务器。"}},
-    {"tls", OPT_SECTION, offsetof(struct dns_config, tls), .sub = tls_section_options,
+     .help = {"Use only IPv4 or IPv6 to reach the server, or prefer one.",
+              "只用 IPv4 或 IPv6 连接服务器，或优先其一。"}},
+    {"tcp_fallback", OPT_BOOL, offsetof(struct dns_config, way.tcp_fallback), .def = "true",
+     .advanced = true,
+     .help = {"Ask again by tcp when a udp answer was cut short.",
+              "udp 应答被截断时改用 tcp 再查一次。"}},
+    OPTION_SOURCE(struct dns_config, way.source),
+    {"tls", OPT_SECTION, offsetof(struct dns_config, way.tls), .sub = tls_section_options,
      .advanced = true, .help = {"How TLS is spoken and judged.", "TLS 的参数与判断。"}},
     {"expect", OPT_SECTION, offsetof(struct dns_config, expect), .sub = dns_expect_options,
      .help = {"What counts as good.", "怎样算正常。"}},
@@ -123,6 +123,8 @@ static void dns_validate(void *config, struct arena *a, struct problems *p, cons
     if (c->name && dns_check_name(c->name, &err) != 0)
         problem_add(p, NULL, field, "%s", err.msg);
     dns_expect_validate(&c->expect, c->name != NULL, a, p, path);
+    c->way.all_sections = dns_expect_needs_all(&c->expect);
+    source_validate(c->way.source, p, path);
 }
 
 static void dns_describe(const void *config, struct buf *out)
@@ -136,166 +138,27 @@ static void dns_describe(const void *config, struct buf *out)
         buf_puts(out, "the system's name servers");
 }
 
-/* --- one server --- */
+/* --- all servers --- */
 
-struct asked {
-    const char *server; /* text for people */
-    struct addr used;
-    int64_t resolve_ns, connect_ns, request_ns, total_ns;
-    bool answered; /* m is filled */
-    bool good;
-    const char *message; /* what is wrong; NULL when good */
-    struct dns_message m;
-};
-
-struct query {
-    struct probe *p;
-    const struct dns_config *c;
-    struct result *r;
-    struct dns_query q;
-    uint8_t bytes[2 + DNS_QUERY_MAX]; /* behind its length, as tcp wants it */
-    int n;                            /* without the length */
-    int64_t deadline_ns;              /* of the server being asked */
-};
-
-static int make_query(struct query *q, struct err *err)
+static int make_question(struct dns_question *q, const struct dns_config *c, struct err *err)
 {
-    const struct dns_config *c = q->c;
     q->q = (struct dns_query){
         .name = c->name ? c->name : ".",
         .type = c->name ? dns_type_code(c->type) : DNS_TYPE_NS,
+        .class = dns_class_code(c->class),
         .recursion = c->recursion,
         .edns = c->edns,
     };
-    rng_secure(&q->q.id, sizeof(q->q.id));
-    q->n = dns_write_query(&q->q, q->bytes + 2, err);
-    if (q->n < 0)
-        return -1;
-    must(q->n >= 17 && q->n <= DNS_QUERY_MAX);
-    q->bytes[0] = (uint8_t)(q->n >> 8);
-    q->bytes[1] = (uint8_t)q->n;
-    return 0;
+    return dns_question_ready(q, err);
 }
 
-/* A datagram: 1 it is our answer, 0 it is not (somebody's guess, or a late answer), -1 ours and damaged. */
-static int read_datagram(struct query *q, const uint8_t *p, size_t n, struct asked *a,
-                         struct err *err)
+static void ask_one(struct dns_question *q, const struct dns_config *c, const struct server *s,
+                    struct dns_asked *a)
 {
-    if (n < 2 || (p[0] << 8 | p[1]) != q->q.id)
-        return 0;
-    if (dns_parse(p, n, q->p->arena, &a->m, err) != 0)
-        return -1;
-    return dns_answers(&a->m, &q->q);
-}
-
-static int await_datagram(struct query *q, int fd, struct asked *a, struct err *err)
-{
-    uint8_t *room = arena_alloc(q->p->arena, UDP_ROOM);
-    for (int strangers = 0;;) {
-        ssize_t n = udp_recv(fd, room, UDP_ROOM, q->deadline_ns, err);
-        if (n < 0 && err->code == ERR_TIMEOUT && strangers > 0)
-            return err_set(err, ERR_TIMEOUT,
-                           "no answer in time, but %d with another id or question", strangers);
-        if (n < 0)
-            return -1;
-        int rc = read_datagram(q, room, (size_t)n, a, err);
-        if (rc != 0)
-            return rc > 0 ? 0 : -1;
-        if (++strangers > STRANGERS)
-            return err_set(err, ERR_TOO_LARGE, "%d answers with another id or question", strangers);
-    }
-}
-
-static int ask_udp(struct query *q, struct asked *a, struct err *err)
-{
-    int fd = udp_connect(&a->used, err);
-    if (fd < 0)
-        return -1;
-    int rc = send(fd, q->bytes + 2, (size_t)q->n, MSG_NOSIGNAL) < 0
-                 ? err_sys(err, ERR_REFUSED, "cannot send the query")
-                 : await_datagram(q, fd, a, err);
-    udp_close(fd);
-    return rc;
-}
-
-static int secure(struct query *q, struct stream *s, const char *host, struct err *err)
-{
-    struct tls_options tls = tls_section_apply(&q->c->tls, host);
-    struct tls_info info = {0};
-    tls.alpn = "dot";
-    int rc = stream_start_tls(s, &tls, q->deadline_ns, err);
-    stream_tls_info(s, q->p->arena, &info);
-    result_add_tls(q->r, &info, q->c->tls.expiry_warning_ms);
-    return rc;
-}
-
-static int converse(struct query *q, struct stream *s, struct asked *a, struct err *err)
-{
-    uint8_t head[2];
-    if (stream_write(s, q->bytes, 2 + (size_t)q->n, q->deadline_ns, err) != 0 ||
-        stream_read_full(s, head, 2, q->deadline_ns, err) != 0)
-        return -1;
-    size_t n = (size_t)head[0] << 8 | head[1];
-    uint8_t *room = arena_alloc(q->p->arena, n + 1);
-    if (stream_read_full(s, room, n, q->deadline_ns, err) != 0 ||
-        dns_parse(room, n, q->p->arena, &a->m, err) != 0)
-        return -1;
-    if (!dns_answers(&a->m, &q->q))
-        return err_set(err, ERR_PROTOCOL, "it answered another question or with another id");
-    return 0;
-}
-
-static int ask_stream(struct query *q, const char *host, bool with_tls, struct asked *a,
-                      struct err *err)
-{
-    int64_t start = clock_mono_ns();
-    int64_t by =
-        q->p->connect_deadline_ns < q->deadline_ns ? q->p->connect_deadline_ns : q->deadline_ns;
-    struct stream *s = stream_connect(&a->used, by, err);
-    if (!s)
-        return -1;
-    int rc = with_tls ? secure(q, s, host, err) : 0;
-    int64_t ready = clock_mono_ns();
-    a->connect_ns += ready - start;
-    if (rc == 0)
-        rc = converse(q, s, a, err);
-    a->request_ns = clock_mono_ns() - ready;
-    stream_close(&s);
-    return rc;
-}
-
-static int ask(struct query *q, const char *host, struct asked *a, struct err *err)
-{
-    enum transport by = (enum transport)q->c->transport;
-    must(by == BY_UDP || by == BY_TCP || by == BY_TLS);
-    if (by != BY_UDP)
-        return ask_stream(q, host, by == BY_TLS, a, err);
-    int64_t start = clock_mono_ns();
-    int rc = ask_udp(q, a, err);
-    a->request_ns = clock_mono_ns() - start;
-    if (rc == 0 && a->m.truncated)
-        return ask_stream(q, host, false, a, err);
-    return rc;
-}
-
-/* --- all servers --- */
-
-static void ask_one(struct query *q, const struct server *s, struct asked *a)
-{
-    const struct dns_config *c = q->c;
     struct err err = {0};
-    struct resolved to;
     int64_t start = clock_mono_ns();
-    uint16_t port = s->port ? s->port : c->transport == BY_TLS ? 853 : 53;
     a->server = s->text;
-    int rc = resolve(q->p->env->resolver, s->host, port, (enum ip_version)c->ip_version,
-                     q->deadline_ns, &to, &err);
-    if (rc == 0) {
-        a->resolve_ns = to.took_ns;
-        a->used = to.at[0];
-        rc = ask(q, s->host, a, &err);
-        a->answered = rc == 0;
-    }
+    int rc = dns_ask(q, s->host, s->port, a, &err);
     a->total_ns = clock_mono_ns() - start;
     if (rc == 0)
         rc = dns_expect_judge(&c->expect, c->name != NULL, q->q.type, &a->m, q->p->arena, &err);
@@ -322,7 +185,7 @@ static int system_servers(struct probe *p, struct server **out)
     return good;
 }
 
-static void answer_json(struct json *j, const struct asked *a)
+static void answer_json(struct json *j, const struct dns_asked *a)
 {
     char room[ADDR_TEXT];
     json_obj(j);
@@ -350,7 +213,7 @@ static void answer_json(struct json *j, const struct asked *a)
     json_end(j);
 }
 
-static const char *detail_json(const struct asked *at, int n, struct arena *a)
+static const char *detail_json(const struct dns_asked *at, int n, struct arena *a)
 {
     struct buf out = BUF_INIT(8192);
     struct json j = json_start(&out);
@@ -371,7 +234,7 @@ static void phase(struct result *r, const char *name, int64_t ns)
 }
 
 /* Of the server that the result is about: the first that failed, else the slowest. */
-static void add_metrics(const struct asked *a, struct result *r)
+static void add_metrics(const struct dns_asked *a, struct result *r)
 {
     r->resolve_us = a->resolve_ns / 1000;
     result_set_address(r, &a->used);
@@ -385,11 +248,11 @@ static void add_metrics(const struct asked *a, struct result *r)
     result_metric(r, "probe_dns_answer_rrs", a->m.n_answers);
     result_metric(r, "probe_dns_authority_rrs", a->m.n_authority);
     result_metric(r, "probe_dns_additional_rrs", a->m.n_additional);
-    if (a->m.has_serial)
+    if (a->m.has_serial && a->m.question_type == DNS_TYPE_SOA)
         result_metric(r, "probe_dns_serial", a->m.serial);
 }
 
-static void add_each(const struct asked *at, int n, struct result *r)
+static void add_each(const struct dns_asked *at, int n, struct result *r)
 {
     for (int i = 0; i < n; i++) {
         const char *server =
@@ -406,15 +269,14 @@ static const char *question(const struct dns_config *c, struct arena *a)
     return c->name ? arena_printf(a, "%s %s: ", c->name, dns_type_choices[c->type]) : "";
 }
 
-static void judge(const struct query *q, const struct asked *at, int n, const struct asked *about,
-                  struct result *r)
+static void judge(const struct dns_config *c, const struct dns_asked *at, int n,
+                  const struct dns_asked *about, struct result *r)
 {
-    const struct dns_config *c = q->c;
     int good = 0;
     for (int i = 0; i < n; i++)
         good += at[i].good;
     bool enough = good == n || (good > 0 && c->expect.servers == DNS_NEED_ANY);
-    const char *asked = question(c, q->p->arena);
+    const char *asked = question(c, r->arena);
     if (!enough && n == 1)
         result_fail(r, "%s: %s%s", about->server, asked, about->message);
     else if (!enough)
@@ -433,14 +295,27 @@ static void judge(const struct query *q, const struct asked *at, int n, const st
         result_ok(r, "%s answered", from);
     else
         result_ok(r, "%s answered %s %s: %s", from, c->name, dns_type_choices[c->type],
-                  about->m.n_kept ? dns_values_text(&about->m, q->p->arena)
+                  about->m.n_kept ? dns_values_text(&about->m, r->arena)
                                   : dns_rcode_name(about->m.rcode, code));
 }
 
-/* The one that the result is about. */
-static const struct asked *pick(const struct asked *at, int n, bool any_will_do)
+static void judge_conditions(const struct dns_config *c, const struct dns_asked *about,
+                             struct result *r)
 {
-    const struct asked *slowest = NULL, *failed = NULL;
+    char room[16];
+    struct condition_facts facts = condition_facts_of(r);
+    facts.connected = about->answered;
+    if (about->answered) {
+        facts.dns_rcode = dns_rcode_name(about->m.rcode, room);
+        facts.body = dns_last_value(&about->m, r->arena);
+    }
+    conditions_judge_good(c->expect.compiled, &facts, r);
+}
+
+/* The one that the result is about. */
+static const struct dns_asked *pick(const struct dns_asked *at, int n, bool any_will_do)
+{
+    const struct dns_asked *slowest = NULL, *failed = NULL;
     for (int i = 0; i < n; i++) {
         if (!at[i].good && !failed)
             failed = &at[i];
@@ -453,28 +328,28 @@ static const struct asked *pick(const struct asked *at, int n, bool any_will_do)
 static void dns_run(struct probe *p, struct result *r)
 {
     const struct dns_config *c = p->config;
-    struct query *q = arena_new_of(p->arena, struct query);
+    struct dns_question *q = arena_new_of(p->arena, struct dns_question);
     struct server *servers = c->servers;
     struct err err = {0};
-    *q = (struct query){.p = p, .c = c, .r = r};
+    *q = (struct dns_question){.p = p, .way = &c->way, .r = r};
     int n = c->server.n ? (int)c->server.n : system_servers(p, &servers);
     if (n == 0) {
         result_fail(r, "this system has no name server configured");
         return;
     }
     must(n <= SERVERS_MAX);
-    if (make_query(q, &err) != 0) {
+    if (make_question(q, c, &err) != 0) {
         result_fail_err(r, &err);
         return;
     }
-    struct asked *at = arena_array_of(p->arena, struct asked, n);
+    struct dns_asked *at = arena_array_of(p->arena, struct dns_asked, n);
     for (int i = 0; i < n; i++) {
         int64_t now = clock_mono_ns();
         q->deadline_ns = now + (p->deadline_ns - now) / (n - i);
-        ask_one(q, &servers[i], &at[i]);
+        ask_one(q, c, &servers[i], &at[i]);
     }
     /* with at least one server there is a failed or a good one */
-    const struct asked *about = pick(at, n, c->expect.servers == DNS_NEED_ANY);
+    const struct dns_asked *about = pick(at, n, c->expect.servers == DNS_NEED_ANY);
     must(about != NULL && about->total_ns >= 0);
     r->latency_us = about->total_ns / 1000;
     add_metrics(about, r);
@@ -482,13 +357,15 @@ static void dns_run(struct probe *p, struct result *r)
         add_each(at, n, r);
     if (!r->detail_json)
         r->detail_json = detail_json(at, n, p->arena);
-    judge(q, at, n, about, r);
+    judge(c, at, n, about, r);
+    judge_conditions(c, about, r);
 }
 
 static const char *const dns_schemes[] = {"dns", NULL};
 
 const struct prober_ops dns_prober = {
     .type = "dns",
+    .kind = PROBER_NETWORK,
     .title = {"DNS", "DNS"},
     .help = {"Asks name servers: are they available, and is their answer right?",
              "查询域名服务器：是否可用，解析是否正确。"},

@@ -3,11 +3,14 @@
  *   resolve → echo … echo, spaced → wait for the missing → statistics
  *
  * The packets are icmp_hub.c's. Runs in watchers. */
+#include <stdio.h>
+
 #include "base/clock.h"
 
 #include "base/str.h"
 #include "io/fiber.h"
 #include "probe/common.h"
+#include "probe/condition.h"
 #include "probe/icmp_hub.h"
 #include "probe/icmp_socket.h"
 #include "probe/probers.h"
@@ -21,6 +24,8 @@ struct icmp_expect {
     int max_loss_action;
     int64_t max_latency_ms;
     int max_latency_action;
+    struct str_list conditions;
+    struct conditions *compiled;
 };
 
 struct icmp_config {
@@ -28,6 +33,7 @@ struct icmp_config {
     int64_t count, spacing_ms, size, ttl;
     bool dont_fragment;
     int ip_version;
+    const char *source;
     struct icmp_expect expect;
 };
 
@@ -46,6 +52,7 @@ static const struct option expect_options[] = {
     {"max_latency_action", OPT_ENUM, offsetof(struct icmp_expect, max_latency_action),
      .def = "warn", .choices = latency_action_choices, .advanced = true,
      .help = {"What slowness means.", "过慢意味着什么。"}},
+    EXPECT_CONDITIONS(struct icmp_expect),
     OPTION_END,
 };
 
@@ -69,7 +76,8 @@ static const struct option icmp_options[] = {
               "禁止分片，可发现 MTU 过小的路径。"}},
     {"ip_version", OPT_ENUM, offsetof(struct icmp_config, ip_version), .def = "any",
      .choices = ip_version_choices, .advanced = true,
-     .help = {"Use only IPv4 or IPv6.", "只用 IPv4 或 IPv6。"}},
+     .help = {"Use only IPv4 or IPv6, or prefer one.", "只用 IPv4 或 IPv6，或优先其一。"}},
+    OPTION_SOURCE(struct icmp_config, source),
     {"expect", OPT_SECTION, offsetof(struct icmp_config, expect), .sub = expect_options,
      .help = {"What counts as good.", "怎样算正常。"}},
     OPTION_END,
@@ -85,6 +93,13 @@ static struct node *icmp_from_url(const char *text, struct arena *a, struct err 
         return NULL;
     }
     return url_to_config(&u, a, err);
+}
+
+static void icmp_validate(void *config, struct arena *a, struct problems *p, const char *path)
+{
+    struct icmp_config *c = config;
+    c->expect.compiled = conditions_compile(&c->expect.conditions, a, p, path);
+    source_validate(c->source, p, path);
 }
 
 static void icmp_describe(const void *config, struct buf *out)
@@ -262,6 +277,7 @@ static void make_packet(struct echoes *e)
     for (size_t i = ICMP_HEADER; i < e->what.n; i++)
         e->what.packet[i] = (uint8_t)i;
     e->what.ttl = (int)e->c->ttl;
+    e->what.has_from = source_addr(e->c->source, &e->what.from) != NULL;
     e->what.dont_fragment = e->c->dont_fragment;
     e->at = arena_array_of(a, struct icmp_echo, e->c->count);
 }
@@ -303,12 +319,16 @@ static void icmp_run(struct probe *p, struct result *r)
     result_set_address(r, &e->what.to);
     add_metrics(e, to.took_ns, ready - start, r);
     judge(e, r);
+    struct condition_facts facts = condition_facts_of(r);
+    facts.connected = e->answered > 0;
+    conditions_judge_good(e->c->expect.compiled, &facts, r);
 }
 
 static const char *const icmp_schemes[] = {"icmp", "ping", NULL};
 
 const struct prober_ops icmp_prober = {
     .type = "icmp",
+    .kind = PROBER_NETWORK,
     .title = {"Ping (ICMP)", "Ping(ICMP)"},
     .help = {"Sends ICMP echoes and measures round trip, loss and jitter.",
              "发送 ICMP 回显，测量往返时间、丢包与抖动。"},
@@ -316,6 +336,7 @@ const struct prober_ops icmp_prober = {
     .options = icmp_options,
     .config_size = sizeof(struct icmp_config),
     .from_url = icmp_from_url,
+    .validate = icmp_validate,
     .describe = icmp_describe,
     .run = icmp_run,
 };

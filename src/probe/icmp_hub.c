@@ -241,7 +241,9 @@ int icmp_hub_send(struct icmp_hub *h, const struct icmp_send *what, struct icmp_
     map_u64_put(p->open, e->seq, e);
     e->sent_ns = clock_mono_ns();
     e->sent_wall_ns = wall_ns();
-    if (icmp_send(&p->s, &e->to, what->packet, what->n, what->ttl, err) == 0)
+    const struct icmp_packet packet = {what->packet, what->n, what->ttl,
+                                       what->has_from ? &what->from : NULL};
+    if (icmp_send(&p->s, &e->to, &packet, err) == 0)
         return 0;
     icmp_hub_forget(e);
     return -1;

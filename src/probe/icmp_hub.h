@@ -31,7 +31,8 @@ struct icmp_echo {
 };
 
 struct icmp_send {
-    struct addr to;
+    struct addr to, from;
+    bool has_from; /* else the system chooses the address to send from */
     uint8_t *
         packet; /* ICMP_HEADER bytes that the hub fills, then the payload (its first 8 bytes are the hub's too) */
     size_t n;

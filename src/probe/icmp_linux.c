@@ -123,30 +123,54 @@ static int send_failed(size_t n, struct err *err)
     return err_sys(err, ERR_REFUSED, "cannot send");
 }
 
-int icmp_send(const struct icmp_socket *s, const struct addr *to, const void *packet, size_t n,
-              int ttl, struct err *err)
+static void put_control(struct msghdr *m, int level, int type, const void *data, size_t n)
 {
-    _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int))] = {0};
-    struct addr dest = *to;
-    must(s->fd >= 0 && n >= ICMP_HEADER && s->v6 == (to->sa.sa_family == AF_INET6));
-    struct iovec io = {(void *)(uintptr_t)packet, n};
-    struct msghdr m = {
-        .msg_name = &dest, .msg_namelen = addr_len(to), .msg_iov = &io, .msg_iovlen = 1};
-    addr_set_port(&dest, 0);
-    if (ttl) {
-        m.msg_control = control;
-        m.msg_controllen = sizeof(control);
-        struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-        c->cmsg_level = s->v6 ? IPPROTO_IPV6 : IPPROTO_IP;
-        c->cmsg_type = s->v6 ? IPV6_HOPLIMIT : IP_TTL;
-        c->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(c), &ttl, sizeof(ttl));
+    struct cmsghdr *c = (void *)((char *)m->msg_control + m->msg_controllen);
+    *c = (struct cmsghdr){.cmsg_level = level, .cmsg_type = type, .cmsg_len = CMSG_LEN(n)};
+    memcpy(CMSG_DATA(c), data, n);
+    m->msg_controllen += CMSG_SPACE(n);
+}
+
+static void put_source(struct msghdr *m, const struct addr *from)
+{
+    if (from->sa.sa_family == AF_INET6) {
+        struct in6_pktinfo info = {.ipi6_addr = from->in6.sin6_addr};
+        put_control(m, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
+    } else {
+        struct in_pktinfo info = {.ipi_spec_dst = from->in4.sin_addr};
+        put_control(m, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
     }
+}
+
+int icmp_send(const struct icmp_socket *s, const struct addr *to, const struct icmp_packet *packet,
+              struct err *err)
+{
+    _Alignas(struct cmsghdr)
+        uint8_t control[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct in6_pktinfo))] = {0};
+    struct addr dest = *to;
+    must(s->fd >= 0 && packet->n >= ICMP_HEADER && s->v6 == (to->sa.sa_family == AF_INET6));
+    struct iovec io = {(void *)(uintptr_t)packet->p, packet->n};
+    struct msghdr m = {.msg_name = &dest,
+                       .msg_namelen = addr_len(to),
+                       .msg_iov = &io,
+                       .msg_iovlen = 1,
+                       .msg_control = control};
+    addr_set_port(&dest, 0);
+    if (packet->from && packet->from->sa.sa_family != to->sa.sa_family)
+        return err_set(err, ERR_INVALID, "cannot send from an address of another IP version");
+    if (packet->ttl)
+        put_control(&m, s->v6 ? IPPROTO_IPV6 : IPPROTO_IP, s->v6 ? IPV6_HOPLIMIT : IP_TTL,
+                    &packet->ttl, sizeof(int));
+    if (packet->from)
+        put_source(&m, packet->from);
+    must(m.msg_controllen <= sizeof(control));
+    if (m.msg_controllen == 0)
+        m.msg_control = NULL;
     /* The first failure may be an old one of another target, left in the socket. */
     for (int i = 0; i < 2; i++)
         if (sendmsg(s->fd, &m, MSG_NOSIGNAL) >= 0 || errno == EAGAIN || errno == ENOBUFS)
             return 0;
-    return send_failed(n, err);
+    return send_failed(packet->n, err);
 }
 
 /* data: the echo request that the error is about, as much of it as came back. */

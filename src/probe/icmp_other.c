@@ -34,13 +34,15 @@ void icmp_close(struct icmp_socket *s)
     s->fd = -1;
 }
 
-int icmp_send(const struct icmp_socket *s, const struct addr *to, const void *packet, size_t n,
-              int ttl, struct err *err)
+int icmp_send(const struct icmp_socket *s, const struct addr *to, const struct icmp_packet *packet,
+              struct err *err)
 {
-    int set = ttl ? ttl : 64;
+    int set = packet->ttl ? packet->ttl : 64;
+    if (packet->from)
+        return err_set(err, ERR_UNSUPPORTED, "this system cannot choose an echo's source address");
     setsockopt(s->fd, s->v6 ? IPPROTO_IPV6 : IPPROTO_IP, s->v6 ? IPV6_UNICAST_HOPS : IP_TTL, &set,
                sizeof(set));
-    if (sendto(s->fd, packet, n, 0, &to->sa, addr_len(to)) >= 0 || errno == EAGAIN ||
+    if (sendto(s->fd, packet->p, packet->n, 0, &to->sa, addr_len(to)) >= 0 || errno == EAGAIN ||
         errno == ENOBUFS)
         return 0;
     return err_sys(err, ERR_REFUSED, "cannot send");
@@ -64,7 +66,7 @@ bool icmp_take(const struct icmp_socket *s, void *buf, struct icmp_seen *seen)
     const uint8_t *p = buf;
     size_t header = !s->v6 && n >= 20 && (p[0] >> 4) == 4 ? (size_t)(p[0] & 0x0f) * 4 : 0;
     if (header > (size_t)n ||
-        (s->raw && n - (ssize_t)header >= 8 && memcmp(p + header + 4, s->id, 2)))
+        (s->raw && n - (ssize_t)header >= 8 && memcmp(p + header + 4, s->id, 2) != 0))
         return true; /* not ours: an empty message */
     seen->data = p + header;
     seen->n = (size_t)n - header;

@@ -28,9 +28,15 @@ struct icmp_socket {
 int icmp_open(struct icmp_socket *s, bool v6, bool dont_fragment, struct err *err);
 void icmp_close(struct icmp_socket *s);
 
-/* ttl 0: the system's. A full queue counts as sent: the echo is lost, as on a full link. */
-int icmp_send(const struct icmp_socket *s, const struct addr *to, const void *packet, size_t n,
-              int ttl, struct err *err);
+struct icmp_packet {
+    const void *p;
+    size_t n;
+    int ttl;                 /* 0: the system's */
+    const struct addr *from; /* NULL: the system's choice */
+};
+/* A full queue counts as sent: the echo is lost, as on a full link. */
+int icmp_send(const struct icmp_socket *s, const struct addr *to, const struct icmp_packet *packet,
+              struct err *err);
 
 struct icmp_seen {
     const uint8_t *data; /* the ICMP message, in the caller's buffer */

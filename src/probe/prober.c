@@ -9,9 +9,63 @@
 #include "base/str.h"
 #include "probe/probers.h"
 
-/* One line a prober; order is the order of the page's list. */
+/* What is not built in is declared by probers.h, and not in the table; WITH_NAME is 1 for what is. */
+#if !WITH_SSH
+#undef PROBER_SSH
+#define PROBER_SSH(X)
+#endif
+#if !WITH_KAFKA
+#undef PROBER_KAFKA
+#define PROBER_KAFKA(X)
+#endif
+#if !WITH_POSTGRESQL
+#undef PROBER_POSTGRESQL
+#define PROBER_POSTGRESQL(X)
+#endif
+#if !WITH_MYSQL
+#undef PROBER_MYSQL
+#define PROBER_MYSQL(X)
+#endif
+
 static const struct prober_ops *const table[] = {
-    &http_prober, &tcp_prober, &icmp_prober, &dns_prober, NULL,
+#define X(name) &name##_prober,
+    PROBERS(X)
+#undef X
+        NULL,
+};
+
+/* Known, but their library was not there when this executable was built. */
+static const struct left_out {
+    const char *type; /* also the Meson option, unless there is another */
+    const char *const *schemes;
+    const char *option;
+} left_out[] = {
+#if !WITH_MYSQL
+    {"mysql", (const char *const[]){"mysql", "mariadb", NULL}, NULL},
+#endif
+#if !WITH_POSTGRESQL
+    {"postgresql", (const char *const[]){"postgresql", "postgres", NULL}, NULL},
+#endif
+#if !WITH_SSH
+    {"ssh", (const char *const[]){"ssh", NULL}, NULL},
+    {"sftp", (const char *const[]){"sftp", NULL}, "ssh"},
+#endif
+#if !WITH_KAFKA
+    {"kafka", (const char *const[]){"kafka", "kafkas", NULL}, NULL},
+#endif
+    {NULL, NULL, NULL},
+};
+
+const char *const prober_kinds[] = {
+#define X(name, text, en, zh) text,
+    PROBER_KINDS(X)
+#undef X
+};
+
+const struct text2 prober_kind_titles[] = {
+#define X(name, text, en, zh) {en, zh},
+    PROBER_KINDS(X)
+#undef X
 };
 
 const struct prober_ops *const *prober_table(void)
@@ -19,17 +73,38 @@ const struct prober_ops *const *prober_table(void)
     return table;
 }
 
-const struct prober_ops *prober_by_type(const char *type)
+static int not_built_in(const struct left_out *l, struct err *err)
 {
-    for (const struct prober_ops *const *p = table; *p; p++)
+    return err_set(err, ERR_INVALID,
+                   "the %s prober is not built in; want a build with -D%s=enabled", l->type,
+                   l->option ? l->option : l->type);
+}
+
+const struct prober_ops *prober_by_type(const char *type, struct err *err)
+{
+    const char *known[array_len(table)];
+    size_t n = 0;
+    must(type != NULL);
+    for (const struct prober_ops *const *p = table; *p; p++) {
         if (streq((*p)->type, type))
             return *p;
+        known[n++] = (*p)->type;
+    }
+    for (const struct left_out *l = left_out; l->type; l++)
+        if (streq(l->type, type)) {
+            not_built_in(l, err);
+            return NULL;
+        }
+    const char *near = str_nearest(type, known, n);
+    err_set(err, ERR_INVALID, "no prober of type \"%.40s\"%s%s%s", type,
+            near ? "; did you mean \"" : "", near ? near : "",
+            near ? "\"?" : "; GET /api/v1/probers lists them");
     return NULL;
 }
 
-static bool has_scheme(const struct prober_ops *ops, struct str scheme)
+static bool has_scheme(const char *const *schemes, struct str scheme)
 {
-    for (const char *const *s = ops->schemes; *s; s++)
+    for (const char *const *s = schemes; *s; s++)
         if (strlen(*s) == scheme.n && strncasecmp(*s, scheme.p, scheme.n) == 0)
             return true;
     return false;
@@ -42,14 +117,19 @@ const struct prober_ops *prober_by_url(const char *url, struct err *err)
         err_set(err, ERR_MALFORMED, "not a URL: got \"%.100s\"; want scheme://host", url);
         return NULL;
     }
-    const char *known[64];
+    const char *known[4 * array_len(table)];
     size_t n = 0;
     for (const struct prober_ops *const *p = table; *p; p++) {
-        if (has_scheme(*p, scheme))
+        if (has_scheme((*p)->schemes, scheme))
             return *p;
         for (const char *const *s = (*p)->schemes; *s && n < array_len(known); s++)
             known[n++] = *s;
     }
+    for (const struct left_out *l = left_out; l->type; l++)
+        if (has_scheme(l->schemes, scheme)) {
+            not_built_in(l, err);
+            return NULL;
+        }
     char got[32];
     snprintf(got, sizeof(got), "%.*s", (int)(scheme.n < 31 ? scheme.n : 31), scheme.p);
     const char *near = str_nearest(got, known, n);

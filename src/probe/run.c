@@ -25,6 +25,7 @@ static void run_attempt(const struct probe_env *env, const struct compiled *c,
         .config = compiled_config(c),
         .arena = a,
         .deadline_ns = deadline,
+        .one_address = l->one_address,
         .connect_deadline_ns = min64(now + l->connect_timeout_ms * NS_PER_MS, deadline),
     };
     result_init(out, a);
@@ -34,6 +35,8 @@ static void run_attempt(const struct probe_env *env, const struct compiled *c,
     if (out->latency_us == 0)
         out->latency_us = (clock_mono_ns() - now) / 1000;
     must(out->message != NULL && (out->success || out->message[0]));
+    if (l->invert)
+        result_invert(out);
 }
 
 static void run_attempts(const struct probe_env *env, const struct compiled *c,
@@ -79,14 +82,17 @@ static void burst_statistics(struct burst_report *b)
     b->std_s = b->succeeded ? sqrt(squares / b->succeeded) : 0;
 }
 
-static void judge_burst(const struct burst *rule, const struct burst_report *b,
+static void judge_burst(const struct probe_limits *l, const struct burst_report *b,
                         const char *last_failure, struct result *out)
 {
+    const struct burst *rule = &l->burst;
     double max_mean_s = (double)rule->max_mean_ms / 1000;
     if (b->success_ratio < rule->min_success)
-        result_fail(out, "%d of %d requests succeeded (%.0f %%); want at least %.0f %%: %s",
-                    b->succeeded, b->n, b->success_ratio * 100, rule->min_success * 100,
-                    last_failure);
+        result_fail(out, "%d of %d requests %s (%.0f %%); want at least %.0f %%: %s", b->succeeded,
+                    b->n, l->invert ? "failed" : "succeeded", b->success_ratio * 100,
+                    rule->min_success * 100, last_failure);
+    else if (l->invert) /* how long a failure takes says nothing */
+        result_ok(out, "%d of %d requests failed, as they must", b->succeeded, b->n);
     else if (b->mean_s > max_mean_s)
         result_fail(out, "mean response time %.3f s of %d requests; want at most %.3f s", b->mean_s,
                     b->succeeded, max_mean_s);
@@ -129,7 +135,7 @@ void probe_burst(const struct probe_env *env, const struct compiled *c,
     out->checked_ms = begun_ms;
     out->latency_us = (int64_t)(report->mean_s * 1e6);
     out->address = report->n ? report->at[report->n - 1].address : "";
-    judge_burst(&l->burst, report, last_failure, out);
+    judge_burst(l, report, last_failure, out);
 }
 
 void probe_run(const struct probe_env *env, const struct compiled *c, const struct probe_limits *l,

@@ -156,6 +156,7 @@ struct unit_record {
     struct spawn_id spawned; /* pid and start time of the program (or of pre-start, post-stop) */
     uint8_t phase;           /* enum unit_phase */
     uint8_t then;            /* enum unit_state that follows KILLING, STOPPING; 0: not decided */
+    bool untold;             /* on_death has not heard of `last` yet */
     struct restart_state restart;
     int64_t started_ms; /* of the running process; CLOCK_MONOTONIC */
     int64_t next_ms;    /* RESTARTING, BACKOFF: when it starts */
@@ -218,7 +219,7 @@ struct supervisor_config {
     void (*on_change)(void *arg, const struct unit_view *u, enum unit_state from);
     /* Its process died, for whatever cause (a failed pre-start, a program that could not be
      * executed included: pid 0); called after the successor was started, when that was due at
-     * once. */
+     * once. At least once for each: a supervisor that takes over tells what its killed predecessor may not have told. */
     void (*on_death)(void *arg, const struct unit_view *u, const struct unit_death *d);
     /* Last turn of the unit's loop on the supervisor's clock; 0: none since it started. NULL: no
      * heartbeats. */

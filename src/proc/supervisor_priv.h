@@ -128,6 +128,7 @@ bool unit__find(struct supervisor *s, struct unit *u, struct spawn_id *id);
 bool unit__adopt(struct supervisor *s, struct unit *u, int64_t now_ms);
 /* unit_end.c */
 void unit__ended(struct supervisor *s, struct unit *u, const struct reaped *r, int64_t now_ms);
+void unit__tell_death(struct supervisor *s, struct unit *u, const struct unit_death *d);
 void unit__failed_start(struct supervisor *s, struct unit *u, enum unit_cause cause,
                         const char *reason, int64_t now_ms);
 void unit__tree_ended(struct supervisor *s, struct unit *u, int64_t now_ms);

@@ -8,7 +8,8 @@
  *     the same, without a pid                       killed between two processes: the step is done again
  *     CRASHED with a state to follow                the end is finished
  *     no process, but wanted                        started
- * A process in a state without one was started in the last moment: its start is recorded now. */
+ * A process in a state without one was started in the last moment: its start is recorded now. A death that the predecessor
+ * had judged, but not told, is told. */
 #include <string.h>
 
 #include "proc/supervisor_priv.h"
@@ -36,7 +37,9 @@ static bool names_a_stranger(struct supervisor *s, const struct unit *u)
     struct spawn_id told = u->record->spawned, found = told;
     if (told.pid <= 0 || !s->os.alive(s->os.arg, &told))
         return false;
-    return !s->os.identify(s->os.arg, &u->spec, &found) || found.start_time != told.start_time;
+    if (s->os.identify(s->os.arg, &u->spec, &found) && found.start_time == told.start_time)
+        return false;
+    return s->os.alive(s->os.arg, &told); /* else it died while it was looked at */
 }
 
 /* The program was executed and that is not in the record yet, or half, but for its pid. After an end the phase is NONE before
@@ -91,6 +94,15 @@ static void do_again(struct supervisor *s, struct unit *u, int64_t now_ms)
         unit__finish(s, u, now_ms);
 }
 
+/* A stop that was noted half. The start that was to come is off, so the next one is not that one. */
+static void finish_stop(struct supervisor *s, struct unit *u, int64_t now_ms)
+{
+    unit__edit(s, u);
+    restart_step(&u->spec.policy, &u->record->restart, RESTART_STOPPED, now_ms, 0);
+    unit__edited(s, u);
+    unit__change(s, u, UNIT_STOPPED, now_ms);
+}
+
 static void without_process(struct supervisor *s, struct unit *u, int64_t now_ms)
 {
     struct unit_record *r = u->record;
@@ -103,24 +115,35 @@ static void without_process(struct supervisor *s, struct unit *u, int64_t now_ms
         unit__finish(s, u, now_ms);
     else if (r->wanted && (state == UNIT_STOPPED || state == UNIT_WAITING))
         u->start_due = true;
-    else if (!r->wanted && state != UNIT_UNKNOWN) /* a stop that was noted half */
-        unit__change(s, u, UNIT_STOPPED, now_ms);
+    else if (!r->wanted && state != UNIT_UNKNOWN)
+        finish_stop(s, u, now_ms);
+}
+
+/* The predecessor had seen the end of the process in the record, and begun to do what follows from it. */
+static bool is_judged(const struct unit_record *r)
+{
+    return r->untold && r->spawned.pid > 0 && r->last.pid == r->spawned.pid;
+}
+
+/* What a dead process has left in the record is its death alone. */
+static bool is_over(const struct unit *u)
+{
+    return !unit__busy(u) && u->record->phase != PHASE_MAIN;
 }
 
 /* Its pid is in the record. */
 static void dead_process(struct supervisor *s, struct unit *u, int64_t now_ms)
 {
     struct spawn_id id = u->record->spawned;
-    bool was_told = !unit__busy(u) && u->record->phase != PHASE_MAIN;
-    if (was_told) {
+    if (is_over(u)) {
         without_process(s, u, now_ms);
         return;
     }
     unit__own(s, u, &id);
     if (!u->record->is_child)
         u->main = (struct spawn_id){0}; /* nobody vouches that this session was its */
-    if (is_unrecorded_start(u)) /* it lived in the last moment alone; the budget must know */
-        unit__begun(s, u, now_ms);
+    if (is_unrecorded_start(u) && !is_judged(u->record))
+        unit__begun(s, u, now_ms); /* it lived in the last moment alone; the budget must know */
     watch__doubt(s, u);
 }
 
@@ -142,6 +165,9 @@ void takeover__begin(struct supervisor *s, struct unit *u, int64_t now_ms)
     u->kill_ms = now_ms + u->spec.stop_timeout_ms;
     struct spawn_id id = r->spawned;
     bool lives = id.pid > 0 && r->phase != PHASE_TREE && s->os.alive(s->os.arg, &id);
+    bool is_judged_again = is_judged(r) && !lives && r->phase != PHASE_TREE && !is_over(u);
+    struct unit_death untold = r->last;
+    bool is_owed = r->untold && !is_judged_again;
     if (lives) {
         unit__own(s, u, &id);
         if (r->phase == PHASE_NONE) /* the record of an older version, or of a damaged file */
@@ -154,5 +180,7 @@ void takeover__begin(struct supervisor *s, struct unit *u, int64_t now_ms)
     } else {
         without_process(s, u, now_ms);
     }
+    if (is_owed)
+        unit__tell_death(s, u, &untold);
     watch__arm(s, u, now_ms);
 }

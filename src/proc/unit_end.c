@@ -50,6 +50,7 @@ static void decide(struct supervisor *s, struct unit *u, const struct unit_death
     enum unit_state then;
     unit__edit(s, u);
     r->last = *d;
+    r->untold = true;
     if (d->cause == CAUSE_ASKED)
         then = UNIT_STOPPED;
     else if (is_final(u, d))
@@ -60,21 +61,24 @@ static void decide(struct supervisor *s, struct unit *u, const struct unit_death
         then = d->failure ? UNIT_CRASHED : UNIT_STOPPED;
     if (then == UNIT_STOPPED && d->cause != CAUSE_ASKED)
         r->wanted = false; /* it has done its work */
-    if (!r->restart.pending)
+    if (then != UNIT_RESTARTING && then != UNIT_BACKOFF)
         restart_step(&u->spec.policy, &r->restart, RESTART_STOPPED, now_ms, 0);
     then_store();
     r->then = (uint8_t)then;
     unit__edited(s, u);
 }
 
-static void tell_death(struct supervisor *s, struct unit *u, const struct unit_death *d)
+void unit__tell_death(struct supervisor *s, struct unit *u, const struct unit_death *d)
 {
-    if (!s->config.on_death)
-        return;
     struct unit_view v = unit__view(u);
+    must(!s->telling);
     s->telling = true;
-    s->config.on_death(s->config.arg, &v, d);
+    if (s->config.on_death)
+        s->config.on_death(s->config.arg, &v, d);
     s->telling = false;
+    unit__edit(s, u);
+    u->record->untold = false;
+    unit__edited(s, u);
 }
 
 /* --- what follows --------------------------------------------------------------------------- */
@@ -87,7 +91,7 @@ void unit__finish(struct supervisor *s, struct unit *u, int64_t now_ms)
     must(u->pid == 0);
     enum unit_state then = r->then ? (enum unit_state)r->then : UNIT_STOPPED;
     bool restarts = then == UNIT_RESTARTING || then == UNIT_BACKOFF;
-    if (restarts && !r->wanted) { /* a stop that a predecessor had begun to note */
+    if (!r->wanted && (restarts || then == UNIT_FATAL)) { /* a predecessor began to note a stop */
         then = UNIT_STOPPED;
         restarts = false;
         restart_step(&u->spec.policy, &r->restart, RESTART_STOPPED, now_ms, 0);
@@ -157,7 +161,7 @@ static void main_ended(struct supervisor *s, struct unit *u, const struct reaped
         end_descendants(s, u, now_ms);
     else
         unit__tree_ended(s, u, now_ms);
-    tell_death(s, u, &d);
+    unit__tell_death(s, u, &d);
 }
 
 /* The policy counts the attempt as a start and a death. */
@@ -178,7 +182,7 @@ void unit__failed_start(struct supervisor *s, struct unit *u, enum unit_cause ca
         unit__finish(s, u, now_ms);
     else
         unit__tree_ended(s, u, now_ms);
-    tell_death(s, u, &d);
+    unit__tell_death(s, u, &d);
 }
 
 /* --- processes other than the program ------------------------------------------------------- */

@@ -91,6 +91,7 @@ static void heap_add(bool bottom, struct best *h, uint32_t *n, uint32_t k, struc
 
 static bool heaps_open(struct top *t, struct heaps *h, uint32_t series)
 {
+    must(h->memory == NULL && t->k_max > 0 && series > 0);
     h->cap = t->k_max < series ? t->k_max : series;
     size_t bytes = (size_t)t->steps * (sizeof(*h->n) + h->cap * sizeof(*h->at));
     h->memory = query_block(t->q, bytes);
@@ -173,6 +174,7 @@ static struct frame *top_frame(struct top *t)
         return NULL;
     uint32_t *row = (uint32_t *)b->data, *series = row + t->s->n;
     uint32_t n = number_winners(t, row, series);
+    must(n <= t->s->n);
     struct frame *f = frame_new(q, n, t->steps);
     for (uint32_t i = 0; f != NULL && i < n; i++) {
         f->labels[i] = t->s->ops->labels(t->s, series[i], q->arena);
@@ -203,6 +205,7 @@ static uint32_t largest_k(const double *k, uint32_t steps, uint32_t most)
 struct stream *aggregate_top(struct query *q, const struct promql_node *n, struct stream *s,
                              const struct groups *g, const double *k)
 {
+    must(n->aggregate.op == AGG_TOPK || n->aggregate.op == AGG_BOTTOMK);
     struct top t = {.q = q, .bottom = n->aggregate.op == AGG_BOTTOMK, .s = s, .g = g, .k = k};
     t.steps = s->steps;
     t.k_max = largest_k(k, s->steps, s->n);

@@ -149,6 +149,7 @@ static const struct stream_ops scalar_ops = {
 static struct stream *with_scalar(struct query *q, const struct promql_node *n, struct stream *in,
                                   const double *scalar, bool swapped)
 {
+    must(in != NULL && scalar != NULL && !op_is_set(n->binary.op));
     struct scalar_stream *s = arena_new_of(q->arena, struct scalar_stream);
     s->s = *in;
     s->s.ops = &scalar_ops;

@@ -46,12 +46,14 @@ static struct stream *unite(struct query *q, struct frame *l, struct frame *r)
         }
         stream_done(&sides[side]->s);
     }
+    must(n == out->s.n);
     return frame_unique(out, false) == 0 ? &out->s : NULL;
 }
 
 struct stream *binary_set(struct query *q, const struct promql_node *n, struct frame *l,
                           struct frame *r)
 {
+    must(op_is_set(n->binary.op) && l->s.steps == r->s.steps);
     struct label_choice choice = {n->binary.labels, n->binary.n_labels, !n->binary.on};
     struct block *b = query_block(q, ((size_t)l->s.n + r->s.n + 1) * sizeof(uint32_t));
     struct label_keys keys;

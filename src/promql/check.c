@@ -35,6 +35,7 @@ static bool check_aggregate(struct parser *p, const struct promql_node *n)
 
 static uint32_t operator_place(struct parser *p, const struct promql_node *n)
 {
+    must(n->kind == NODE_BINARY);
     struct str text = p->lexer.text;
     uint32_t at = n->binary.left->end;
     while (at < text.n && char_in(text.p[at], " \t\r\n"))
@@ -163,6 +164,7 @@ static bool check_call(struct parser *p, const struct promql_node *n)
     struct buf b = BUF_FIXED(context);
     buf_printf(&b, "call to function \"%s\"", fn->name);
     int types = argument_types(fn);
+    must(types > 0 || n->call.n_args == 0); /* check_count() */
     for (int i = 0; i < (int)n->call.n_args - info; i++) {
         if (!expect_type(p, n->call.args[i], fn->args[i < types ? i : types - 1], context))
             return false;

@@ -250,6 +250,16 @@ double *query_column(struct query *q, uint32_t steps)
     return b == NULL ? NULL : (double *)b->data;
 }
 
+int value_of_number(struct query *q, double x, struct span span, struct value *out)
+{
+    double *v = query_column(q, span.steps);
+    if (v == NULL)
+        return -1;
+    column_fill(v, span.steps, x);
+    *out = (struct value){.type = PROMQL_SCALAR, .scalar = v};
+    return 0;
+}
+
 /* --- nodes --- */
 
 static int eval_unary(struct query *q, const struct promql_node *n, struct span span,
@@ -272,22 +282,12 @@ static int eval_unary(struct query *q, const struct promql_node *n, struct span 
     return out->vector == NULL ? -1 : 0;
 }
 
-static int eval_number(struct query *q, double x, struct span span, struct value *out)
-{
-    double *column = query_column(q, span.steps);
-    if (column == NULL)
-        return -1;
-    column_fill(column, span.steps, x);
-    *out = (struct value){.type = PROMQL_SCALAR, .scalar = column};
-    return 0;
-}
-
 static int eval_kind(struct query *q, const struct promql_node *n, struct span span,
                      struct value *out)
 {
     switch (n->kind) {
     case NODE_NUMBER:
-        return eval_number(q, n->number, span, out);
+        return value_of_number(q, n->number, span, out);
     case NODE_STRING:
         *out = (struct value){.type = PROMQL_STRING, .string = n->string};
         return 0;

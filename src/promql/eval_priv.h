@@ -250,6 +250,8 @@ struct stream *stream_of_column(struct query *q, const double *column,
                                 uint32_t steps);             /* no labels */
 struct stream *stream_none(struct query *q, uint32_t steps); /* no series */
 double *query_column(struct query *q, uint32_t steps);       /* NULL: failed */
+int value_of_number(struct query *q, double x, struct span span,
+                    struct value *out); /* a scalar, the same at each step */
 
 /* --- select.c --- */
 struct selection *select_series(struct query *q, const struct promql_node *n, int64_t min_ms,

@@ -336,6 +336,7 @@ static struct token next_plain(struct lexer *l)
 
 struct token lex_next(struct lexer *l)
 {
+    must(l->at <= l->text.n);
     if (l->bad[0])
         return (struct token){.kind = TOKEN_BAD, .start = l->bad_at, .end = l->bad_at};
     skip_space(l);

@@ -94,6 +94,7 @@ static bool scan_duration(struct lexer *l)
 
 bool lex_number(struct lexer *l, bool *is_duration)
 {
+    must(l->at < l->text.n);
     uint32_t start = l->at;
     *is_duration = false;
     if (here(l) == '0' && l->at + 1 < l->text.n && (l->text.p[l->at + 1] | 32) == 'x') {
@@ -132,6 +133,7 @@ bool lex_number_value(struct str text, double *out)
         plain[n++] = text.p[i];
         octal = octal && text.p[i] >= '0' && text.p[i] <= '7';
     }
+    must(n < sizeof(plain));
     plain[n] = '\0';
     char *end;
     errno = 0;
@@ -197,6 +199,7 @@ bool lex_duration_value(struct str text, double *seconds, const char **problem, 
         }
         total += count * units[u].ms;
     }
+    must(total >= 0 && total <= DURATION_MAX_MS);
     *seconds = (double)total / 1000;
     return true;
 }

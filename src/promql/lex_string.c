@@ -82,6 +82,7 @@ void lex_quote_rune(char out[16], uint32_t rune)
     buf_putc(&b, '\'');
     quote_rune(&b, rune, '\'');
     buf_putc(&b, '\'');
+    must(!b.failed && b.len < sizeof(text));
     memcpy(out, text, b.len + 1);
 }
 
@@ -166,6 +167,7 @@ static struct token lex_raw(struct lexer *l, uint32_t start)
 
 struct token lex_string(struct lexer *l)
 {
+    must(l->at < l->text.n);
     uint32_t start = l->at;
     char quote = l->text.p[l->at++];
     if (quote == '`')
@@ -222,5 +224,6 @@ struct str lex_unquote(struct arena *a, struct str quoted)
         else
             p = unescape(p + 1, out, &n);
     }
+    must(n <= quoted.n - 2); /* an escape is never shorter than what it means */
     return (struct str){out, n};
 }

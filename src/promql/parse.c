@@ -181,6 +181,26 @@ struct promql_node *parse_number(struct parser *p)
 
 static struct promql_node *parse_binary(struct parser *p, int lowest);
 
+struct promql_node *parse_signed(struct parser *p, uint32_t start, enum promql_op op,
+                                 struct promql_node *expr)
+{
+    must(op == OP_ADD || op == OP_SUB);
+    if (!expr)
+        return NULL;
+    if (expr->kind == NODE_NUMBER) {
+        expr->number = op == OP_SUB ? -expr->number : expr->number;
+        expr->start = start;
+        return expr;
+    }
+    struct promql_node *n = parse_node(p, NODE_UNARY, start, expr, NULL);
+    if (n) {
+        n->type = expr->type;
+        n->unary.op = op;
+        n->unary.expr = expr;
+    }
+    return n;
+}
+
 static struct promql_node *parse_unary(struct parser *p)
 {
     bool is_sign =
@@ -196,20 +216,7 @@ static struct promql_node *parse_unary(struct parser *p)
         return NULL;
     struct promql_node *expr = parse_binary(p, promql_op_precedence(OP_POW));
     parse_unnest(p);
-    if (!expr)
-        return NULL;
-    if (expr->kind == NODE_NUMBER) {
-        expr->number = op == OP_SUB ? -expr->number : expr->number;
-        expr->start = start;
-        return expr;
-    }
-    struct promql_node *n = parse_node(p, NODE_UNARY, start, expr, NULL);
-    if (n) {
-        n->type = expr->type;
-        n->unary.op = op;
-        n->unary.expr = expr;
-    }
-    return n;
+    return parse_signed(p, start, op, expr);
 }
 
 static bool parse_matching(struct parser *p, struct promql_node *n)

@@ -44,6 +44,7 @@ static struct promql_node *make_subquery(struct parser *p, struct promql_node *e
 
 static struct promql_node *parse_brackets(struct parser *p, struct promql_node *expr)
 {
+    must(p->token.kind == TOKEN_LEFT_BRACKET);
     uint32_t bracket = p->token.start;
     struct promql_duration range = {0}, step = {0};
     parse_advance(p);
@@ -95,6 +96,7 @@ static struct promql_node *parse_offset_after(struct parser *p, struct promql_no
 /* start() or end(), the token is the word */
 static bool parse_at_edge(struct parser *p, struct promql_when *out)
 {
+    must(out->at == AT_NONE);
     out->at = parse_is_word(p, "start") ? AT_START : AT_END;
     parse_advance(p);
     if (p->token.kind != TOKEN_LEFT_PAREN)
@@ -146,6 +148,7 @@ static struct promql_node *parse_at_after(struct parser *p, struct promql_node *
                           "vector selector or a subquery");
     if (when->at != AT_NONE)
         return parse_fail(p, expr->start, "@ <timestamp> may not be set multiple times");
+    must(at.at != AT_NONE);
     when->at = at.at;
     when->at_ms = at.at_ms;
     expr->end = p->last_end;

@@ -28,6 +28,7 @@ static void add_node(struct parser *p, struct nodes *list, const struct promql_n
 /* ( expr, expr ): the token is the left parenthesis. */
 static bool parse_arguments(struct parser *p, struct nodes *out)
 {
+    must(p->token.kind == TOKEN_LEFT_PAREN);
     parse_advance(p);
     while (p->token.kind != TOKEN_RIGHT_PAREN) {
         struct promql_node *n = parse_expr(p);
@@ -135,6 +136,7 @@ static bool parse_aggregate_body(struct parser *p, struct promql_node *n, struct
 
 static struct promql_node *parse_aggregate(struct parser *p, struct token word)
 {
+    must(word.kind == TOKEN_AGGREGATE);
     struct promql_node n = {0};
     struct nodes args = {0};
     if (!parse_aggregate_body(p, &n, &args))
@@ -152,6 +154,7 @@ static struct promql_node *parse_aggregate(struct parser *p, struct token word)
                           "wrong number of arguments for aggregate expression provided, "
                           "expected %u, got %u",
                           want, args.n);
+    must(args.highest && args.n == want);
     struct promql_node *out = parse_node(p, NODE_AGGREGATE, word.start, args.highest, NULL);
     if (out) {
         out->type = PROMQL_VECTOR;
@@ -174,6 +177,8 @@ static struct promql_node *parse_call(struct parser *p, struct token name)
     const struct promql_function *fn = promql_function_get(text);
     if (!fn)
         return parse_fail(p, name.start, "unknown function with name %s", parse_quoted(p, text));
+    must((fn->kind == EVAL_RANGE) == (fn->range != NULL) &&
+         (fn->kind == EVAL_VALUES) == (fn->value != NULL));
     if (fn->experimental && !p->experimental)
         return parse_fail(p, name.start, "function %s is not enabled", parse_quoted(p, text));
     struct promql_node *n = parse_node(p, NODE_CALL, name.start, args.highest, NULL);
@@ -211,6 +216,7 @@ static struct promql_node *parse_name(struct parser *p)
 
 struct promql_node *parse_selector_braces(struct parser *p, struct str metric, uint32_t start)
 {
+    must(metric.n > 0 || p->token.kind == TOKEN_LEFT_BRACE);
     struct promql_node parts = {0};
     parts.selector.metric = metric;
     if (p->token.kind == TOKEN_LEFT_BRACE || metric.n > 0) {
@@ -248,6 +254,7 @@ static struct promql_node *parse_paren(struct parser *p)
 static struct promql_node *parse_text_literal(struct parser *p)
 {
     struct token t = p->token;
+    must(t.kind == TOKEN_STRING);
     parse_advance(p);
     struct promql_node *n = parse_node(p, NODE_STRING, t.start, NULL, NULL);
     if (n) {

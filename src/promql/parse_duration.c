@@ -102,25 +102,6 @@ static bool is_sign(const struct parser *p)
     return p->token.kind == TOKEN_OPERATOR && (p->token.op == OP_ADD || p->token.op == OP_SUB);
 }
 
-static struct promql_node *make_sign(struct parser *p, uint32_t start, enum promql_op op,
-                                     struct promql_node *expr)
-{
-    if (!expr)
-        return NULL;
-    if (expr->kind == NODE_NUMBER) {
-        expr->number = op == OP_SUB ? -expr->number : expr->number;
-        expr->start = start;
-        return expr;
-    }
-    struct promql_node *n = parse_node(p, NODE_UNARY, start, expr, NULL);
-    if (n) {
-        n->type = PROMQL_SCALAR;
-        n->unary.op = op;
-        n->unary.expr = expr;
-    }
-    return n;
-}
-
 static struct promql_node *span_unary(const struct span *s)
 {
     struct parser *p = s->p;
@@ -133,7 +114,7 @@ static struct promql_node *span_unary(const struct span *s)
         return NULL;
     struct promql_node *expr = span_binary(s, promql_op_precedence(OP_POW));
     parse_unnest(p);
-    return make_sign(p, start, op, expr);
+    return parse_signed(p, start, op, expr);
 }
 
 static bool span_operator(const struct parser *p, int lowest)
@@ -212,7 +193,7 @@ bool parse_offset(struct parser *p, struct promql_duration *out)
         parse_advance(p);
     struct promql_node *n = span_atom(&s);
     if (sign)
-        n = make_sign(p, start, op, n);
+        n = parse_signed(p, start, op, n);
     return n && take_span(p, n, out);
 }
 

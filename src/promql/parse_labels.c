@@ -70,6 +70,7 @@ static bool parse_matcher(struct parser *p, struct matcher_list *list)
 
 static bool parse_list(struct parser *p, struct matcher_list *list)
 {
+    must(p->token.kind == TOKEN_LEFT_BRACE);
     parse_advance(p);
     while (p->token.kind != TOKEN_RIGHT_BRACE) {
         if (!parse_matcher(p, list))
@@ -93,6 +94,7 @@ bool parse_matchers(struct parser *p, struct str metric, struct promql_node *out
         out->selector.matchers = arena_memdup(p->arena, list.at, list.n * sizeof(*list.at));
         out->selector.n_matchers = list.n;
     }
+    must(!good || metric.n == 0 || out->selector.n_matchers > 0);
     vec_done(&list);
     return good;
 }

@@ -113,6 +113,9 @@ bool parse_nest(struct parser *p); /* before each recursion; parse_unnest after 
 void parse_unnest(struct parser *p);
 
 struct promql_node *parse_expr(struct parser *p);
+/* The sign before an expression: of a number it becomes part. expr NULL: so is the answer. */
+struct promql_node *parse_signed(struct parser *p, uint32_t start, enum promql_op op,
+                                 struct promql_node *expr);
 /* number or duration; the token must be one */
 struct promql_node *parse_number(struct parser *p);
 

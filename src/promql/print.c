@@ -33,6 +33,7 @@ void promql__number(struct buf *out, double v)
             digits[n++] = *p;
         point += *p != '.' && !dot;
     }
+    must(n > 0 && n <= sizeof(digits));
     if (point <= 0) {
         buf_puts(out, "0.");
         for (; point < 0; point++)
@@ -157,6 +158,7 @@ static void print_matchers(struct buf *out, const struct promql_node *n)
         texts[count++] = (struct str){arena_strndup(a, b.data, b.len), b.len};
         buf_done(&b);
     }
+    must(count <= n->selector.n_matchers);
     qsort(texts, count, sizeof(*texts), compare_texts);
     for (size_t i = 0; i < count; i++) {
         buf_putc(out, i == 0 ? '{' : ',');
@@ -196,6 +198,7 @@ static void print_selector(struct buf *out, const struct promql_node *n)
 
 void promql__subquery_suffix(struct buf *out, const struct promql_node *n)
 {
+    must(n->kind == NODE_SUBQUERY);
     buf_putc(out, '[');
     print_duration(out, &n->subquery.range);
     buf_putc(out, ':');
@@ -209,6 +212,7 @@ void promql__subquery_suffix(struct buf *out, const struct promql_node *n)
 
 void promql__aggregate_head(struct buf *out, const struct promql_node *n)
 {
+    must(n->kind == NODE_AGGREGATE);
     buf_puts(out, promql_aggregate_name(n->aggregate.op));
     if (!n->aggregate.without && n->aggregate.n_labels == 0)
         return;
@@ -237,6 +241,7 @@ static void print_fills(struct buf *out, const struct promql_node *n)
 
 void promql__operator(struct buf *out, const struct promql_node *n)
 {
+    must(n->kind == NODE_BINARY);
     bool grouped = n->binary.card == CARD_MANY_TO_ONE || n->binary.card == CARD_ONE_TO_MANY;
     buf_puts(out, promql_op_text(n->binary.op));
     if (n->binary.return_bool)

@@ -30,6 +30,7 @@ static struct selection *find_selection(struct query *q, const struct selection 
 struct selection *select_series(struct query *q, const struct promql_node *n, int64_t min_ms,
                                 int64_t max_ms, int64_t tier_ms)
 {
+    must(n->kind == NODE_SELECTOR || n->kind == NODE_RANGE);
     struct selection want = {.node = n, .min_ms = min_ms, .max_ms = max_ms, .tier_ms = tier_ms};
     struct selection *s = find_selection(q, &want);
     if (s != NULL)
@@ -76,6 +77,7 @@ struct selection *select_series(struct query *q, const struct promql_node *n, in
 int selection_read(struct query *q, struct worker *w, struct selection *s, uint32_t i,
                    enum series_column c, struct samples *out)
 {
+    must(i < s->set->n);
     struct err err;
     err_clear(&err);
     if (s->set->ops->read(s->set, i, s->min_ms, s->max_ms, c, out, &err) != 0)
@@ -91,6 +93,7 @@ int selection_read(struct query *q, struct worker *w, struct selection *s, uint3
 
 enum names selection_names(const struct promql_node *n)
 {
+    must(n->kind == NODE_SELECTOR || n->kind == NODE_RANGE);
     for (size_t i = 0; i < n->selector.n_matchers; i++) {
         const struct matcher *m = n->selector.matchers[i];
         if (matcher_op(m) == MATCH_EQ && matcher_value(m).n > 0 &&
@@ -225,6 +228,7 @@ static const struct stream_ops selector_ops = {
 struct stream *eval_selector(struct query *q, const struct promql_node *n, struct span span,
                              bool times)
 {
+    must(n->kind == NODE_SELECTOR && span.steps > 0);
     struct span at;
     if (eval_when(q, &n->selector.when, span, &at) != 0)
         return NULL;

@@ -3,16 +3,6 @@
 
 #include <math.h>
 
-static int scalar_of(struct query *q, double x, struct span span, struct value *out)
-{
-    double *v = query_column(q, span.steps);
-    if (v == NULL)
-        return -1;
-    column_fill(v, span.steps, x);
-    *out = (struct value){.type = PROMQL_SCALAR, .scalar = v};
-    return 0;
-}
-
 static int special_time(struct query *q, struct span span, struct value *out)
 {
     double *v = query_column(q, span.steps);
@@ -187,7 +177,7 @@ int eval_special(struct query *q, const struct promql_node *n, struct span span,
     case SPECIAL_LABEL_REPLACE:
         return special_label(q, n, span, out);
     case SPECIAL_PI:
-        return scalar_of(q, M_PI, span, out);
+        return value_of_number(q, M_PI, span, out);
     case SPECIAL_SCALAR:
         return special_scalar(q, n, span, out);
     case SPECIAL_SORT:
@@ -202,13 +192,13 @@ int eval_special(struct query *q, const struct promql_node *n, struct span span,
     case SPECIAL_VECTOR:
         return special_vector(q, n, span, out);
     case SPECIAL_START:
-        return scalar_of(q, (double)q->span.start_ms / 1000, span, out);
+        return value_of_number(q, (double)q->span.start_ms / 1000, span, out);
     case SPECIAL_END:
-        return scalar_of(q, (double)q->end_ms / 1000, span, out);
+        return value_of_number(q, (double)q->end_ms / 1000, span, out);
     case SPECIAL_RANGE:
-        return scalar_of(q, (double)(q->end_ms - q->span.start_ms) / 1000, span, out);
+        return value_of_number(q, (double)(q->end_ms - q->span.start_ms) / 1000, span, out);
     case SPECIAL_STEP:
-        return scalar_of(q, q->req->range ? (double)q->req->step_ms / 1000 : 0, span, out);
+        return value_of_number(q, q->req->range ? (double)q->req->step_ms / 1000 : 0, span, out);
     case SPECIAL_NONE:
         break;
     }

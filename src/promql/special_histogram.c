@@ -122,6 +122,7 @@ static int list_members(struct histograms *h)
     for (uint32_t i = 0; i < h->n; i++)
         qsort_r(h->members + h->first[i], h->first[i + 1] - h->first[i], sizeof(*h->members),
                 compare_le, h->le);
+    must(h->first[0] == 0 && h->first[h->n] <= h->in->s.n);
     return 0;
 }
 
@@ -206,6 +207,7 @@ static struct str quantile_text(struct arena *a, double q)
 {
     struct buf b = BUF_INIT(400);
     promql_format_value(&b, q);
+    must(b.len > 0);
     bool plain =
         isfinite(q) && memchr(b.data, '.', b.len) == NULL && memchr(b.data, 'e', b.len) == NULL;
     if (plain)
@@ -306,6 +308,7 @@ static int eval_params(struct histograms *h, uint32_t from, uint32_t to)
 static int eval_args(struct histograms *h)
 {
     const struct promql_node *n = h->call;
+    must(n->call.n_args >= 2);
     if (n->call.fn->special == SPECIAL_HISTOGRAM_QUANTILES) {
         h->at = n->call.args[0];
         if (n->call.n_args - 2 > FUNCTION_ARGS_MAX)

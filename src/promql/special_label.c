@@ -36,6 +36,7 @@ static int replace(struct query *q, struct frame *f, const struct str *arg)
 
 static int join(struct query *q, struct frame *f, const struct str *arg, uint32_t n_args)
 {
+    must(n_args >= 3); /* check.c */
     struct err err;
     err_clear(&err);
     if (label_join_check(arg[1], arg + 3, n_args - 3, &err) != 0)
@@ -63,6 +64,7 @@ int special_label(struct query *q, const struct promql_node *n, struct span span
         f->drops[i] = stream_drops(&f->s, i);
     f->s.drops = f->drops;
     bool replaces = n->call.fn->special == SPECIAL_LABEL_REPLACE;
+    must(!replaces || n->call.n_args == 5);
     int rc = replaces ? replace(q, f, arg) : join(q, f, arg, n->call.n_args);
     if (rc != 0 || frame_unique(f, false) != 0)
         return -1;

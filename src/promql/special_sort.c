@@ -42,6 +42,7 @@ static int compare(const void *a, const void *b, void *arg)
 
 static int reorder(struct query *q, struct frame *f, struct sorting *s)
 {
+    must(s->f == f && f->s.steps == 1);
     uint32_t n = f->s.n;
     size_t each = sizeof(uint32_t) + sizeof(*f->labels) + sizeof(*f->columns) + sizeof(*f->drops);
     struct block *b = query_block(q, n * each + 16);
@@ -68,6 +69,7 @@ static int reorder(struct query *q, struct frame *f, struct sorting *s)
 
 int special_sort(struct query *q, const struct promql_node *n, struct span span, struct value *out)
 {
+    must(n->call.n_args >= 1);
     enum promql_special id = n->call.fn->special;
     struct stream *in = eval_vector(q, n->call.args[0], span);
     if (in == NULL)

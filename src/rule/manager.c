@@ -15,10 +15,10 @@
 
 int64_t rule__grid(const struct rule_group *g, int64_t t_ms)
 {
+    must(g->interval_ms > 0);
     uint64_t h = hash_bytes(g->name, strlen(g->name), hash_bytes(g->file, strlen(g->file), 0));
     int64_t offset = (int64_t)(h % (uint64_t)g->interval_ms), from = t_ms - offset;
     int64_t base = from - from % g->interval_ms;
-    must(g->interval_ms > 0);
     return (base > from ? base - g->interval_ms : base) + offset;
 }
 

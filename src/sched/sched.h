@@ -5,7 +5,9 @@
  * target's slot. A round that is later than its grace (half the interval, at most 1 s) is skipped and counted,
  * never bunched with the next; a target whose probe is still running skips its round too.
  * With a grid, slots of targets with an interval of a second or more are rounded up to its lines, so that one wake-up
- * of the process starts several probes; a lone wake-up costs as much as a probe.
+ * of the process starts several probes: a lone wake-up finds cold caches and costs more than a probe. The fewer rounds there
+ * are, the further apart the lines (up to GRID_FACTOR_MAX times grid_ns), so that a line has about GRID_ROUNDS of them; not
+ * more, because what starts together is measured together.
  * Adding, removing and taking are O(log n). */
 #ifndef SCHED_SCHED_H
 #define SCHED_SCHED_H
@@ -25,13 +27,17 @@ struct sched_item {
 
 struct sched {
     struct heap due;
-    int64_t grid_ns;         /* the owner's, before the first sched_add; 0: none */
+    int64_t grid_ns;         /* the owner's, before the first sched_add: the finest grid; 0: none */
     int64_t grid_phase_ns;   /* where its lines are, so that not all processes wake at once */
+    int64_t rounds_per_gs;   /* of the targets on the grid, in 10^9 seconds */
     uint64_t missed_late;    /* rounds skipped because the loop came too late */
     uint64_t missed_running; /* rounds skipped because the last probe was still running */
     uint32_t soon;           /* how many fresh targets were given an early first round */
     int64_t soon_since_ns;
 };
+
+#define GRID_ROUNDS     4
+#define GRID_FACTOR_MAX 8
 
 void sched_done(struct sched *s);
 
@@ -48,6 +54,8 @@ void sched_change(struct sched *s, struct sched_item *item, int64_t interval_ns,
 struct sched_item *sched_take(struct sched *s, int64_t now_ns, int64_t *late_ns);
 /* When to call sched_take again; INT64_MAX when empty. */
 int64_t sched_next_ns(const struct sched *s);
+/* How far the grid's lines are apart now: grid_ns times a power of two, so that coarse lines are fine ones, too. */
+int64_t sched_grid_ns(const struct sched *s);
 
 /* First slot strictly after `after_ns`. */
 int64_t sched_slot(uint64_t id, int64_t interval_ns, int64_t after_ns);

@@ -60,6 +60,7 @@ static struct down_list known_down(const struct incident *i)
             if (d.at[k] == u->rose)
                 d.at[k] = d.at[--d.n];
     }
+    must(d.n <= array_len(d.at));
     return d;
 }
 
@@ -107,12 +108,14 @@ static bool bring_up(struct incident *i, const struct down_list *was, const stru
     }
     if (i->targets.n > 1 && i->impact < IMPACT_MAJOR)
         i->impact = IMPACT_MAJOR;
+    must(steps <= STEPS_MAX + 1);
     return steps > 0;
 }
 
 static void look_at(struct status *s, const struct status_page *p, const struct down_list *down,
                     int64_t now_ms)
 {
+    must(down->n <= STATUS_TARGETS_MAX);
     const struct incident *old = open_of(s, p->id);
     struct down_list was = known_down(old);
     struct arena *a = arena_new();

@@ -95,6 +95,7 @@ static size_t size_of(const struct copy *c)
 
 static void drop(struct cache *c, struct slot *s)
 {
+    must(c->bytes >= size_of(s->copy));
     c->bytes -= size_of(s->copy);
     map_str_del(c->slots, s->key, strlen(s->key));
     copy_unref(s->copy);
@@ -174,12 +175,14 @@ static struct slot *wait_for(struct cache *c, const char *key, int64_t until_ns)
         if (s && !s->copy && s->answers > asked)
             break; /* there is nothing of that key */
     }
+    must(c->waiting > 0);
     c->waiting--;
     return s && s->copy && is_usable(c, s, clock_mono_ns()) ? s : NULL;
 }
 
 struct copy *cache_get(struct cache *c, const char *key, int64_t wait_ns)
 {
+    must(*key);
     int64_t now = clock_mono_ns();
     struct copy *found = NULL;
     pthread_mutex_lock(&c->lock);
@@ -238,6 +241,7 @@ static void make_one(struct cache *c, struct slot *s)
     pthread_mutex_unlock(&c->lock);
     struct copy *fresh = c->cfg.make(c->cfg.arg, s->key);
     pthread_mutex_lock(&c->lock);
+    must(s->wanted && c->bytes >= size_of(s->copy)); /* what is wanted is not dropped */
     c->bytes -= size_of(s->copy);
     copy_unref(s->copy);
     s->copy = fresh;

@@ -31,6 +31,7 @@ static int64_t changed_ms(const struct incident *i)
 static void put_content(struct render *r, const struct incident *i)
 {
     static const enum word words[] = {W_INVESTIGATING, W_IDENTIFIED, W_MONITORING, W_RESOLVED};
+    must((size_t)i->status < array_len(words));
     struct buf html = BUF_INIT(1 << 20);
     for (uint32_t n = i->n_updates; n-- > 0;) {
         const struct incident_update *u = &i->updates[n];
@@ -57,6 +58,7 @@ static void put_rfc822(struct buf *out, const char *name, int64_t at_ms)
                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     int64_t s = at_ms / 1000, day = s / 86400, rest = s % 86400;
     struct civil c = civil_of(day);
+    must(c.month >= 1 && c.month <= 12 && c.weekday >= 0 && c.weekday < 7);
     buf_printf(out, "<%s>%s, %02d %s %04lld %02d:%02d:%02d +0000</%s>\n", name, days[c.weekday],
                c.day, months[c.month - 1], (long long)c.year, (int)(rest / 3600),
                (int)(rest / 60 % 60), (int)(rest % 60), name);
@@ -87,6 +89,7 @@ static int64_t newest_ms(const struct view *v)
 
 void render_rss(const struct view *v, bool zh, struct buf *out)
 {
+    must(v->page && v->page->id > 0);
     struct render r = {.out = out, .view = v, .arena = arena_new(), .zh = zh, .base = ""};
     const char *url = url_of(&r);
     buf_puts(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
@@ -124,6 +127,7 @@ static void put_entry(struct render *r, const struct incident *i, const char *ur
 
 void render_atom(const struct view *v, bool zh, struct buf *out)
 {
+    must(v->page && v->page->id > 0);
     struct render r = {.out = out, .view = v, .arena = arena_new(), .zh = zh, .base = ""};
     const char *url = url_of(&r);
     char at[RFC3339_SIZE];

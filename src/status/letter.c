@@ -17,6 +17,7 @@ static const char *text_of(struct arena *a, struct buf *b)
 static const char *link_of(const struct status_page *p, const struct subscriber *sub,
                            const char *url, const char *purpose, const char *what, struct arena *a)
 {
+    must(sub->id > 0 && *purpose && *what);
     char token[TOKEN_SIZE];
     token_make(p->key, purpose, sub->id, token);
     return arena_printf(a, "%s/%s?id=%llu&token=%s&lang=%s", url, what, (unsigned long long)sub->id,
@@ -117,12 +118,14 @@ struct told {
 
 static const char *status_of(const struct told *t)
 {
+    must(t->update->status <= INCIDENT_RESOLVED);
     static const enum word words[] = {W_INVESTIGATING, W_IDENTIFIED, W_MONITORING, W_RESOLVED};
     return word(t->sub->zh, words[t->update->status]);
 }
 
 static void put_words(const struct told *t, struct buf *text, struct buf *html)
 {
+    must(t->says || t->update->markdown);
     if (t->says) {
         buf_puts(text, t->says);
         buf_puts(html, "<p>");
@@ -193,6 +196,7 @@ void status__update_letter(const struct status_page *p, const struct subscriber 
                            const char *(*name)(void *arg, uint64_t target), void *arg,
                            struct arena *a, struct letter_texts *out)
 {
+    must(i && u && name);
     uint64_t id = u->fell ? u->fell : u->rose;
     struct told t = {
         .page = p, .sub = sub, .incident = i, .update = u, .title = i->title, .url = url};

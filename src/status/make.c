@@ -114,6 +114,9 @@ static void badge_on_loop(void *arg)
     snprintf(f->name, sizeof(f->name), "%s", t.target->name);
     snprintf(f->own_name, sizeof(f->own_name), "%s", t.target->name);
     snprintf(f->group, sizeof(f->group), "%s", t.target->group);
+    for (uint32_t i = 0; i < t.target->n_labels; i++)
+        if (streq(t.target->labels[i].name, "location"))
+            snprintf(f->location, sizeof(f->location), "%s", t.target->labels[i].value);
     for (size_t i = 0; i < q->n_pages; i++) {
         const struct status_page *p = q->pages[i];
         if (f->public || !p->f.enabled || page_private(p) || !page_lists(p, q->id, t.target->group))
@@ -126,7 +129,8 @@ static void badge_on_loop(void *arg)
 static double uptime_of(struct status *s, const struct badge_facts *f, enum badge_window w)
 {
     struct tsdb *db = core_tsdb(s->core);
-    const struct history_target who = {.group = f->group, .name = f->own_name};
+    const struct history_target who = {
+        .group = f->group, .name = f->own_name, .location = f->location};
     struct history_uptime u;
     if (!db || history_uptime(tsdb_source(db), &who, clock_wall_ms(), &u, NULL) != 0)
         return NAN;

@@ -90,12 +90,12 @@ static void fold(struct past *p, const struct zone *z, int64_t since_ms, const d
 static void read_past(struct past *p, const struct view *v, const struct view_target *t,
                       struct tsdb *db)
 {
-    const struct history_target who = {.group = t->group, .name = t->own_name};
     uint32_t days = (uint32_t)v->page->f.history_days, n = (days + 1) * 24;
     int64_t until = (v->now_ms / HOUR_MS + 1) * HOUR_MS, since = until - n * HOUR_MS;
     double *hours = calloc(n, sizeof(*hours)), *latency = calloc(n, sizeof(*latency));
     must(hours && latency && days <= array_len(p->up));
-    if (!db || history_graph(tsdb_source(db), &who, since, until, n, latency, hours, NULL) != 0)
+    if (!db ||
+        history_graph(tsdb_source(db), &t->series, since, until, n, latency, hours, NULL) != 0)
         for (uint32_t i = 0; i < n; i++)
             hours[i] = NAN;
     p->n = days;

@@ -8,11 +8,10 @@
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "config/node.h"
 #include "io/fiber.h"
 #include "io/http_url.h"
 #include "notify/mail.h"
-#include "status/status_priv.h"
+#include "status/queue_priv.h"
 #include "status/words.h"
 
 #define LANES        8 /* messages under way */
@@ -23,230 +22,6 @@
 #define FAILURES_MAX 10                /* messages given up in a row: the subscription ends */
 #define SWEEP_TICKS  60
 #define ADDRESS_MAX  1000
-
-struct message {
-    uint64_t id, page, incident, update;
-    int64_t next_ms;
-    int32_t attempts;
-    vec_of(uint64_t) to;
-    size_t at;    /* of this round: next in `to` */
-    size_t away;  /* under way */
-    size_t taken; /* since it was written down */
-    bool round;
-};
-
-struct queue {
-    struct status *status;
-    vec_of(struct subscriber *) subs;  /* by id */
-    vec_of(struct message *) messages; /* by id */
-    size_t away;
-    bool own; /* a document changes by our own hand */
-    vec_of(struct fiber *) fibers;
-};
-
-/* --- subscribers' documents --- */
-
-static void sub_free(struct subscriber *s)
-{
-    free(s->to);
-    free(s->last_error);
-    free(s);
-}
-
-static int64_t number_in(const struct node *map, const char *key)
-{
-    const struct node *n = node_get(map, key);
-    return n && n->kind == NODE_INT ? n->num : 0;
-}
-
-static char *text_in(const struct node *map, const char *key)
-{
-    const struct node *n = node_get(map, key);
-    return n && n->kind == NODE_TEXT ? strndup(n->text.p, n->text.n) : strdup("");
-}
-
-static bool flag_in(const struct node *map, const char *key)
-{
-    const struct node *n = node_get(map, key);
-    return n && n->kind == NODE_BOOL && n->flag;
-}
-
-static struct subscriber *read_sub(uint64_t id, const struct node *doc)
-{
-    struct subscriber *s = calloc(1, sizeof(*s));
-    must(s);
-    *s = (struct subscriber){
-        .id = id,
-        .page = (uint64_t)number_in(doc, "page"),
-        .type = flag_in(doc, "webhook") ? SUBSCRIBER_WEBHOOK : SUBSCRIBER_MAIL,
-        .to = text_in(doc, "to"),
-        .zh = flag_in(doc, "zh"),
-        .active = flag_in(doc, "active"),
-        .created_ms = number_in(doc, "created_at"),
-        .confirmed_ms = number_in(doc, "confirmed_at"),
-        .failures = (int32_t)number_in(doc, "failures"),
-        .last_error = text_in(doc, "last_error"),
-    };
-    must(s->to && s->last_error);
-    return s;
-}
-
-static int save_sub(struct queue *q, const struct subscriber *s, uint64_t *id, struct waiter *w,
-                    struct err *err)
-{
-    struct buf text = BUF_INIT(1 << 16);
-    struct json j = json_start(&text);
-    json_obj(&j);
-    json_kuint(&j, "page", s->page);
-    json_kbool(&j, "webhook", s->type == SUBSCRIBER_WEBHOOK);
-    json_kstr(&j, "to", s->to);
-    json_kbool(&j, "zh", s->zh);
-    json_kbool(&j, "active", s->active);
-    json_kint(&j, "created_at", s->created_ms);
-    json_kint(&j, "confirmed_at", s->confirmed_ms);
-    json_kint(&j, "failures", s->failures);
-    json_kstr(&j, "last_error", s->last_error);
-    json_end(&j);
-    int rc = core_document_put(q->status->core, STATUS_SUBSCRIBER_KIND, id, text.data, w, err);
-    buf_done(&text);
-    return rc;
-}
-
-static size_t sub_place(const struct queue *q, uint64_t id)
-{
-    size_t low = 0, high = q->subs.n;
-    while (low < high) {
-        size_t mid = (low + high) / 2;
-        if (q->subs.at[mid]->id < id)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
-}
-
-static struct subscriber *sub_of(const struct queue *q, uint64_t id)
-{
-    size_t i = sub_place(q, id);
-    return i < q->subs.n && q->subs.at[i]->id == id ? q->subs.at[i] : NULL;
-}
-
-static struct node *parse(struct arena *a, const char *json)
-{
-    struct node *doc = json ? node_from_json(a, json, strlen(json), NULL) : NULL;
-    return doc && doc->kind == NODE_MAP ? doc : NULL;
-}
-
-static void on_sub(void *arg, const struct core_document *d)
-{
-    struct queue *q = arg;
-    struct arena *a = arena_new();
-    const struct node *doc = parse(a, d->json);
-    size_t i = sub_place(q, d->id);
-    bool there = i < q->subs.n && q->subs.at[i]->id == d->id;
-    if (there)
-        sub_free(q->subs.at[i]);
-    if (doc && there) {
-        q->subs.at[i] = read_sub(d->id, doc);
-    } else if (doc) {
-        vec_push(&q->subs, NULL);
-        memmove(&q->subs.at[i + 1], &q->subs.at[i], (q->subs.n - 1 - i) * sizeof(q->subs.at[0]));
-        q->subs.at[i] = read_sub(d->id, doc);
-    } else if (there) {
-        memmove(&q->subs.at[i], &q->subs.at[i + 1], (--q->subs.n - i) * sizeof(q->subs.at[0]));
-    }
-    arena_free(a);
-}
-
-/* --- messages' documents --- */
-
-static void message_free(struct message *m)
-{
-    vec_done(&m->to);
-    free(m);
-}
-
-static struct message *message_of(const struct queue *q, uint64_t id)
-{
-    vec_each (&q->messages, it)
-        if ((*it)->id == id)
-            return *it;
-    return NULL;
-}
-
-/* Only read at the start: afterwards memory is ahead of the documents. */
-static void on_message(void *arg, const struct core_document *d)
-{
-    struct queue *q = arg;
-    struct arena *a = arena_new();
-    const struct node *doc = q->own ? NULL : parse(a, d->json);
-    const struct node *to = doc ? node_get(doc, "to") : NULL;
-    if (doc && !message_of(q, d->id)) {
-        struct message *m = calloc(1, sizeof(*m));
-        must(m);
-        m->id = d->id;
-        m->page = (uint64_t)number_in(doc, "page");
-        m->incident = (uint64_t)number_in(doc, "incident");
-        m->update = (uint64_t)number_in(doc, "update");
-        m->next_ms = number_in(doc, "next_at");
-        m->attempts = (int32_t)number_in(doc, "attempts");
-        for (const struct node *n = to && to->kind == NODE_LIST ? to->first : NULL; n; n = n->next)
-            if (n->kind == NODE_INT && n->num > 0)
-                vec_push(&m->to, (uint64_t)n->num);
-        vec_push(&q->messages, m);
-    }
-    arena_free(a);
-}
-
-static int save_message(struct queue *q, struct message *m, struct err *err)
-{
-    struct buf text = BUF_INIT(1 << 20);
-    struct json j = json_start(&text);
-    json_obj(&j);
-    json_kuint(&j, "page", m->page);
-    json_kuint(&j, "incident", m->incident);
-    json_kuint(&j, "update", m->update);
-    json_kint(&j, "next_at", m->next_ms);
-    json_kint(&j, "attempts", m->attempts);
-    json_karr(&j, "to");
-    vec_each (&m->to, it)
-        json_uint(&j, *it);
-    json_end(&j);
-    json_end(&j);
-    q->own = true;
-    int rc = core_document_put(q->status->core, STATUS_MESSAGE_KIND, &m->id, text.data, NULL, err);
-    q->own = false;
-    m->taken = 0;
-    buf_done(&text);
-    return rc;
-}
-
-static void drop_message(struct queue *q, struct message *m)
-{
-    must(m->away == 0);
-    for (size_t i = 0; i < q->messages.n; i++)
-        if (q->messages.at[i] == m) {
-            memmove(&q->messages.at[i], &q->messages.at[i + 1],
-                    (--q->messages.n - i) * sizeof(q->messages.at[0]));
-            break;
-        }
-    core_document_del(q->status->core, STATUS_MESSAGE_KIND, m->id, NULL, NULL);
-    message_free(m);
-}
-
-/* Takes over what m holds; 0: it is kept. */
-static int add_message(struct queue *q, struct message *m)
-{
-    struct err err = {0};
-    must(m->id == 0);
-    if (save_message(q, m, &err) == 0) {
-        vec_push(&q->messages, m);
-        return 0;
-    }
-    log_warn("a message to subscribers is not kept, and so not sent", F_ERR(&err));
-    message_free(m);
-    return -1;
-}
 
 /* --- sending --- */
 
@@ -296,6 +71,7 @@ static void take_from(struct message *m, uint64_t sub)
             memmove(&m->to.at[i], &m->to.at[i + 1], (--m->to.n - i) * sizeof(m->to.at[0]));
             m->at -= i < m->at;
             m->taken++;
+            must(m->at <= m->to.n);
             return;
         }
 }
@@ -311,7 +87,8 @@ static int64_t pause_ms(int32_t attempts)
 static void note_outcome(struct queue *q, const struct sending *s, bool good, bool given_up,
                          const struct err *err)
 {
-    struct subscriber *sub = sub_of(q, s->sub_id);
+    must(!(good && given_up));
+    struct subscriber *sub = status__sub_of(q, s->sub_id);
     uint64_t id = s->sub_id;
     if (good)
         atomic_fetch_add(
@@ -327,25 +104,26 @@ static void note_outcome(struct queue *q, const struct sending *s, bool good, bo
     struct subscriber next = *sub;
     next.failures = good ? 0 : sub->failures + 1;
     next.last_error = (char *)(good ? "" : err->msg);
-    save_sub(q, &next, &id, NULL, NULL);
+    status__sub_save(q, &next, &id, NULL, NULL);
 }
 
 static void end_round(struct queue *q, struct message *m)
 {
+    must(m->away == 0);
     m->round = false;
     if (m->to.n == 0) {
-        drop_message(q, m);
+        status__message_drop(q, m);
         return;
     }
     m->attempts++;
     m->next_ms = clock_wall_ms() + pause_ms(m->attempts);
-    save_message(q, m, NULL);
+    status__message_save(q, m, NULL);
 }
 
 static void settle(struct sending *s, int rc, bool confirmed, const struct err *err)
 {
     struct queue *q = s->queue;
-    struct message *m = message_of(q, s->message);
+    struct message *m = status__message_of(q, s->message);
     must(m && m->away > 0 && q->away > 0);
     m->away--;
     q->away--;
@@ -361,7 +139,7 @@ static void settle(struct sending *s, int rc, bool confirmed, const struct err *
     if (m->at >= m->to.n && m->away == 0)
         end_round(q, m);
     else if (m->taken >= SAVE_EVERY)
-        save_message(q, m, NULL);
+        status__message_save(q, m, NULL);
 }
 
 static void send_fiber(void *arg)
@@ -396,7 +174,7 @@ static void send_fiber(void *arg)
 /* NULL: there is nothing to say to this one (any more). */
 static struct sending *sending_new(struct queue *q, const struct message *m, uint64_t sub_id)
 {
-    const struct subscriber *sub = sub_of(q, sub_id);
+    const struct subscriber *sub = status__sub_of(q, sub_id);
     struct status_page *page = status_page_by_id(q->status, m->page);
     struct incident *incident = m->update ? status_incident(q->status, m->incident) : NULL;
     const struct incident_update *u = update_of(incident, m->update);
@@ -434,6 +212,7 @@ static struct sending *sending_new(struct queue *q, const struct message *m, uin
 /* False: no fiber was to be had; later. */
 static bool send_next(struct queue *q, struct message *m)
 {
+    must(m->round && m->at < m->to.n);
     struct sending *s = sending_new(q, m, m->to.at[m->at]);
     struct err err = {0};
     if (!s) {
@@ -455,12 +234,13 @@ static bool send_next(struct queue *q, struct message *m)
 /* A fiber may end, and with it the round and the message, before fiber_start returns. */
 static void work_on(struct queue *q, uint64_t id, int64_t now_ms)
 {
-    struct message *m = message_of(q, id);
+    struct message *m = status__message_of(q, id);
     if (m && !m->round && m->next_ms <= now_ms) {
         m->round = true;
         m->at = 0;
     }
-    while ((m = message_of(q, id)) != NULL && m->round && m->at < m->to.n && q->away < LANES)
+    while ((m = status__message_of(q, id)) != NULL && m->round && m->at < m->to.n &&
+           q->away < LANES)
         if (!send_next(q, m))
             return;
     if (m && m->round && m->at >= m->to.n && m->away == 0)
@@ -493,11 +273,12 @@ void status__queue_tick(struct status *s, int64_t now_ms)
 
 struct queue *status__queue_new(struct status *s)
 {
+    must(s->core && !s->queue);
     struct queue *q = calloc(1, sizeof(*q));
     must(q);
     q->status = s;
-    core_documents_watch(s->core, STATUS_SUBSCRIBER_KIND, on_sub, q);
-    core_documents_watch(s->core, STATUS_MESSAGE_KIND, on_message, q);
+    core_documents_watch(s->core, STATUS_SUBSCRIBER_KIND, status__on_sub, q);
+    core_documents_watch(s->core, STATUS_MESSAGE_KIND, status__on_message, q);
     return q;
 }
 
@@ -517,9 +298,9 @@ void status__queue_free(struct queue *q)
     if (!q)
         return;
     vec_each (&q->subs, it)
-        sub_free(*it);
+        status__sub_free(*it);
     vec_each (&q->messages, it)
-        message_free(*it);
+        status__message_free(*it);
     vec_done(&q->subs);
     vec_done(&q->messages);
     vec_done(&q->fibers);
@@ -549,11 +330,12 @@ static int check_address(enum subscriber_type type, const char *to, struct arena
 
 static void ask_to_confirm(struct queue *q, const struct subscriber *sub)
 {
+    must(sub && sub->id > 0 && !sub->active);
     struct message *m = calloc(1, sizeof(*m));
     must(m);
     m->page = sub->page;
     vec_push(&m->to, sub->id);
-    add_message(q, m);
+    status__message_add(q, m);
 }
 
 void status_subscribers_count(struct status *s, uint64_t page, uint32_t *active, uint32_t *pending)
@@ -598,22 +380,22 @@ int status_subscribe(struct status *s, struct status_page *p, enum subscriber_ty
                              .created_ms = now,
                              .last_error = none};
     uint64_t id = old ? old->id : 0;
-    if (save_sub(s->queue, &sub, &id, NULL, err) != 0)
+    if (status__sub_save(s->queue, &sub, &id, NULL, err) != 0)
         return -1;
-    ask_to_confirm(s->queue, sub_of(s->queue, id));
+    ask_to_confirm(s->queue, status__sub_of(s->queue, id));
     return 0;
 }
 
 const struct subscriber *status_subscriber(struct status *s, const struct status_page *p,
                                            uint64_t id, const char *purpose, const char *token)
 {
-    const struct subscriber *sub = sub_of(s->queue, id);
+    const struct subscriber *sub = status__sub_of(s->queue, id);
     return sub && sub->page == p->id && token_good(p->key, purpose, id, token) ? sub : NULL;
 }
 
 int status_confirm(struct status *s, uint64_t id, struct err *err)
 {
-    const struct subscriber *sub = sub_of(s->queue, id);
+    const struct subscriber *sub = status__sub_of(s->queue, id);
     if (!sub)
         return err_set(err, ERR_NOT_FOUND, "there is no such subscription");
     if (sub->active)
@@ -621,7 +403,7 @@ int status_confirm(struct status *s, uint64_t id, struct err *err)
     struct subscriber next = *sub;
     next.active = true;
     next.confirmed_ms = clock_wall_ms();
-    return save_sub(s->queue, &next, &id, NULL, err);
+    return status__sub_save(s->queue, &next, &id, NULL, err);
 }
 
 int status_unsubscribe(struct status *s, uint64_t id, struct waiter *w, struct err *err)
@@ -639,6 +421,7 @@ void status_subscribers_each(struct status *s, uint64_t page,
 
 void status_announce(struct status *s, uint64_t incident, uint64_t update)
 {
+    must(incident > 0 && update > 0);
     struct incident *i = status_incident(s, incident);
     for (uint32_t n = 0; i && n < i->pages.n; n++) {
         struct message *m = calloc(1, sizeof(*m));
@@ -650,9 +433,9 @@ void status_announce(struct status *s, uint64_t incident, uint64_t update)
             if ((*it)->page == m->page && (*it)->active)
                 vec_push(&m->to, (*it)->id);
         if (m->to.n)
-            add_message(s->queue, m);
+            status__message_add(s->queue, m);
         else
-            message_free(m);
+            status__message_free(m);
     }
     incident_unref(i);
 }

@@ -26,6 +26,7 @@ static int64_t first_day(const struct render *r, uint32_t days)
 
 static void put_bar(const struct render *r, const struct past *p, uint32_t day, int64_t date)
 {
+    must(day < p->n);
     const char *class = class_of(p, day);
     struct buf span = BUF_INIT(100);
     buf_puts(r->out, "<i");

@@ -79,6 +79,7 @@ static void keep_page(struct status *s, uint64_t id, struct status_page *page)
                 (s->pages.n - 1 - i) * sizeof(s->pages.at[0]));
         s->pages.at[i] = page;
     }
+    must(i == 0 || s->pages.at[i - 1]->id < id); /* by id, each once */
     count_hosts(s);
     pthread_rwlock_unlock(&s->lock);
     page_unref(old);
@@ -124,6 +125,7 @@ static void keep_incident(struct status *s, uint64_t id, struct incident *incide
                 (s->incidents.n - 1 - i) * sizeof(s->incidents.at[0]));
         s->incidents.at[i] = incident;
     }
+    must(i == 0 || s->incidents.at[i - 1]->id < id);
     pthread_rwlock_unlock(&s->lock);
     incident_unref(old);
 }
@@ -235,6 +237,7 @@ static bool is_called(const struct status_page *p, const char *name, uint64_t id
 
 struct status_page *status_page(struct status *s, const char *name)
 {
+    check_magic(s, STATUS_MAGIC);
     uint64_t id = 0;
     struct status_page *found = NULL;
     if (str_to_u64(str_of(name), &id, NULL) != 0)
@@ -249,6 +252,7 @@ struct status_page *status_page(struct status *s, const char *name)
 
 struct status_page *status_page_by_id(struct status *s, uint64_t id)
 {
+    check_magic(s, STATUS_MAGIC);
     struct status_page *found = NULL;
     pthread_rwlock_rdlock(&s->lock);
     vec_each (&s->pages, it)
@@ -265,6 +269,7 @@ bool status_has_hosts(const struct status *s)
 
 struct status_page *status_page_of_host(struct status *s, const char *host)
 {
+    check_magic(s, STATUS_MAGIC);
     size_t n = strcspn(host, ":");
     struct status_page *found = NULL;
     pthread_rwlock_rdlock(&s->lock);
@@ -278,6 +283,7 @@ struct status_page *status_page_of_host(struct status *s, const char *host)
 
 size_t status_pages(struct status *s, struct status_page **out, size_t n_max)
 {
+    check_magic(s, STATUS_MAGIC);
     size_t n = 0;
     pthread_rwlock_rdlock(&s->lock);
     vec_each (&s->pages, it)
@@ -289,6 +295,7 @@ size_t status_pages(struct status *s, struct status_page **out, size_t n_max)
 
 struct incident *status_incident(struct status *s, uint64_t id)
 {
+    check_magic(s, STATUS_MAGIC);
     struct incident *found = NULL;
     pthread_rwlock_rdlock(&s->lock);
     vec_each (&s->incidents, it)
@@ -308,6 +315,7 @@ static int newest_first(const void *a, const void *b)
 
 size_t status_incidents(struct status *s, struct incident ***out)
 {
+    check_magic(s, STATUS_MAGIC);
     pthread_rwlock_rdlock(&s->lock);
     size_t n = s->incidents.n;
     *out = calloc(n + 1, sizeof(**out));
@@ -342,6 +350,7 @@ bool status_may_subscribe(struct status *s, const struct addr *a)
 int status_check_password(struct status *s, const struct status_page *p, const char *password,
                           bool *good)
 {
+    check_magic(s, STATUS_MAGIC);
     pthread_mutex_lock(&s->guard);
     bool crowded = s->checking >= CHECKS_MAX;
     s->checking += !crowded;
@@ -350,6 +359,7 @@ int status_check_password(struct status *s, const struct status_page *p, const c
         return -1;
     *good = password_good(p->password_hash, password);
     pthread_mutex_lock(&s->guard);
+    must(s->checking > 0);
     s->checking--;
     pthread_mutex_unlock(&s->guard);
     return 0;
@@ -372,6 +382,7 @@ static uint64_t oldest_resolved(struct status *s)
 int status_incident_put(struct status *s, struct incident *i, struct waiter *w, uint64_t *id,
                         struct err *err)
 {
+    check_magic(s, STATUS_MAGIC);
     struct buf json = BUF_INIT(1 << 20);
     uint64_t old = *id == 0 && s->incidents.n >= INCIDENTS_MAX ? oldest_resolved(s) : 0;
     int rc = -1;

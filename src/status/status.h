@@ -58,9 +58,9 @@ bool status_copy_ready(struct status *s, const struct status_page *p, enum statu
                        bool zh);
 
 struct badge_facts {
-    bool known, public;             /* public: it is on an enabled page that is not private */
-    char name[256];                 /* as it is shown */
-    char own_name[256], group[256]; /* its series' labels */
+    bool known, public; /* public: it is on an enabled page that is not private */
+    char name[256];     /* as it is shown */
+    char own_name[256], group[256], location[256]; /* its series' labels */
     enum view_state state;
     double latency_ms, uptime; /* NaN: unknown */
 };

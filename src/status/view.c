@@ -72,8 +72,7 @@ static void add_target(struct gather *g, struct section_of *s, const struct core
     struct view_target shown = {
         .id = t->target->id,
         .name = arena_strdup(a, name),
-        .own_name = arena_strdup(a, t->target->name),
-        .group = arena_strdup(a, t->target->group),
+        .series = history_target_of(t->target, a),
         .state = view_state_of(t),
         .since_ms = t->state.since_ms,
         .latency_ms = measured ? (double)t->state.last_latency_us / 1000 : NAN,

@@ -4,6 +4,7 @@
 #define STATUS_VIEW_H
 
 #include "core/core.h"
+#include "core/history.h"
 #include "status/incident.h"
 #include "status/page.h"
 
@@ -34,7 +35,7 @@ struct past {
 struct view_target {
     uint64_t id;
     const char *name;             /* as it is shown */
-    const char *own_name, *group; /* its series' labels: never shown */
+    struct history_target series; /* its labels: never shown */
     enum view_state state;
     int64_t since_ms;
     double latency_ms;       /* NaN: none */

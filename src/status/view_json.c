@@ -54,6 +54,7 @@ static void put_sections(const struct view *v, struct json *j)
 
 static void put_incident(const struct render *r, const struct incident *i, struct json *j)
 {
+    must(i->impact <= IMPACT_MAINTENANCE && i->status <= INCIDENT_RESOLVED);
     struct buf html = BUF_INIT(1 << 20);
     json_obj(j);
     json_kuint(j, "id", i->id);
@@ -103,6 +104,7 @@ static void put_windows(const struct view *v, struct json *j)
 
 void render_json(const struct view *v, bool zh, struct buf *out)
 {
+    must(v->page && out->len == 0);
     struct render r = {.out = out, .view = v, .arena = arena_new(), .zh = zh, .base = ""};
     struct json j = json_start(out);
     const char *url = view_url(v, r.arena);

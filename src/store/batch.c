@@ -136,6 +136,17 @@ static void put_ids(struct batch *b, const struct id_list *ids)
     text_end(b, start);
 }
 
+static void put_names(struct batch *b, const char *const *at, uint32_t n)
+{
+    size_t start = text_begin(b);
+    struct json j = json_start(&b->ops);
+    json_arr(&j);
+    for (uint32_t i = 0; i < n; i++)
+        json_str(&j, at[i]);
+    json_end(&j);
+    text_end(b, start);
+}
+
 static void put_labels(struct batch *b, const struct label *labels, uint32_t n)
 {
     size_t start = text_begin(b);
@@ -143,17 +154,6 @@ static void put_labels(struct batch *b, const struct label *labels, uint32_t n)
     json_obj(&j);
     for (uint32_t i = 0; i < n; i++)
         json_kstr(&j, labels[i].name, labels[i].value ? labels[i].value : "");
-    json_end(&j);
-    text_end(b, start);
-}
-
-static void put_warnings(struct batch *b, const struct result *r)
-{
-    size_t start = text_begin(b);
-    struct json j = json_start(&b->ops);
-    json_arr(&j);
-    for (int i = 0; i < r->n_warnings; i++)
-        json_str(&j, r->warnings[i]);
     json_end(&j);
     text_end(b, start);
 }
@@ -183,7 +183,7 @@ void batch_result(struct batch *b, uint64_t id, const struct result *r, bool kee
     else
         put_null(b);
     if (r->n_warnings > 0)
-        put_warnings(b, r);
+        put_names(b, r->warnings, (uint32_t)r->n_warnings);
     else
         put_null(b);
     op_end(b, op);
@@ -203,6 +203,23 @@ void batch_target_state(struct batch *b, uint64_t target_id, const struct target
     put_id(b, st->open_alert_id);
     put_i64(b, st->since_ms);
     put_i64(b, st->last_rung_ms);
+    put_i64(b, st->last_checked_ms);
+    put_i64(b, st->last_latency_us);
+    put_text(b, last_message);
+    op_end(b, op);
+}
+
+void batch_place_put(struct batch *b, uint64_t target_id, const char *location,
+                     const struct target_state *st, const char *last_message)
+{
+    must(st != NULL && target_id > 0 && *location);
+    size_t op = op_begin(b, OP_PLACE);
+    put_id(b, target_id);
+    put_text(b, location);
+    put_text(b, target_status_name(st->status));
+    put_i64(b, st->degraded);
+    put_i64(b, st->fail_count);
+    put_i64(b, st->since_ms);
     put_i64(b, st->last_checked_ms);
     put_i64(b, st->last_latency_us);
     put_text(b, last_message);
@@ -239,6 +256,10 @@ static void put_target_columns(struct batch *b, const struct target *t)
     put_ids(b, &t->depends_on);
     put_i64(b, t->created_ms);
     put_i64(b, t->updated_ms);
+    put_names(b, t->locations.at, t->locations.n);
+    put_i64(b, t->location_quorum);
+    put_i64(b, t->success_threshold);
+    put_i64(b, t->invert);
 }
 
 void batch_target_put(struct batch *b, const struct target *t)
@@ -262,6 +283,12 @@ void batch_target_del(struct batch *b, uint64_t id)
     put_one_id(b, OP_TARGET_DEL, id);
     put_one_id(b, OP_STATE_DEL, id);
     put_one_id(b, OP_LINKS_DEL, id);
+    put_one_id(b, OP_PLACES_DEL, id);
+}
+
+void batch_places_del(struct batch *b, uint64_t target_id)
+{
+    put_one_id(b, OP_PLACES_DEL, target_id);
 }
 
 void batch_channel_put(struct batch *b, const struct channel *c)
@@ -380,13 +407,7 @@ void batch_maintenance_put(struct batch *b, const struct maintenance *m)
     put_id(b, m->id);
     put_text(b, m->title);
     put_ids(b, &m->targets);
-    size_t text = text_begin(b);
-    struct json j = json_start(&b->ops);
-    json_arr(&j);
-    for (uint32_t i = 0; i < m->n_groups; i++)
-        json_str(&j, m->groups[i]);
-    json_end(&j);
-    text_end(b, text);
+    put_names(b, m->groups, m->n_groups);
     put_i64(b, m->starts_ms);
     put_time_or_null(b, m->ends_ms);
     put_i64(b, m->created_ms);
@@ -495,44 +516,46 @@ void batch_audit(struct batch *b, const struct audit_entry *e)
     op_end(b, op);
 }
 
-static uint64_t first_id(const struct op *op)
+/* What an op is the latest of: a target's state, a place's, a ring's cursor. 0: of nothing, it stays. */
+static uint64_t replaces(const struct op *op)
 {
-    uint64_t id;
-    must(op->size >= 1 + sizeof(id) && op->values[0] == 'i');
-    memcpy(&id, op->values + 1, sizeof(id));
-    return id;
+    const size_t id = 1 + sizeof(uint64_t);
+    size_t n = op->kind == OP_STATE || op->kind == OP_CURSOR ? id : 0;
+    if (op->kind == OP_PLACE) { /* the id, and the location's name */
+        uint32_t name;
+        memcpy(&name, op->values + id + 1, sizeof(name));
+        n = id + 1 + sizeof(name) + name;
+    }
+    must(n <= op->size);
+    return n > 0 ? hash_bytes(op->values, n, op->kind) | 1 : 0;
 }
 
-/* Where each target's last state, and each ring's last cursor, begins: those before it say nothing any more. */
-static void find_last(const struct batch *b, struct map_u64 *states, struct map_u64 *cursors)
+/* Where the last of each begins: those before it say nothing any more. */
+static void find_last(const struct batch *b, struct map_u64 *last)
 {
     struct op op;
     for (size_t at = 0, start = 0; store__next_op(b, &at, &op); start = at)
-        if (op.kind == OP_STATE || op.kind == OP_CURSOR)
-            map_u64_put(op.kind == OP_STATE ? states : cursors, first_id(&op),
-                        (void *)(uintptr_t)(start + 1));
+        if (replaces(&op))
+            map_u64_put(last, replaces(&op), (void *)(uintptr_t)(start + 1));
 }
 
 size_t batch_drop_results(struct batch *b)
 {
     check_magic(b, BATCH_MAGIC);
     size_t dropped = 0, ops = 0, kept = 0;
-    struct map_u64 *states = map_u64_new(), *cursors = map_u64_new();
+    struct map_u64 *last = map_u64_new();
     struct op op;
-    find_last(b, states, cursors);
+    find_last(b, last);
     for (size_t at = 0, start = 0; store__next_op(b, &at, &op); start = at) {
-        void *here = (void *)(uintptr_t)(start + 1);
+        uint64_t of = replaces(&op);
         dropped += op.kind == OP_RESULT;
-        if (op.kind == OP_RESULT ||
-            (op.kind == OP_STATE && map_u64_get(states, first_id(&op)) != here) ||
-            (op.kind == OP_CURSOR && map_u64_get(cursors, first_id(&op)) != here))
+        if (op.kind == OP_RESULT || (of && map_u64_get(last, of) != (void *)(uintptr_t)(start + 1)))
             continue;
         memmove(b->ops.data + kept, b->ops.data + start, at - start);
         kept += at - start;
         ops++;
     }
-    map_u64_free(states);
-    map_u64_free(cursors);
+    map_u64_free(last);
     must(dropped == b->n_results && kept <= b->ops.len);
     b->ops.len = kept;
     b->n_ops = ops;

@@ -70,7 +70,8 @@ struct target_load {
     "threshold,resend_interval_ms,burst_times,burst_delta_ms,burst_min_success,"                  \
     "burst_max_mean_ms,enabled,source,labels,depends_on,created_at,updated_at,"                   \
     "status,degraded,fail_count,open_alert_id,since,last_rung_at,last_checked_at,"                \
-    "last_latency_us,last_message FROM targets t LEFT JOIN target_states s ON s.target_id=t.id"   \
+    "last_latency_us,last_message,locations,location_quorum,success_threshold,inverted"           \
+    " FROM targets t LEFT JOIN target_states s ON s.target_id=t.id"                               \
     " ORDER BY t.id"
 
 static void read_spec(sqlite3_stmt *st, struct arena *a, struct target *t)
@@ -95,11 +96,16 @@ static void read_spec(sqlite3_stmt *st, struct arena *a, struct target *t)
         .source = store__source_of(store__text(st, 16)),
         .created_ms = sqlite3_column_int64(st, 19),
         .updated_ms = sqlite3_column_int64(st, 20),
+        .location_quorum = sqlite3_column_int(st, 31),
+        .success_threshold = sqlite3_column_int(st, 32),
+        .invert = sqlite3_column_int(st, 33) != 0,
     };
     if (strcmp(store__text(st, 17), "{}") != 0)
         store__parse_labels(store__text(st, 17), a, &t->labels, &t->n_labels);
     if (strcmp(store__text(st, 18), "[]") != 0)
         store__parse_ids(store__text(st, 18), a, &t->depends_on);
+    if (strcmp(store__text(st, 30), "[]") != 0)
+        store__parse_strings(store__text(st, 30), a, &t->locations.at, &t->locations.n);
 }
 
 static void read_state(sqlite3_stmt *st, struct target_state *out)
@@ -191,6 +197,40 @@ int store_load_targets(struct store *s,
     arena_free(l.a);
     sqlite3_close(db);
     return failed;
+}
+
+struct place_load {
+    void (*fn)(void *arg, uint64_t target_id, const char *location, const struct target_state *st,
+               const char *last_message);
+    void *arg;
+};
+
+static void row_place(void *arg, sqlite3_stmt *st)
+{
+    const struct place_load *l = arg;
+    struct target_state state = {
+        .degraded = sqlite3_column_int(st, 3) != 0,
+        .fail_count = sqlite3_column_int(st, 4),
+        .since_ms = sqlite3_column_int64(st, 5),
+        .last_checked_ms = sqlite3_column_int64(st, 6),
+        .last_latency_us = sqlite3_column_int64(st, 7),
+    };
+    if (!target_status_parse(store__text(st, 2), &state.status))
+        state.status = TARGET_UNKNOWN;
+    l->fn(l->arg, (uint64_t)sqlite3_column_int64(st, 0), store__text(st, 1), &state,
+          store__text(st, 8));
+}
+
+int store_load_places(struct store *s,
+                      void (*fn)(void *arg, uint64_t target_id, const char *location,
+                                 const struct target_state *st, const char *last_message),
+                      void *arg, struct err *err)
+{
+    check_magic(s, STORE_MAGIC);
+    return each_row(s,
+                    "SELECT target_id,location,status,degraded,fail_count,since,last_checked_at,"
+                    "last_latency_us,last_message FROM target_places ORDER BY target_id",
+                    row_place, &(struct place_load){fn, arg}, err);
 }
 
 /* --- the smaller tables --- */

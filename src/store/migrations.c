@@ -116,6 +116,19 @@ static const char *const migrations[] = {
     "ALTER TABLE alert_records ADD COLUMN suppressed_id INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE maintenances ADD COLUMN schedule TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE maintenances ADD COLUMN labels TEXT NOT NULL DEFAULT '[]';",
+
+    /* 4: targets that are probed from several locations; how each of those stands. */
+    "ALTER TABLE targets ADD COLUMN locations TEXT NOT NULL DEFAULT '[]';"
+    "ALTER TABLE targets ADD COLUMN location_quorum INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE target_places("
+    " target_id INTEGER NOT NULL, location TEXT NOT NULL, status TEXT NOT NULL,"
+    " degraded INTEGER NOT NULL, fail_count INTEGER NOT NULL, since INTEGER NOT NULL,"
+    " last_checked_at INTEGER NOT NULL, last_latency_us INTEGER NOT NULL,"
+    " last_message TEXT NOT NULL, PRIMARY KEY(target_id, location)) STRICT, WITHOUT ROWID;",
+
+    /* 5: how often one that is down must be good to be up again; targets that must not answer. */
+    ("ALTER TABLE targets ADD COLUMN success_threshold INTEGER NOT NULL DEFAULT 1;"
+     "ALTER TABLE targets ADD COLUMN inverted INTEGER NOT NULL DEFAULT 0;"),
 };
 
 int store__schema_newest(void)

@@ -2,13 +2,6 @@
 #include "base/str.h"
 #include "store/reader.h"
 
-#define LIMIT_MAX 1000
-
-static uint32_t limit_of(uint32_t limit)
-{
-    return limit == 0 || limit > LIMIT_MAX ? LIMIT_MAX : limit;
-}
-
 /* Text for LIKE '%…%' ESCAPE '\'. */
 static const char *like_pattern(struct arena *a, const char *text)
 {
@@ -109,7 +102,7 @@ static int list_alerts(struct store_reader *r, const struct alerts_query *q,
     alert_conditions(&sql, q, r->arena);
     if (q->before_id)
         query_int(&sql, " AND id<", (int64_t)q->before_id);
-    query_int(&sql, " ORDER BY id DESC LIMIT ", limit_of(q->limit));
+    query_int(&sql, " ORDER BY id DESC LIMIT ", listing_limit(q->limit));
     sqlite3_stmt *st = query_prepare(&sql, r->db, err);
     query_done(&sql);
     if (!st)
@@ -169,7 +162,7 @@ int store_deliveries_of(struct store_reader *r, uint64_t alert_id,
     struct query sql = {.sql = BUF_INIT(1 << 16)};
     query_int(&sql,
               "SELECT " DELIVERY_COLUMNS " FROM deliveries WHERE alert_id=", (int64_t)alert_id);
-    query_int(&sql, " ORDER BY id LIMIT ", LIMIT_MAX);
+    query_int(&sql, " ORDER BY id LIMIT ", STORE_LISTING_MAX);
     return list_deliveries(r, &sql, fn, arg, err);
 }
 
@@ -180,7 +173,7 @@ int store_deliveries_by_channel(struct store_reader *r, uint64_t channel_id, uin
     struct query sql = {.sql = BUF_INIT(1 << 16)};
     query_int(&sql,
               "SELECT " DELIVERY_COLUMNS " FROM deliveries WHERE channel_id=", (int64_t)channel_id);
-    query_int(&sql, " ORDER BY id DESC LIMIT ", limit_of(limit));
+    query_int(&sql, " ORDER BY id DESC LIMIT ", listing_limit(limit));
     return list_deliveries(r, &sql, fn, arg, err);
 }
 

@@ -1,12 +1,9 @@
 /* The audit log for readers, newest first. */
 #include "store/reader.h"
 
-#define LIMIT_MAX 1000
-
 static sqlite3_stmt *prepare(struct store_reader *r, const struct audit_query *q, struct err *err)
 {
     struct query sql = {.sql = BUF_INIT(1 << 12)};
-    uint32_t limit = q->limit == 0 || q->limit > LIMIT_MAX ? LIMIT_MAX : q->limit;
     const struct {
         const char *sql, *value;
     } texts[] = {
@@ -24,13 +21,8 @@ static sqlite3_stmt *prepare(struct store_reader *r, const struct audit_query *q
             query_text(&sql, texts[i].sql, texts[i].value);
     if (q->text)
         buf_puts(&sql.sql, ")");
-    if (q->since_ms)
-        query_int(&sql, " AND at>=", q->since_ms);
-    if (q->until_ms)
-        query_int(&sql, " AND at<", q->until_ms);
-    if (q->before_id)
-        query_int(&sql, " AND id<", (int64_t)q->before_id);
-    query_int(&sql, " ORDER BY id DESC LIMIT ", limit);
+    query_page(&sql, q->since_ms, q->until_ms, q->before_id);
+    query_int(&sql, " ORDER BY id DESC LIMIT ", listing_limit(q->limit));
     sqlite3_stmt *st = query_prepare(&sql, r->db, err);
     query_done(&sql);
     return st;

@@ -2,8 +2,6 @@
 #include "base/str.h"
 #include "store/reader.h"
 
-#define LIMIT_MAX 1000
-
 static enum process_event_kind kind_of(const char *text)
 {
     static const enum process_event_kind all[] = {
@@ -61,19 +59,13 @@ static sqlite3_stmt *prepare(struct store_reader *r, const struct process_events
                              struct err *err)
 {
     struct query sql = {.sql = BUF_INIT(1 << 12)};
-    uint32_t limit = q->limit == 0 || q->limit > LIMIT_MAX ? LIMIT_MAX : q->limit;
     buf_puts(&sql.sql, "SELECT " PROCESS_EVENT_COLUMNS " FROM process_events WHERE 1");
     if (q->unit)
         query_text(&sql, " AND unit=", q->unit);
     if (q->deaths_only)
         buf_puts(&sql.sql, " AND kind='death'");
-    if (q->since_ms)
-        query_int(&sql, " AND at>=", q->since_ms);
-    if (q->until_ms)
-        query_int(&sql, " AND at<", q->until_ms);
-    if (q->before_id)
-        query_int(&sql, " AND id<", (int64_t)q->before_id);
-    query_int(&sql, " ORDER BY id DESC LIMIT ", limit);
+    query_page(&sql, q->since_ms, q->until_ms, q->before_id);
+    query_int(&sql, " ORDER BY id DESC LIMIT ", listing_limit(q->limit));
     sqlite3_stmt *st = query_prepare(&sql, r->db, err);
     query_done(&sql);
     return st;

@@ -6,8 +6,6 @@
 #include "base/clock.h"
 #include "store/reader.h"
 
-#define LIMIT_MAX 1000
-
 /* Columns of every statement here; the import into the series reads the first three and never touches the texts. */
 #define THIN_COLUMNS "checked_at, success, latency_us, id"
 #define FULL_COLUMNS THIN_COLUMNS ", message, metrics, warnings, address"
@@ -122,6 +120,19 @@ static int scan_target(struct store_reader *r, struct scan *sc, struct err *err)
     return failed ? -1 : 0;
 }
 
+int store_oldest_day(struct store_reader *r, int64_t *begin_ms, struct err *err)
+{
+    cleanup(store__finalizep) sqlite3_stmt *st =
+        store__prepare(r->db, "SELECT coalesce(min(day),0) FROM result_parts", err);
+    if (!st)
+        return -1;
+    if (sqlite3_step(st) != SQLITE_ROW)
+        return store__fail(r->db, err, "read");
+    *begin_ms = sqlite3_column_int64(st, 0) * DAY_MS;
+    must(*begin_ms >= 0);
+    return 0;
+}
+
 static void read_row(sqlite3_stmt *st, uint64_t target_id, struct stored_result *out)
 {
     const char *metrics = store__text(st, 5), *warnings = store__text(st, 6);
@@ -228,8 +239,9 @@ int store_results(struct store_reader *r, const struct results_query *q,
                   struct err *err)
 {
     must(q != NULL && fn != NULL);
-    uint32_t limit = q->limit == 0 || q->limit > LIMIT_MAX ? LIMIT_MAX : q->limit;
-    struct listing l = {q, limit, fn, arg};
+    struct listing l = {q, listing_limit(q->limit), fn, arg};
+    if (l.left == 0)
+        return 0;
     if (q->target_id == 0)
         return list_all(r, &l, err);
     struct scan sc = {
@@ -301,7 +313,7 @@ int store_recent(struct store_reader *r, uint64_t target_id, uint32_t n,
     if (n == 0)
         return 0;
     struct arena *a = arena_new();
-    struct recent k = {a, NULL, target_id, 0, n > LIMIT_MAX ? LIMIT_MAX : n};
+    struct recent k = {a, NULL, target_id, 0, listing_limit(n)};
     k.rows = arena_array_of(a, struct stored_result, k.max);
     struct scan sc = {
         .target_id = target_id,

@@ -97,6 +97,16 @@ void query_text(struct query *q, const char *condition, const char *value)
     q->values[q->n - 1].text = value;
 }
 
+void query_page(struct query *q, int64_t since_ms, int64_t until_ms, uint64_t before_id)
+{
+    if (since_ms)
+        query_int(q, " AND at>=", since_ms);
+    if (until_ms)
+        query_int(q, " AND at<", until_ms);
+    if (before_id)
+        query_int(q, " AND id<", (int64_t)before_id);
+}
+
 sqlite3_stmt *query_prepare(struct query *q, sqlite3 *db, struct err *err)
 {
     must(!q->sql.failed);

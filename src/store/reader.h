@@ -30,7 +30,14 @@ struct query {
 void query_int(struct query *q, const char *condition,
                int64_t value); /* condition ends where the value goes */
 void query_text(struct query *q, const char *condition, const char *value);
+/* Rows by `at` within [since, until) and with ids below one; 0 each: no such bound. */
+void query_page(struct query *q, int64_t since_ms, int64_t until_ms, uint64_t before_id);
 sqlite3_stmt *query_prepare(struct query *q, sqlite3 *db, struct err *err);
 void query_done(struct query *q);
+
+static inline uint32_t listing_limit(uint32_t limit)
+{
+    return limit < STORE_LISTING_MAX ? limit : STORE_LISTING_MAX;
+}
 
 #endif

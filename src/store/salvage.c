@@ -87,7 +87,7 @@ int64_t store__salvage(sqlite3 *db, const char *aside)
     static const char *const tables[] = {
         "targets",       "target_states", "notify_channels", "target_channels", "alert_records",
         "deliveries",    "maintenances",  "settings",        "ring_cursors",    "process_events",
-        "process_units", "documents",     "audit_log",
+        "process_units", "documents",     "audit_log",       "target_places",
     };
     sqlite3 *old = NULL;
     int64_t copied = 0;

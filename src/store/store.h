@@ -47,6 +47,11 @@ int store_load_targets(struct store *s,
                        void (*fn)(void *arg, const struct target *t, const struct target_state *st,
                                   const char *last_message),
                        void *arg, struct err *err);
+/* How the locations of targets stand, target by target. */
+int store_load_places(struct store *s,
+                      void (*fn)(void *arg, uint64_t target_id, const char *location,
+                                 const struct target_state *st, const char *last_message),
+                      void *arg, struct err *err);
 int store_load_channels(struct store *s, void (*fn)(void *arg, const struct channel *c), void *arg,
                         struct err *err);
 int store_load_open_alerts(struct store *s, void (*fn)(void *arg, const struct alert *a), void *arg,
@@ -80,6 +85,10 @@ void batch_target_state(
     struct batch *b, uint64_t target_id, const struct target_state *st,
     const char *last_message); /* the latest of a target wins; cheap for a steady one */
 void batch_target_put(struct batch *b, const struct target *t); /* insert or replace, state kept */
+/* How one of its locations stands; of st the alert and the bell are not kept. */
+void batch_place_put(struct batch *b, uint64_t target_id, const char *location,
+                     const struct target_state *st, const char *last_message);
+void batch_places_del(struct batch *b, uint64_t target_id); /* all of the target's */
 void batch_target_del(struct batch *b, uint64_t id); /* results are pruned by age; alerts stay */
 void batch_channel_put(struct batch *b, const struct channel *c);
 void batch_channel_del(struct batch *b, uint64_t id);
@@ -143,12 +152,14 @@ struct stored_result {
     const char *message, *metrics_json, *warnings_json,
         *address; /* "" / "{}" / "[]" when not kept */
 };
+/* Rows of one listing; who asks for more gets as many, who asks for none gets none. */
+#define STORE_LISTING_MAX 1000
 struct results_query {
     uint64_t target_id;         /* 0: all */
     int64_t since_ms, until_ms; /* until 0: now */
     uint64_t before_id;         /* cursor: only ids below; 0 none. Newest first */
     bool failures_only;
-    uint32_t limit; /* ≤ 1000 */
+    uint32_t limit;
 };
 int store_results(struct store_reader *r, const struct results_query *q,
                   void (*fn)(void *arg, const struct stored_result *row), void *arg,
@@ -158,6 +169,8 @@ int store_results(struct store_reader *r, const struct results_query *q,
 int store_outcomes(struct store_reader *r, uint64_t target_id, int64_t since_ms, int64_t until_ms,
                    bool (*fn)(void *arg, int64_t checked_ms, bool success, int64_t latency_us),
                    void *arg, struct err *err);
+/* When the oldest day that merged results lie in began; 0: none is merged yet. What is newer than a day may not be. */
+int store_oldest_day(struct store_reader *r, int64_t *begin_ms, struct err *err);
 /* The last n results of a target, oldest first: heartbeat bars. */
 int store_recent(struct store_reader *r, uint64_t target_id, uint32_t n,
                  void (*fn)(void *arg, const struct stored_result *row), void *arg,
@@ -190,7 +203,7 @@ struct process_events_query {
     bool deaths_only;
     int64_t since_ms, until_ms; /* 0: any */
     uint64_t before_id;         /* cursor; 0 none. Newest first */
-    uint32_t limit;             /* ≤ 1000 */
+    uint32_t limit;
 };
 int store_process_events(struct store_reader *r, const struct process_events_query *q,
                          void (*fn)(void *arg, uint64_t id, const struct process_event *e,
@@ -200,7 +213,7 @@ struct audit_query {
     const char *actor, *action, *kind, *object, *text; /* NULL: any; text: anywhere */
     int64_t since_ms, until_ms;                        /* 0: any */
     uint64_t before_id;                                /* cursor; 0 none. Newest first */
-    uint32_t limit;                                    /* ≤ 1000 */
+    uint32_t limit;
 };
 int store_audit(struct store_reader *r, const struct audit_query *q,
                 void (*fn)(void *arg, const struct audit_entry *e), void *arg, struct err *err);

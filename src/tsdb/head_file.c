@@ -15,6 +15,7 @@
 #include "base/fs.h"
 #include "base/map.h"
 #include "tsdb/epoch.h"
+#include "tsdb/numbered.h"
 
 #define FILES       4096u
 #define FILE_BYTES  ((uint64_t)32 << 20)
@@ -141,29 +142,16 @@ void head_files_close(struct head_files *f)
     free(f);
 }
 
-static int write_all(int fd, const void *bytes, size_t n, uint64_t at)
-{
-    for (size_t done = 0; done < n;) {
-        ssize_t got = pwrite(fd, (const char *)bytes + done, n - done, (off_t)(at + done));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return -1;
-        done += (size_t)got;
-    }
-    return 0;
-}
-
 /* The checksum and the bytes with one call, mostly. */
 static int write_chunk(int fd, const void *bytes, uint32_t n, uint64_t at)
 {
     uint32_t crc = crc32c(0, bytes, n);
     uint8_t small[2048];
     if (n > sizeof(small) - 4)
-        return write_all(fd, &crc, 4, at) < 0 ? -1 : write_all(fd, bytes, n, at + 4);
+        return numbered_write(fd, &crc, 4, at) < 0 ? -1 : numbered_write(fd, bytes, n, at + 4);
     memcpy(small, &crc, 4);
     memcpy(small + 4, bytes, n);
-    return write_all(fd, small, 4 + n, at);
+    return numbered_write(fd, small, 4 + n, at);
 }
 
 static int fail(struct err *err, uint32_t number)
@@ -186,7 +174,7 @@ static int begin_file(struct head_files *f, struct err *err)
     f->next_number++; /* a number is never used twice */
     uint32_t header[2] = {FILE_MAGIC, number};
     struct head_file *file = NULL;
-    if (write_all(fd, header, sizeof(header), 0) < 0)
+    if (numbered_write(fd, header, sizeof(header), 0) < 0)
         fail(err, number);
     else
         file = map_file(fd, number, FILE_HEADER, err);

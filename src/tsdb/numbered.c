@@ -1,9 +1,11 @@
-/* The numbered files of a directory, listed (numbered.h): segments of the WAL and of the series log. Any thread. */
+/* The numbered files of a directory, listed and written (numbered.h): segments of the WAL, of the series log, of the head. Any thread. */
 #include "tsdb/numbered.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "base/vec.h"
@@ -29,5 +31,19 @@ int numbered_list(const char *dir, const char *suffix, struct numbers *out, stru
     closedir(d);
     if (out->n > 0)
         qsort(out->at, out->n, sizeof(*out->at), compare_numbers);
+    return 0;
+}
+
+int numbered_write(int fd, const void *p, size_t n, uint64_t at)
+{
+    must(p || n == 0);
+    for (size_t done = 0; done < n;) {
+        ssize_t got = pwrite(fd, (const char *)p + done, n - done, (off_t)(at + done));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return -1;
+        done += (size_t)got;
+    }
     return 0;
 }

@@ -13,5 +13,7 @@ struct numbers { /* vec-like */
 };
 /* Appends the numbers of those with this suffix (".wal"), rising; other files are passed over. IO. Free with vec_done. */
 int numbered_list(const char *dir, const char *suffix, struct numbers *out, struct err *err);
+/* Writes all of it at that place, whatever interrupts. -1: errno says why. IO. */
+int numbered_write(int fd, const void *p, size_t n, uint64_t at);
 
 #endif

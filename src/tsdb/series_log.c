@@ -42,26 +42,13 @@ static int fail(struct err *err, uint32_t number)
                    "cannot write series log %u", number);
 }
 
-static int write_at(int fd, const void *p, size_t n, uint64_t at)
-{
-    for (size_t done = 0; done < n;) {
-        ssize_t got = pwrite(fd, (const char *)p + done, n - done, (off_t)(at + done));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return -1;
-        done += (size_t)got;
-    }
-    return 0;
-}
-
 static int begin_file(const char *dir, uint32_t number, struct err *err)
 {
     char path[LOG_PATH_SIZE];
     series_log__path(dir, number, path);
     int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
     uint32_t head[2] = {LOG_MAGIC, 0};
-    if (fd >= 0 && write_at(fd, head, sizeof(head), 0) == 0)
+    if (fd >= 0 && numbered_write(fd, head, sizeof(head), 0) == 0)
         return fd;
     fail(err, number);
     fd_closep(&fd);
@@ -188,7 +175,7 @@ int series_log_flush(struct series_log *l, struct err *err)
     if (b->len == 0)
         return 0;
     wal_end_record(b, l->record, WAL_SERIES); /* again, when the last attempt failed: the same */
-    if (write_at(l->fd, b->data, b->len, l->offset) < 0) {
+    if (numbered_write(l->fd, b->data, b->len, l->offset) < 0) {
         fail(err, l->number);
         if (ftruncate(l->fd, (off_t)l->offset) < 0)
             l->unsynced = true; /* the next write begins there all the same */

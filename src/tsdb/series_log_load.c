@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/fs.h"
+#include "tsdb/chunk_priv.h"
 #include "tsdb/series_log_priv.h"
 #include "tsdb/wal.h"
 
@@ -36,22 +37,9 @@ static int compare_names(struct str a, struct str b)
     return c ? c : (a.n > b.n) - (a.n < b.n);
 }
 
-static uint64_t get_varint(struct cur *c)
-{
-    uint64_t v = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        uint8_t b = cur_u8(c);
-        v |= (uint64_t)(b & 0x7f) << shift;
-        if (!(b & 0x80))
-            return v;
-    }
-    c->failed = true;
-    return 0;
-}
-
 static struct str get_text(struct cur *c)
 {
-    uint64_t n = get_varint(c);
+    uint64_t n = cur_varint(c);
     if (n > cur_left(c)) {
         c->failed = true;
         return (struct str){"", 0};
@@ -62,7 +50,7 @@ static struct str get_text(struct cur *c)
 
 static void read_name(struct reading *r, struct cur *c)
 {
-    uint64_t number = get_varint(c);
+    uint64_t number = cur_varint(c);
     struct str s = get_text(c);
     if (c->failed || number > NUMBER_MAX)
         return;
@@ -73,7 +61,7 @@ static void read_name(struct reading *r, struct cur *c)
 
 static void read_pair(struct reading *r, struct cur *c)
 {
-    uint64_t number = get_varint(c), name = get_varint(c);
+    uint64_t number = cur_varint(c), name = cur_varint(c);
     struct str value = get_text(c);
     if (c->failed || number > r->pairs.n + NUMBER_GAP)
         return;
@@ -85,7 +73,7 @@ static void read_pair(struct reading *r, struct cur *c)
 
 static void read_source(struct reading *r, struct cur *c)
 {
-    uint64_t number = get_varint(c);
+    uint64_t number = cur_varint(c);
     struct str name = get_text(c);
     struct index *x = r->x;
     if (c->failed || number == 0 || number > UINT16_MAX || name.n == 0)
@@ -141,11 +129,11 @@ static void add_series(struct reading *r, tsdb_ref ref, uint32_t source, const u
 static void read_series(struct reading *r, struct cur *c)
 {
     tsdb_ref ref = cur_u64(c);
-    uint64_t source = get_varint(c), n = get_varint(c);
+    uint64_t source = cur_varint(c), n = cur_varint(c);
     uint32_t pairs[UINT8_MAX];
     bool lost = n == 0 || n > UINT8_MAX;
     for (uint64_t i = 0; i < n && !c->failed; i++) {
-        uint64_t p = get_varint(c);
+        uint64_t p = cur_varint(c);
         lost = lost || p >= r->pairs.n || r->pairs.at[p] == LOST;
         if (!lost)
             pairs[i] = r->pairs.at[p];

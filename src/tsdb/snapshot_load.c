@@ -5,20 +5,8 @@
 
 #include "base/fs.h"
 #include "base/log.h"
+#include "tsdb/chunk_priv.h"
 #include "tsdb/snapshot_priv.h"
-
-static uint64_t get_varint(struct cur *c)
-{
-    uint64_t v = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        uint8_t b = cur_u8(c);
-        v |= (uint64_t)(b & 0x7f) << shift;
-        if (!(b & 0x80))
-            return v;
-    }
-    c->failed = true;
-    return 0;
-}
 
 static void see_span(struct snapshot_read *r, int64_t min_ms, int64_t max_ms)
 {
@@ -51,7 +39,7 @@ static void read_chunk(struct snapshot_read *r, struct cur *c, struct series *s,
 {
     struct head_chunk chunk = {.flags = cur_u8(c) & (HEAD_OPEN | HEAD_MEMORY | HEAD_LATE)};
     chunk.min_ms = (int64_t)cur_u64(c);
-    uint64_t span = get_varint(c), len = get_varint(c);
+    uint64_t span = cur_varint(c), len = cur_varint(c);
     if (span > UINT32_MAX || len == 0 || len >= 1u << 24 ||
         ((chunk.flags & HEAD_OPEN) && (!last || (chunk.flags & ~HEAD_OPEN))) ||
         chunk.min_ms > INT64_MAX - (int64_t)UINT32_MAX) {
@@ -118,7 +106,7 @@ static void read_series(struct snapshot_read *r, struct cur *c)
 {
     struct series *s = target(r, cur_u64(c)), unknown;
     int64_t newest = (int64_t)cur_u64(c);
-    uint64_t bits = cur_u64(c), chunks = get_varint(c);
+    uint64_t bits = cur_u64(c), chunks = cur_varint(c);
     uint32_t tail = cur_u8(c), late = cur_u8(c);
     if (c->failed || tail > TAIL_MAX || late > LATE_MAX || chunks > cur_left(c)) {
         c->failed = true;

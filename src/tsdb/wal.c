@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "tsdb/numbered.h"
 
 #define PATH_SIZE 4096
 
@@ -41,19 +42,6 @@ static int fail(struct err *err, const char *what, uint64_t segment)
                    "cannot %s WAL segment %" PRIu64, what, segment);
 }
 
-static int write_at(int fd, const void *p, size_t n, uint64_t at)
-{
-    for (size_t done = 0; done < n;) {
-        ssize_t got = pwrite(fd, (const char *)p + done, n - done, (off_t)(at + done));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return -1;
-        done += (size_t)got;
-    }
-    return 0;
-}
-
 /* A new file with its head; its descriptor. */
 static int begin_segment(const char *dir, uint64_t segment, struct err *err)
 {
@@ -66,7 +54,7 @@ static int begin_segment(const char *dir, uint64_t segment, struct err *err)
         uint32_t magic, zero;
         uint64_t number;
     } head = {WAL_SEGMENT_MAGIC, 0, segment};
-    if (write_at(fd, &head, sizeof(head), 0) == 0)
+    if (numbered_write(fd, &head, sizeof(head), 0) == 0)
         return fd;
     fail(err, "begin", segment);
     close(fd);
@@ -127,7 +115,7 @@ int wal_write(struct wal *w, const void *records, size_t n, struct err *err)
         if (wal_rotate(w, &ignored, err) < 0)
             return -1;
     }
-    if (write_at(w->fd, records, n, w->offset) < 0) {
+    if (numbered_write(w->fd, records, n, w->offset) < 0) {
         fail(err, "append to", w->segment);
         if (ftruncate(w->fd, (off_t)w->offset) < 0) /* the next write begins there all the same */
             w->failures++;

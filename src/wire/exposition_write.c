@@ -41,6 +41,7 @@ void exposition_write_value(struct buf *out, double v)
 
 void exposition_write_series(struct buf *out, const struct labels *l)
 {
+    must(l->n == 0 || l->at != NULL);
     struct str metric = labels_metric(l);
     bool classic = metric_name_classic(metric), any = false;
     if (classic)

@@ -180,6 +180,7 @@ size_t number_seconds(struct str s, int64_t *ms)
     struct decimal d;
     if (!read_decimal(s.p + sign, s.p + s.n, &d))
         return 0;
+    must(sign + d.n <= s.n);
     *ms = *s.p == '-' ? -to_ms(&d) : to_ms(&d);
     return sign + d.n;
 }

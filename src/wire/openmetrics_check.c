@@ -48,6 +48,7 @@ static int end_family(struct checker *c, struct err *err)
 {
     if (!c->family.begun)
         return 0;
+    must((size_t)c->family.type < array_len(allowed));
     struct buf name = BUF_INIT(1 << 20);
     int rc = om_group_end(&c->group, c->family.type, err);
     for (int s = 0; s < OM_SUFFIXES && rc == 0; s++) {

@@ -81,6 +81,7 @@ void pb_put_varint(struct buf *out, uint64_t v)
 
 void pb_put_bytes(struct buf *out, uint32_t number, struct str s)
 {
+    must(number > 0);
     pb_put_varint(out, number << 3 | PB_BYTES);
     pb_put_varint(out, s.n);
     buf_add(out, s.p, s.n);

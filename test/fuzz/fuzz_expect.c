@@ -38,17 +38,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct problems p;
     struct str rest = {(const char *)data + 1, size - 1};
     struct range ok = {200, 200};
-    struct json_check check = {.op = data[0] % (JSON_OP_EXISTS + 1)};
+    struct json_check check = {.value.op = data[0] % (VALUE_EXISTS + 1)};
     check.path = part(a, &rest);
-    check.value = part(a, &rest);
-    const char *list[] = {check.value};
-    struct pair header = {"Content-Type", check.value};
+    check.value.value = part(a, &rest);
+    const char *list[] = {check.value.value};
+    struct pair header = {"Content-Type", check.value.value};
+    struct header_rule rule = {.name = "Server", .not_matches = check.value.value};
     struct http_expect e = {
         .status = {&ok, 1},
         .json = {&check, 1},
         .body_not_contains = {list, 1},
         .body_matches = {list, data[0] >> 7},
         .headers = {&header, data[0] >> 6 & 1},
+        .header_rules = {&rule, data[0] >> 5 & 1},
     };
     problems_init(&p, a);
     http_expect_validate(&e, a, &p, "");

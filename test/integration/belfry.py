@@ -4,11 +4,13 @@ store. Used by every test of this folder; standard library only."""
 import http.client
 import json
 import os
+import random
 import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
+import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -17,10 +19,54 @@ OWNER = "OWNER_OF_THIS_TEST"
 LONG = os.environ.get("BELFRY_LONG", "") not in ("", "0")
 
 
-def free_port(kind=socket.SOCK_STREAM, host="127.0.0.1"):
+class Ports:
+    """Free ports that stay free until a server of this process takes them: below those that the kernel gives to connections and
+    to port 0, and in a slice that no other process of tests has. A slice is held by a name that ends with the process."""
+
+    FIRST, SIZE, SLICES = 10000, 400, 55
+
+    def __init__(self):
+        self.holder = socket.socket(socket.AF_UNIX)
+        self.first = next(self.FIRST + n * self.SIZE for n in range(self.SLICES) if self.hold(n))
+        self.turn, self.lock = random.randrange(self.SIZE), threading.Lock()
+
+    def hold(self, n):
+        try:
+            self.holder.bind(f"\0belfry-test-ports-{n}")
+        except OSError:
+            return False
+        return True
+
+    def next(self):
+        with self.lock:
+            self.turn = (self.turn + 1) % self.SIZE
+            return self.first + self.turn
+
+
+PORTS = Ports()
+
+
+def is_free(port, kind, host):
     with socket.socket(socket.AF_INET, kind) as s:
-        s.bind((host, 0))
-        return s.getsockname()[1]
+        try:
+            s.bind((host, port))
+        except OSError:
+            return False
+        return True
+
+
+def free_port(kind=socket.SOCK_STREAM, host="127.0.0.1"):
+    return next(p for p in (PORTS.next() for _ in range(PORTS.SIZE)) if is_free(p, kind, host))
+
+
+def enterable(folder):
+    """The same folder, into which a server that gave up root's rights may look: others get past pytest's folders around it."""
+    folder.chmod(0o755)
+    for around in folder.parents:
+        if around.stat().st_mode & 0o001:
+            return folder
+        around.chmod(0o711)
+    return folder
 
 
 def wait_until(predicate, timeout=30, step=0.02, what=""):

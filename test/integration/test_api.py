@@ -203,6 +203,9 @@ def test_cursor_of_results(b, target):
     b.api("PATCH", f"targets/{made['id']}", {"enabled": False})
     time.sleep(0.5)
     everything = [r["id"] for r in b.get(path + "?limit=1000")["items"]]
+    for none in (path, "audit", "alerts", "processes", "targets"):
+        page = b.get(none + "?limit=0")
+        assert page["items"] == [] and page["next"] is None, none
     seen, page = [], b.get(path + "?limit=4")
     while page:
         seen += [r["id"] for r in page["items"]]

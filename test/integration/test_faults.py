@@ -10,6 +10,7 @@ import pytest
 from belfry import free_port, run, wait_until
 
 TIMEOUT = 0.7
+LATE_MS = TIMEOUT * 1000 + 400
 
 
 def add(b, name, **doc):
@@ -20,6 +21,13 @@ def result(b, i, n=1):
     """The n-th result at least; the newest."""
     wait_until(lambda: len(b.get(f"targets/{i}/results?limit=50")["items"]) >= n, 15)
     return b.get(f"targets/{i}/results?limit=1")["items"][0]
+
+
+def ends_in_time(b, i):
+    """Some round keeps its deadline: a busy machine spoils one, a probe without deadline spoils all."""
+    def some():
+        return any(r["latency_ms"] <= LATE_MS for r in b.get(f"targets/{i}/results?limit=50")["items"] if not r["success"])
+    return wait_until(some, 15, what=f"no failed round of {i} ended within {LATE_MS} ms")
 
 
 HTTP_FAULTS = {  # mode: words of which the message must have one
@@ -35,7 +43,7 @@ def test_http_fault_is_a_clear_failure(belfry, target, mode):
     bad = add(b, "bad", url=t.http)
     good = add(b, "good", url=well.tcp)
     r = result(b, bad, 2)
-    assert not r["success"] and r["latency_ms"] <= TIMEOUT * 1000 + 400, r
+    assert not r["success"] and ends_in_time(b, bad), r
     assert any(w.lower() in r["message"].lower() for w in HTTP_FAULTS[mode]), r["message"]
     assert b.target(bad)["status"] == "unhealthy" and result(b, good)["success"]
     assert not b.crashes() and all(c["restarts"] == 0 for c in b.children())
@@ -62,7 +70,7 @@ def test_tcp_dialogue_with_something_odd(belfry, target, mode):
     i = add(b, "odd", type="tcp", config={"host": "127.0.0.1", "port": t.port,
                                           "steps": [{"send": "HELO\\r\\n\\r\\n", "expect": "^250 "}]})
     r = result(b, i, 2)
-    assert not r["success"] and r["message"] and r["latency_ms"] <= TIMEOUT * 1000 + 400, r
+    assert not r["success"] and r["message"] and ends_in_time(b, i), r
     assert not b.crashes()
 
 
@@ -84,8 +92,9 @@ def test_address_that_swallows_packets(belfry):
         s.setblocking(False)
         s.connect_ex(full.getsockname())
         held.append(s)
-    r = result(b, add(b, "hole", url=f"tcp://127.0.0.1:{full.getsockname()[1]}", connect_timeout_seconds=0.3))
-    assert not r["success"] and 250 < r["latency_ms"] <= TIMEOUT * 1000 + 400, r
+    i = add(b, "hole", url=f"tcp://127.0.0.1:{full.getsockname()[1]}", connect_timeout_seconds=0.3)
+    r = result(b, i)
+    assert not r["success"] and 250 < r["latency_ms"] and ends_in_time(b, i), r
     assert "300" in r["message"] or "0.3" in r["message"] or "time" in r["message"], r
     for s in [*held, full]:
         s.close()
@@ -148,8 +157,9 @@ def test_name_server_faults(belfry, dns, mode):
     assert result(b, i)["success"]
     d.mode = mode
     b.wait_status(i, "unhealthy")
+    wait_until(lambda: not result(b, i)["success"])
     r = result(b, i)
-    assert r["latency_ms"] <= TIMEOUT * 1000 + 400 and r["message"], r
+    assert r["message"] and ends_in_time(b, i), r
     if mode in ("servfail", "nxdomain", "refused"):
         assert mode.upper() in r["message"], r
     d.mode = "ok"
@@ -190,7 +200,7 @@ def test_resolver_that_never_answers(belfry, target, dns, tmp_path):
     named = add(b, "named", url="http://shop.example.com/")
     plain = add(b, "plain", url=t.tcp)
     r = result(b, named, 2)
-    assert not r["success"] and r["latency_ms"] <= TIMEOUT * 1000 + 400, r
+    assert not r["success"] and ends_in_time(b, named), r
     assert "shop.example.com" in r["message"] or "name" in r["message"] or "resolv" in r["message"], r
     before = len(b.get(f"targets/{plain}/results?limit=50")["items"])
     wait_until(lambda: len(b.get(f"targets/{plain}/results?limit=50")["items"]) > before + 2)

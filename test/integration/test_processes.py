@@ -22,17 +22,13 @@ import urllib.request
 
 import pytest
 
+from belfry import enterable, free_port
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("BELFRY_BUILD", os.path.join(ROOT, "build"))
 BELFRY = os.environ.get("BELFRY", os.path.join(BUILD, "belfry"))
 FORBID = os.path.join(BUILD, "test/helpers/forbid_syscalls")
 SOAK = float(os.environ.get("BELFRY_SOAK_SECONDS", "20"))
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def wait_for(what, seconds=15, step=0.01):
@@ -340,10 +336,7 @@ def test_root_runs_its_children_as_the_user(tmp_path, service):
         text = f.read().replace("server: {", "server: {user: nobody, ")
     with open(b.path, "w", encoding="utf-8") as f:
         f.write(text)
-    folder = b.dir
-    while folder != "/tmp" and len(folder) > 1:  # pytest's folders are root's alone
-        os.chmod(folder, 0o755)
-        folder = os.path.dirname(folder)
+    enterable(tmp_path)
     os.chmod(b.path, 0o644)
     b.start()
     try:

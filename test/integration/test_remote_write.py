@@ -156,10 +156,10 @@ def test_sends_to(belfry, tmp_path, start):
         for k in range(30):
             deliver(b.port, batch(k, base))
         want = [i for i in range(40) if i % 10 != 9]
-        wait_until(lambda: total(samples_of(port, "")) == 30 * len(want), 40,
+        wait_until(lambda: total(samples_of(port, "", ahead=30)) == 30 * len(want), 40,
                    what="all samples at the peer")
-        check(samples_of(port, ""), 30, want, "here")
-        assert total(samples_of(port, "", 'load{number="7"}')) == 30
+        check(samples_of(port, "", ahead=30), 30, want, "here")
+        assert total(samples_of(port, "", 'load{number="7"}', ahead=30)) == 30
     finally:
         child.terminate()
         child.wait(20)

@@ -51,9 +51,12 @@ def test_uptime_and_reports(belfry, target):
     assert set(by_name) == {"shaky", "calm"} and report["total"] == 2 and report["by"] == "target"
     row = by_name["shaky"]
     assert row["incidents"] == 1 and 0 < row["uptime"] < 1 and row["slo"]["met"] is False
-    assert abs(row["slo"]["budget_seconds"] - 3.6) < 0.1 and row["slo"]["left"] < 0
+    watched = row["watched_seconds"]  # seconds of that hour: the budget is of these alone
+    assert 0 < watched < 300 and abs(row["slo"]["budget_seconds"] - watched / 1000) < 0.01 and row["slo"]["left"] < 0
+    assert row["slo"]["used_seconds"] <= watched and abs(row["slo"]["used_seconds"] - watched * (1 - row["uptime"])) < 0.1
     assert row["latency_mean_ms"] > 0 and row["latency_p95_ms"] > 0
     assert by_name["calm"]["uptime"] == 1 and by_name["calm"]["slo"]["left"] == 1
+    assert abs(report["summary"]["watched_seconds"] - sum(r["watched_seconds"] for r in report["items"])) < 0.01
     assert report["summary"]["targets"] == 2 and report["summary"]["incidents"] == 1
 
     groups = b.get("reports/uptime?by=group")["items"]

@@ -47,10 +47,12 @@ def test_message_and_recovery_by_robot(belfry, hook, target, kind):
     down, up = hook.of(kind)[:2]
     check_shape(kind, down, up)
     assert "shop" in down.text() and "connection refused" in down.text() and str(t.port) in down.text()
-    alert = b.get(f"alerts?target_id={made['id']}")["items"][0]
-    assert alert["status"] == "resolved" and alert["fired_at"] < alert["resolved_at"]
-    sent = [(n["kind"], n["status"], n["channel"]) for n in alert["notified"]]
-    assert sent == [("fired", "sent", kind), ("resolved", "sent", kind)]
+
+    def alert():
+        return b.get(f"alerts?target_id={made['id']}")["items"][0]
+    assert alert()["status"] == "resolved" and alert()["fired_at"] < alert()["resolved_at"]
+    wait_until(lambda: [(n["kind"], n["status"], n["channel"]) for n in alert()["notified"]] ==
+               [("fired", "sent", kind), ("resolved", "sent", kind)])
     assert len(hook.of(kind)) == 2, "nothing is told twice"
 
 

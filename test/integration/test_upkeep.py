@@ -91,6 +91,23 @@ def test_a_reload_is_one_entry(belfry):
     assert run("reload", "-c", b.path)[0] == 0
     entries = wait_until(lambda: [e for e in audit(b, action="reload") if "g/b" in json.dumps(e["after"])])
     assert entries[0]["after"]["targets"]["added"] == {"count": 1, "names": ["g/b"]}
+    assert "settings" not in entries[0]["after"]
+
+
+def test_a_reload_tells_of_every_setting(belfry):
+    def config(more, secret):
+        return {"results": {"keep": "9d"}, "access": {"oidc": {"issuer": "https://id.example", "client_id": "b", "client_secret": secret, "redirect_uri": "https://b.example/api/v1/oidc/callback"}},
+                "processes": {"units": [{"id": "p", "command": ["/bin/sleep", "1000"], "enabled": False}]}, **more}
+    b = belfry(config({}, "hidden-before")).start()
+    b.write(config({"results": {"keep": "8d"}, "processes": {"units": [
+        {"id": "p", "command": ["/bin/sleep", "2000"], "enabled": False}, {"id": "q", "command": ["/bin/true"], "enabled": False}]}},
+        "hidden-after"))
+    assert run("reload", "-c", b.path)[0] == 0
+    entry = wait_until(lambda: [e for e in audit(b, action="reload") if "settings" in e["after"]], what="the entry")[0]
+    changed = {s["path"]: s for s in entry["after"]["settings"]["changed"]}
+    assert {"results.keep", "processes.p.command", "processes.q"} <= set(changed), changed
+    assert changed["processes.p.command"]["after"] == ["/bin/sleep", "2000"] and changed["processes.q"]["before"] is None
+    assert "hidden" not in json.dumps(entry)
 
 
 # --- secrets -----------------------------------------------------------------------------------
@@ -258,9 +275,11 @@ def test_a_backup_that_is_cut_or_changed_is_refused(belfry, tmp_path):
 DECLARED = {
     "channels": [{"name": "ops", "type": "webhook", "webhook_url": "http://127.0.0.1:9/x", "config": {"bearer": SECRET}}],
     "groups": [{"name": "web", "interval": "1m", "channels": ["ops"], "labels": {"env": "prod"}, "targets": [
+        {"name": "all", "type": "group", "config": {"members": ["some"]}},  # members may come later
+        {"name": "some", "type": "group", "config": {"members": ["shop", "web/db"], "require": "any"}},
         {"name": "shop", "type": "http", "depends_on": ["db"],
          "config": {"url": "http://127.0.0.1:9/$$x", "username": "u", "password": SECRET}},
-        {"name": "db", "url": "tcp://127.0.0.1:9"}]}]}
+        {"name": "db", "url": "tcp://127.0.0.1:9", "locations": ["local", "beijing"], "location_quorum": 1}]}]}
 
 
 def test_apply_is_idempotent_and_export_writes_the_same(belfry, tmp_path):
@@ -272,12 +291,12 @@ def test_apply_is_idempotent_and_export_writes_the_same(belfry, tmp_path):
     assert status == 1 and "+ target web/shop" in out and SECRET not in out, out + err
     assert b.get("/api/v1/targets")["total"] == 0
     status, out, err = run("apply", "-f", file, "-c", b.path)
-    assert status == 0 and "3 changed" in out, out + err
+    assert status == 0 and "5 changed" in out, out + err
     shop = b.target("shop")
     assert shop["interval_seconds"] == 60 and shop["labels"] == {"env": "prod"} and shop["source"] == "api"
     assert shop["depends_on"] == [b.target("db")["id"]] and shop["config"]["url"].endswith("/$x")
     status, out, _ = run("apply", "-f", file, "--diff", "-c", b.path)
-    assert status == 0 and "0 changes, 3 unchanged" in out, out
+    assert status == 0 and "0 changes, 5 unchanged" in out, out
     for secrets in ([], ["--with-secrets"]):
         again = str(tmp_path / "exported.yaml")
         status, _, err = run("export", "-o", again, *secrets, "-c", b.path)
@@ -286,7 +305,8 @@ def test_apply_is_idempotent_and_export_writes_the_same(belfry, tmp_path):
         status, out, err = run("apply", "-f", again, "--diff", "--prune", "-c", b.path)
         assert status == 0 and "0 changes" in out, out + err
     assert plain_secrets(b) == 2
-    assert [e["action"] for e in audit(b, kind="target")] == ["create", "create"]
+    assert b.target("db")["locations"] == ["local", "beijing"]
+    assert [e["action"] for e in audit(b, kind="target")] == ["create"] * 4
 
 
 def test_apply_shows_what_changes_and_prunes(belfry, tmp_path):
@@ -299,6 +319,7 @@ def test_apply_shows_what_changes_and_prunes(belfry, tmp_path):
         return run("apply", "-f", file, *flags, "-c", b.path)
     assert apply(DECLARED)[0] == 0
     doc = json.loads(json.dumps(DECLARED))
+    doc["groups"][0]["targets"] = [t for t in doc["groups"][0]["targets"] if t.get("type") != "group"]
     doc["groups"][0]["targets"][0]["config"]["password"] = "other-secret"
     doc["groups"][0]["targets"][1]["threshold"] = 7
     status, out, _ = apply(doc, "--diff")
@@ -389,8 +410,7 @@ def test_uptime_kuma_is_taken_over(belfry, tmp_path, make, name):
     make(source)
     status, out, err = run("import", "uptime-kuma", source)
     assert status == 0, err
-    for left in ('"box" is not taken: Belfry has no prober for "docker"', '"down" is not taken: it is upside down',
-                 '"tg" is not taken'):
+    for left in ('"box" is not taken: config.container', '"tg" is not taken'):
         assert left in err
     assert ("1 status pages are not taken" in err) == (make is kuma_db)
     file = str(tmp_path / "kuma.yaml")
@@ -408,6 +428,7 @@ def test_uptime_kuma_is_taken_over(belfry, tmp_path, make, name):
     assert db["group"] == "Data" and db["enabled"] is False and db["config"]["port"] == 5432
     assert b.target("ns")["config"]["type"] == "MX" and b.target("gw")["type"] == "icmp"
     assert b.target("api")["config"]["expect"]["json"][0]["value"] == "up"
+    assert b.target("down")["invert"] is True and b.target("Shop")["invert"] is False
     assert {c["type"] for c in b.get("/api/v1/channels")["items"]} == {"slack", "email"}
     status, said, _ = run("apply", "-f", file, "--diff", "-c", b.path)
     assert status == 0, said

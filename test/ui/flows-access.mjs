@@ -112,7 +112,7 @@ const account = (f0) =>
     await f.page.locator('#change-password').click();
     await say(f, f.t('account.password.done'));
     const rows = f.page.locator('.sessions tbody tr');
-    assert.ok((await rows.count()) > 1);
+    await rows.nth(1).waitFor();
     await f.page.locator('#end-others').click();
     await say(f, f.t('account.sessions.ended'));
     await f.page.waitForFunction(() => document.querySelectorAll('.sessions tbody tr').length === 1);

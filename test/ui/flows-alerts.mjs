@@ -1,23 +1,16 @@
 // Alerts: taking one on, silencing it, silences of their own, the history. Against a real Belfry an alert is made to ring.
 import assert from 'node:assert/strict';
-import { createServer } from 'node:net';
-import { exact, open, say } from './steps.mjs';
+import { exact, open, say, until } from './steps.mjs';
 
-/** A port that nobody listens at. */
-async function closedPort() {
-  const server = createServer();
-  await new Promise((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address();
-  await new Promise((done) => server.close(done));
-  return port;
-}
+const closedPort = 1; // where nobody listens, and nobody begins to while the test runs
 
 async function ringing(f, name) {
-  const body = { name, type: 'tcp', group: 'ui-test', config: { host: '127.0.0.1', port: await closedPort() }, interval_seconds: 1, timeout_seconds: 1, threshold: 1 };
+  const body = { name, type: 'tcp', group: 'ui-test', config: { host: '127.0.0.1', port: closedPort }, interval_seconds: 1, timeout_seconds: 1, threshold: 1 };
   const made = await f.api('POST', 'targets', body);
   if (f.mock) {
-    await new Promise((done) => setTimeout(done, 1600)); // the mock's own first check
-    f.mock.setMood(f.mock.world.items.get(made.id), 'down');
+    const item = f.mock.world.items.get(made.id);
+    await until(() => item.pub.status !== 'unknown', "the mock's own first check");
+    f.mock.setMood(item, 'down');
   }
   return made;
 }
@@ -28,7 +21,7 @@ async function acknowledge(f) {
   const name = `${f.unique}-rings`;
   const made = await ringing(f, name);
   await open(f, '/alerts');
-  await card(f, name).waitFor({ timeout: 15_000 });
+  await card(f, name).waitFor();
   await card(f, name).getByRole('button', exact(f.t('alerts.ack'))).click();
   await card(f, name).locator('.alert-note').fill('a cable');
   await card(f, name).locator('button[type="submit"]').click();
@@ -43,7 +36,7 @@ async function silenceOne(f) {
   const name = `${f.unique}-noise`;
   const made = await ringing(f, name);
   await open(f, '/alerts');
-  await card(f, name).waitFor({ timeout: 15_000 });
+  await card(f, name).waitFor();
   await card(f, name).getByRole('button', exact(f.t('alerts.silence'))).click();
   await card(f, name).getByRole('button', exact(f.t('silence.for.1h'))).click();
   await card(f, name).locator('.alert-note').fill('known');

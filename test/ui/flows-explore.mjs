@@ -1,9 +1,17 @@
 // What people do with numbers: ask, look, zoom, tell others. Against a real Belfry the numbers are its own targets'.
 import assert from 'node:assert/strict';
-import { exact, open } from './steps.mjs';
+import { exact, keys, open } from './steps.mjs';
 
-/** The editor stands in a shadow root, which locators see through. */
-const editor = (f, n = 0) => f.page.locator('.promql').nth(n).locator('.cm-content');
+const editor = (f, n = 0) => f.page.locator('.promql textarea').nth(n);
+const candidates = (f) => f.page.locator('.promql-list [role=option]');
+
+/** Until this stands in the editor, with | where the caret is. */
+async function becomes(f, wanted) {
+  await f.page.waitForFunction((text) => {
+    const a = document.querySelector('.promql textarea');
+    return `${a.value.slice(0, a.selectionStart)}|${a.value.slice(a.selectionEnd)}` === text;
+  }, wanted);
+}
 
 async function type(f, text, n = 0) {
   await editor(f, n).click();
@@ -15,8 +23,7 @@ async function type(f, text, n = 0) {
 
 async function askAndShare(f) {
   await open(f);
-  await f.page.keyboard.press('g');
-  await f.page.keyboard.press('e');
+  await keys(f, 'ge');
   await editor(f).waitFor();
   await f.page.getByText('probe_success', { exact: true }).first().click();
   await f.page.locator('.legend li').first().waitFor();
@@ -30,20 +37,79 @@ async function askAndShare(f) {
 
 async function completion(f) {
   await open(f, '/explore');
+  const { keyboard } = f.page;
   await editor(f).click();
-  await f.page.keyboard.type('probe_succ');
-  await f.page.locator('.cm-tooltip-autocomplete li', { hasText: 'probe_success' }).first().waitFor();
+  await keyboard.type('avg_over_t');
+  await candidates(f).filter({ hasText: 'avg_over_time' }).first().waitFor();
+  assert.equal(await editor(f).getAttribute('aria-activedescendant'), await candidates(f).first().getAttribute('id'));
+  assert.equal(await candidates(f).first().getAttribute('aria-selected'), 'true');
+  assert.ok(((await f.page.locator('.promql-help').textContent()) ?? '').length > 3, 'a word of help');
+  await keyboard.press('Tab');
+  await becomes(f, 'avg_over_time(|)');
+  await keyboard.type('probe_succ');
+  await candidates(f).filter({ hasText: 'probe_success' }).first().waitFor();
+  await keyboard.press('Enter');
+  await becomes(f, 'avg_over_time(probe_success|)');
+  await keyboard.type('{ty');
+  await candidates(f).filter({ hasText: 'type' }).first().waitFor();
+  await keyboard.press('Enter'); // and the values at once
+  await candidates(f).filter({ hasText: 'http' }).first().waitFor();
+  await keyboard.type('htt');
+  await candidates(f).first().locator('b').first().waitFor();
+  await keyboard.press('Enter');
+  await becomes(f, 'avg_over_time(probe_success{type="http"|})');
+  await keyboard.type('}[5');
+  await candidates(f).filter({ hasText: '5m' }).first().waitFor();
+  await keyboard.press('Enter');
+  await becomes(f, 'avg_over_time(probe_success{type="http"}[5m|])');
+  await keyboard.press('Control+Enter');
+  await f.page.locator('.legend li, .empty').first().waitFor();
+  assert.match(f.page.url(), /q=avg_over_time/);
+}
+
+async function editing(f) {
+  await open(f, '/explore');
+  const { keyboard } = f.page;
+  await editor(f).click();
+  await keyboard.press('Control+Space');
+  await candidates(f).first().waitFor();
+  const second = await candidates(f).nth(1).getAttribute('id');
+  await keyboard.press('ArrowDown');
+  await f.page.waitForFunction((id) => document.querySelector('.promql textarea')?.getAttribute('aria-activedescendant') === id, second);
+  await keyboard.press('Escape');
+  await candidates(f).first().waitFor({ state: 'detached' });
+  assert.ok(await editor(f).evaluate((a) => a === document.activeElement), 'Escape closes the list alone');
+  await keyboard.type('sum (');
+  await becomes(f, 'sum (|)');
+  await f.page.locator('.q-pair').nth(1).waitFor();
+  await keyboard.type('up)');
+  await becomes(f, 'sum (up)|');
+  await keyboard.press('Control+a');
+  await keyboard.type('(');
+  assert.equal(await editor(f).inputValue(), '(sum (up))');
+  for (let i = 0; i < 20 && (await editor(f).inputValue()) !== ''; i++) await keyboard.press('Control+z');
+  assert.equal(await editor(f).inputValue(), '', 'all of it is undone');
+  await keyboard.type('a');
+  await keyboard.press('Shift+Enter');
+  await keyboard.insertText('# 中文');
+  assert.equal(await editor(f).inputValue(), 'a\n# 中文');
+  assert.equal(await f.page.locator('.q-comment').textContent(), '# 中文');
+  const tall = await editor(f).evaluate((area) => [area.scrollHeight - area.clientHeight, area.clientHeight]);
+  assert.ok(tall[0] <= 1 && tall[1] > 40, `grows with its lines: ${tall}`);
 }
 
 async function mistakes(f) {
   await open(f, '/explore');
   await type(f, 'probe_success)'); // the editor closes what is opened
+  await f.page.locator('.promql .q-wrong').waitFor();
+  assert.match(await editor(f).getAttribute('title'), /1:\d+: parse error/);
   const error = f.page.locator('.query-error');
   await error.waitFor();
   assert.match(await error.textContent(), /1:\d+: parse error/);
   await type(f, 'no_such_metric_here');
   await f.page.getByText(f.t('explore.empty'), { exact: true }).waitFor();
   assert.equal(await error.count(), 0);
+  assert.equal(await f.page.locator('.promql .q-wrong').count(), 0);
 }
 
 async function severalAndStatistics(f) {
@@ -67,6 +133,7 @@ async function cost(f) {
 export const exploreFlows = [
   ['explore: ask, table, a link that shows the same', askAndShare],
   ['explore: completion from the live server', completion],
+  ['explore: brackets, undo, lines, the keys of the list', editing],
   ['explore: mistakes are told with their place', mistakes],
   ['explore: several queries, statistics', severalAndStatistics],
   ['explore: what the store holds', cost],

@@ -77,7 +77,32 @@ async function cronErrors(f) {
   await f.page.getByRole('heading', exact(f.t('nav.maintenance'))).waitFor();
 }
 
+async function cron(f) {
+  const name = `${f.unique}-cron`;
+  await open(f, '/maintenance/new');
+  await f.page.locator('#f-title').fill(name);
+  await f.page.getByRole('button', exact(f.t('maintenance.kind.cron'))).click();
+  await f.page.locator('#f-schedule-cron').fill('nonsense');
+  await f.page.locator('#f-schedule-duration').fill('45m');
+  await f.page.locator('#f-schedule-time_zone').fill('Asia/Shanghai');
+  await f.page.getByRole('button', exact(f.t('matcher.add'))).click();
+  await f.page.locator('.matcher-row input').first().fill('env');
+  await f.page.locator('.matcher-row input').nth(1).fill(f.unique);
+  if (!f.mock) {
+    await f.page.locator('#save').click();
+    await f.page.locator('#f-schedule-cron-error').waitFor();
+  }
+  await f.page.locator('#f-schedule-cron').fill('0 2 * * *');
+  await f.page.locator('#save').click();
+  await say(f, f.t('form.saved', { name }));
+  await plan(f, name).getByText('0 2 * * *').waitFor();
+  await plan(f, name).getByRole('button', exact(f.t('maintenance.delete.title', { name }))).click();
+  await confirm(f);
+  await plan(f, name).waitFor({ state: 'detached' });
+}
+
 export const maintenanceFlows = [
+  ['maintenance: by cron expression and label', cron],
   ['maintenance: once, with a preview, ended now, deleted', once],
   ['maintenance: weekly over midnight, on the calendar', weekly],
   ['maintenance: what is wrong with a cron expression', cronErrors],

@@ -1,7 +1,7 @@
 // What people do with supervised programs. Against a real Belfry the programs are real ones: a shell that counts, a sleep.
 import assert from 'node:assert/strict';
 import { Skip } from './report.mjs';
-import { confirm, exact, open, say } from './steps.mjs';
+import { confirm, exact, keys, open, say, until } from './steps.mjs';
 
 const ticking = 'i=0; while :; do i=$((i+1)); if [ $((i % 4)) = 0 ]; then echo oops >&2; else echo tick $i; fi; sleep 0.2; done';
 
@@ -26,14 +26,13 @@ async function list(f, query = '') {
 }
 
 const row = (f, p) => f.page.locator('.vlist .prow', { has: f.page.locator(`a[data-id="${p.id}"]`) });
-const inState = (f, p, state) => f.page.locator(`.vlist .prow[data-state="${state}"]`, { has: f.page.locator(`a[data-id="${p.id}"]`) }).waitFor({ timeout: 15_000 });
+const inState = (f, p, state) => f.page.locator(`.vlist .prow[data-state="${state}"]`, { has: f.page.locator(`a[data-id="${p.id}"]`) }).waitFor();
 
 async function listAndFilter(f) {
   const one = await makeProgram(f, 'one');
   const off = await makeProgram(f, 'off', { autostart: false });
   await open(f);
-  await f.page.keyboard.press('g');
-  await f.page.keyboard.press('p');
+  await keys(f, 'gp');
   await row(f, one).waitFor();
   await f.page.keyboard.press('/');
   await f.page.keyboard.type(f.unique);
@@ -66,13 +65,10 @@ async function startStop(f) {
   const before = (await f.api('GET', `processes/${p.id}`)).pid;
   await row(f, p).getByRole('button', exact(f.t('program.restart.named', { name: p.id }))).click();
   await say(f, f.t('program.did.restart', { name: p.id }));
-  for (let i = 0; (await f.api('GET', `processes/${p.id}`)).pid === before || i === 0; i++) {
-    assert.ok(i < 100, 'it has another pid');
-    await f.page.waitForTimeout(100);
-  }
+  await until(async () => ![0, null, undefined, before].includes((await f.api('GET', `processes/${p.id}`)).pid), 'it has another pid');
   await inState(f, p, 'running');
   await remove(f, p);
-  await row(f, p).waitFor({ state: 'detached', timeout: 12_000 });
+  await row(f, p).waitFor({ state: 'detached' });
 }
 
 async function severalAtOnce(f) {
@@ -102,7 +98,7 @@ async function details(f) {
   const p = await makeProgram(f, 'page', { labels: { team: 'ui' } });
   await open(f, `/program/${p.id}`);
   await f.page.getByRole('heading', { name: p.id }).waitFor();
-  await f.page.locator('.banner.is-up').waitFor({ timeout: 15_000 });
+  await f.page.locator('.banner.is-up').waitFor();
   await f.page.locator('.usage').waitFor();
   await f.page.getByText('team=ui').waitFor();
   await f.page.locator('.yaml', { hasText: `id: ${p.id}` }).waitFor();
@@ -111,9 +107,9 @@ async function details(f) {
   await f.page.locator('#signal-send').click();
   await say(f, f.t('program.signal.sent', { signal: 'SIGKILL', name: p.id }));
   if (!f.mock) {
-    await f.page.locator('.history tbody tr', { hasText: 'SIGKILL' }).first().waitFor({ timeout: 15_000 });
-    await f.page.locator('.budget-boxes .used').first().waitFor({ timeout: 15_000 });
-    await f.page.locator('.banner.is-up').waitFor({ timeout: 15_000 });
+    await f.page.locator('.history tbody tr', { hasText: 'SIGKILL' }).first().waitFor();
+    await f.page.locator('.budget-boxes .used').first().waitFor();
+    await f.page.locator('.banner.is-up').waitFor();
   }
   await f.page.getByRole('switch').click();
   await say(f, f.t('program.did.disable', { name: p.id }));
@@ -123,15 +119,15 @@ async function details(f) {
   await f.page.locator('.history-card').getByRole('button', exact(f.t('history.all'))).click();
   await f.page.locator('.history .step, .history-card .empty-title').first().waitFor();
   await remove(f, p);
-  await f.page.getByText(f.t('error.notFound'), { exact: true }).waitFor({ timeout: 12_000 });
+  await f.page.getByText(f.t('error.notFound'), { exact: true }).waitFor();
 }
 
 async function output(f) {
   const p = await makeProgram(f, 'log');
   await open(f, `/program/${p.id}`);
   const lines = f.page.locator('.log-line');
-  await lines.filter({ hasText: 'tick' }).first().waitFor({ timeout: 15_000 });
-  await lines.filter({ hasText: 'oops' }).first().waitFor({ timeout: 15_000 });
+  await lines.filter({ hasText: 'tick' }).first().waitFor();
+  await lines.filter({ hasText: 'oops' }).first().waitFor();
   const card = f.page.locator('.log-card');
   await card.getByRole('button', exact('stderr')).click();
   await f.page.waitForFunction(() => {
@@ -146,8 +142,9 @@ async function output(f) {
   await f.page.locator('#log-search').fill('');
   await lines.first().waitFor();
   await f.page.locator('#log-follow').click();
+  await f.page.locator('.log-paused').waitFor();
   const last = await lines.last().textContent();
-  await f.page.waitForTimeout(1200);
+  await f.page.waitForTimeout(1200); // it prints every 200 ms: a page that still follows would have moved
   assert.equal(await lines.last().textContent(), last, 'paused: nothing moves');
   await f.page.locator('#log-follow').click();
   await f.page.waitForFunction((text) => [...document.querySelectorAll('.log-line')].at(-1)?.textContent !== text, last);
@@ -177,7 +174,7 @@ async function addEditRemove(f) {
   await f.page.locator('#save').click();
   await say(f, f.t('program.form.added', { name: id }));
   await f.page.getByRole('heading', { name: id }).waitFor();
-  await f.page.locator('.banner.is-up').waitFor({ timeout: 15_000 });
+  await f.page.locator('.banner.is-up').waitFor();
   await f.page.getByRole('link', exact(f.t('common.edit'))).click();
   await f.page.locator('#f-type').fill('changed');
   await f.page.locator('#save').click();

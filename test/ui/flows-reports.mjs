@@ -1,10 +1,12 @@
 // Reports: by target and group, a month or any days, a service level, and on paper.
 import assert from 'node:assert/strict';
-import { exact, open } from './steps.mjs';
+import { exact, open, until } from './steps.mjs';
 
 async function report(f) {
   const made = await f.api('POST', 'targets', { name: `${f.unique}-report`, type: 'tcp', group: 'ui-test', config: { host: '127.0.0.1', port: Number(new URL(f.url).port) }, interval_seconds: 1, timeout_seconds: 1 });
-  await new Promise((done) => setTimeout(done, 2500));
+  const month = new Date().toISOString().slice(0, 7);
+  const listed = async () => (await f.api('GET', `reports/uptime?group=ui-test&month=${month}`)).items.some((x) => x.name === `${f.unique}-report`);
+  await until(listed, 'the report has its first check');
   await open(f, '/reports?group=ui-test');
   const row = f.page.locator('.report tr', { hasText: `${f.unique}-report` });
   await row.waitFor();

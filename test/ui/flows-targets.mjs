@@ -8,6 +8,32 @@ async function make(f, name, more = {}) {
   return f.api('POST', 'targets', body);
 }
 
+/** An answer that was asked for before a change and comes after it must not stay on the page. */
+async function lateAnswer(f) {
+  const name = `${f.unique}-late`;
+  const { id } = await make(f, name, { enabled: false });
+  await open(f);
+  const holdBack = async (route) => {
+    const old = await route.fetch();
+    const told = f.page.evaluate((wanted) => new Promise((done) => {
+      const stream = new EventSource('api/v1/events');
+      stream.addEventListener('target', (event) => {
+        const target = JSON.parse(event.data);
+        if (target.id !== wanted || !['healthy', 'degraded', 'unhealthy'].includes(target.status)) return;
+        stream.close();
+        done();
+      });
+      stream.onopen = () => fetch(`api/v1/targets/${wanted}`, { method: 'PATCH', headers: { 'content-type': 'application/json' }, body: '{"enabled":true}' });
+    }), id);
+    await told;
+    await route.fulfill({ response: old }).catch(() => undefined); // the page may have asked anew and let go of this one
+  };
+  await f.page.route(`**/api/v1/targets/${id}`, holdBack, { times: 1 });
+  await f.page.goto(`${f.url}#/targets/${id}`);
+  await f.page.getByRole('heading', exact(name)).waitFor();
+  await f.page.locator('.banner.is-up, .banner.is-degraded, .banner.is-down').waitFor();
+}
+
 async function wall(f) {
   const name = `${f.unique}-wall`;
   await make(f, name);
@@ -117,10 +143,85 @@ async function many(f) {
   assert.equal(page.items.filter((x) => x.name.startsWith(`${f.unique}-m`)).length, 2);
 }
 
+async function types(f) {
+  await open(f, '/targets/new');
+  const field = f.page.locator('#f-type');
+  const chosen = () => field.evaluate((e) => e.dataset.type);
+  const kinds = f.page.locator('#f-type-all [role=group]');
+  const probers = (await f.api('GET', 'probers')).items;
+  await field.click();
+  await kinds.first().waitFor();
+  assert.equal(await f.page.locator('#f-type-all [role=option]').count(), probers.length);
+  assert.equal(await kinds.count(), new Set(probers.map((p) => p.kind)).size);
+  const http = probers.find((p) => p.type === 'http');
+  assert.equal(await f.page.locator('.type-kind').first().textContent(), http.kind_title[f.lang], 'the web comes first');
+  assert.equal(await f.page.locator('#f-type-http .type-help').textContent(), http.help[f.lang]);
+  assert.match(await f.page.locator('#f-type-http .type-example').textContent(), /^https?:\/\//);
+  await f.page.keyboard.type('rediss'); // a scheme
+  await f.page.locator('#f-type-redis').waitFor();
+  assert.equal(await f.page.locator('#f-type-all [role=option]').first().getAttribute('id'), 'f-type-redis');
+  assert.equal(await field.getAttribute('aria-activedescendant'), 'f-type-redis');
+  await f.page.keyboard.press('Enter');
+  await f.page.locator('#f-config-host').waitFor();
+  assert.equal(await chosen(), 'redis');
+  await f.page.keyboard.press('ArrowDown');
+  await f.page.locator('#f-type-redis[aria-selected=true].active').waitFor();
+  await f.page.keyboard.press('ArrowDown');
+  await f.page.keyboard.press('Escape');
+  await f.page.locator('#f-type-all').waitFor({ state: 'detached' });
+  assert.equal(await chosen(), 'redis', 'Escape leaves it as it was');
+  await field.click();
+  await f.page.keyboard.type('no such thing');
+  await f.page.getByText(f.t('form.type.none'), { exact: true }).waitFor();
+  await f.page.keyboard.press('Tab');
+  assert.equal(await chosen(), 'redis');
+  await field.click();
+  await f.page.locator('#f-type-tcp').click();
+  await f.page.waitForFunction(() => document.querySelector('#f-type').dataset.type === 'tcp');
+}
+
+async function beatTip(f) {
+  const name = `${f.unique}-beats`;
+  await make(f, name, { interval_seconds: 1, timeout_seconds: 1 });
+  await open(f, `/?q=${name}`);
+  const beats = f.page.locator('a.row', { hasText: name }).locator('.beats');
+  await beats.locator('.beat-good:not([d=""])').waitFor({ state: 'attached' });
+  const box = await beats.boundingBox();
+  await f.page.mouse.move(box.x + box.width - 3, box.y + box.height / 2);
+  const tip = f.page.locator('.tip');
+  await tip.getByText(f.t('beats.ok'), { exact: true }).waitFor();
+  assert.match(await tip.innerText(), /\d\d:\d\d:\d\d/);
+  assert.match(await tip.innerText(), /\d ?(ms|µs|s)\b/);
+  await f.page.mouse.move(5, 5);
+  await tip.waitFor({ state: 'detached' });
+}
+
+/** A copy has another name and no secret; the secret is nowhere on the page. */
+async function copyAndSecret(f) {
+  if (f.mock) throw new Skip('needs a real Belfry: it masks what is secret');
+  const name = `${f.unique}-secret`;
+  const made = await make(f, name, { type: 'http', config: { url: f.url, username: 'u', password: 'hunter22hunter' }, interval_seconds: 3600 });
+  await open(f, `/targets/${made.id}/edit`);
+  await f.page.locator('#f-name').waitFor();
+  const folds = f.page.locator('details.advanced:not([open]) > summary');
+  while ((await folds.count()) > 0) await folds.first().click();
+  const kept = f.page.getByPlaceholder(f.t('form.secret.kept'));
+  await kept.first().waitFor();
+  assert.equal(await kept.first().inputValue(), '');
+  assert.ok(!(await f.page.content()).includes('hunter22hunter'));
+  await open(f, `/targets/${made.id}`);
+  await f.page.getByRole('link', { name: f.t('target.duplicate'), exact: true }).click();
+  await f.page.waitForFunction((want) => document.querySelector('#f-name')?.value === want, f.t('form.copyOf', { name }));
+}
+
 export const targetFlows = [
+  ['a beat tells its time, latency and message', beatTip],
+  ['a copy of a target; its secret is never shown', copyAndSecret],
+  ['types of targets: grouped, searched, chosen by keys', types],
+  ['an answer that comes after what it did not know of', lateAnswer],
   ['the wall: a brick for each target', wall],
   ['filter by label, shared by its address', labels],
-  ['groups are folded, and stay so', fold],
+  ['groups are folded, and stay so', fold, { alone: true }],
   ["a target's graph: phases, zoom, spans, certificates", graphZoom],
   ['uptime, failures, the target as YAML', pastAndYaml],
   ['maintenance from a target’s page', maintain],

@@ -1,12 +1,14 @@
 // Drives the page in a real browser:
-//   node test/ui/run.mjs [--server URL | --mock] [--shots DIR] [--junit FILE] [--only TEXT] [--dist DIR]
+//   node test/ui/run.mjs [--server URL | --mock] [--shots DIR] [--junit FILE] [--only TEXT] [--views TEXT] [--dist DIR] [--lanes N]
+// --views: only the pictures of views whose name has that in it. --lanes: so many flows at once (by default one for each processor, 2 to 4).
 // With --server it drives a running Belfry (makes and deletes targets in the group "ui-test"), else the mock.
 // Without Chromium or web/node_modules each flow is reported as skipped, by name.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { findChromium, launch, loadPlaywright, openPage, web } from './browser.mjs';
+import { findChromium, launch, loadPlaywright, Pages, web } from './browser.mjs';
 import { flows } from './flows.mjs';
 import { Report } from './report.mjs';
 import { scale } from './scale.mjs';
@@ -14,7 +16,7 @@ import { takeShots } from './shots.mjs';
 import { loadTexts } from './texts.mjs';
 
 function options(argv) {
-  const out = { server: null, shots: null, junit: null, only: '', dist: join(web, 'dist') };
+  const out = { server: null, shots: null, junit: null, only: '', views: '', dist: join(web, 'dist'), lanes: Math.max(2, Math.min(4, availableParallelism())) };
   for (let i = 0; i < argv.length; i++) {
     const name = argv[i].replace(/^--/, '');
     if (name === 'mock') continue;
@@ -25,6 +27,7 @@ function options(argv) {
     out[name] = argv[++i];
   }
   if (out.server && !out.server.endsWith('/')) out.server += '/';
+  out.lanes = Number(out.lanes);
   return out;
 }
 
@@ -50,17 +53,51 @@ async function cleanUp(api) {
   for (const item of programs.items) if (item.id.startsWith('uitest-')) await api('DELETE', `processes/${item.id}`).catch(() => {});
 }
 
-async function runFlow(report, browser, context, [name, flow], lang) {
+let made = 0;
+
+/** Of as many letters each time, so that none begins with another. */
+function uniqueName() {
+  return `ui${Date.now().toString(36)}${(made++).toString(36).padStart(2, '0')}`;
+}
+
+async function runFlow(report, lane, { name, flow, lang }) {
   await report.run(`${name} (${lang})`, async () => {
-    const page = await openPage(browser, { lang });
-    const unique = `ui${Date.now().toString(36)}`;
+    const page = await lane.pages.open(lang, lane.url);
     try {
-      await flow({ ...context, page, lang, t: context.texts(lang), unique });
+      await flow({ ...lane, page, lang, t: lane.texts(lang), unique: uniqueName() });
       assert.deepEqual(page.complaints, [], 'the console is clean');
     } finally {
-      await page.context().close();
+      await page.close();
     }
   });
+}
+
+/** Somebody who runs one flow after another: with a mock of their own, or before the one real Belfry. */
+async function openLane(browser, context) {
+  const running = context.server ? null : await context.start();
+  const url = context.server ?? running.url;
+  const pages = new Pages(browser);
+  const close = async () => {
+    await pages.close();
+    running?.close();
+  };
+  return { ...context, url, api: apiOf(url), mock: running?.mock ?? null, pages, close };
+}
+
+/** The long ones first; those that need the machine or Belfry to themselves after all others. */
+function jobsOf(only) {
+  const weight = (job) => (job.alone ? 2 : job.long ? 0 : 1);
+  const jobs = flows.filter(([name]) => name.includes(only)).flatMap(([name, flow, how]) => ['en', 'zh'].map((lang) => ({ name, flow, lang, ...how })));
+  return jobs.sort((a, b) => weight(a) - weight(b));
+}
+
+/** Each lane takes the next job when it is done with one. */
+async function runAll(report, lanes, jobs) {
+  const together = jobs.filter((job) => !job.alone);
+  await Promise.all(lanes.map(async (lane) => {
+    for (let job = together.shift(); job; job = together.shift()) await runFlow(report, lane, job);
+  }));
+  for (const job of jobs.filter((job) => job.alone)) await runFlow(report, lanes[0], job);
 }
 
 function skipAll(report, why) {
@@ -77,30 +114,25 @@ async function main() {
     return report.finish(opt.junit);
   }
   const { startMock } = await import(pathToFileURL(join(web, 'dev/mock.mjs')));
-  let running = null;
-  if (!opt.server) {
-    if (!existsSync(join(opt.dist, 'index.html'))) {
-      const { build } = await import(pathToFileURL(join(web, 'build.mjs')));
-      await build(opt.dist);
-    }
-    // Behind a prefix, since that is where relative addresses break.
-    running = await startMock({ dist: opt.dist, prefix: '/ops/belfry/' });
+  if (!opt.server && !existsSync(join(opt.dist, 'index.html'))) {
+    const { build } = await import(pathToFileURL(join(web, 'build.mjs')));
+    await build(opt.dist);
   }
-  const url = opt.server ?? running.url;
-  const api = apiOf(url);
-  const browser = await launch(playwright, chromium);
+  // Behind a prefix, since that is where relative addresses break.
   const start = (more) => startMock({ dist: opt.dist, prefix: '/ops/belfry/', ...more });
-  const context = { url, api, start, mock: running?.mock ?? null, texts: await loadTexts() };
+  const browser = await launch(playwright, chromium);
+  const context = { server: opt.server, start, texts: await loadTexts() };
+  const lanes = [];
   try {
-    for (const flow of flows.filter(([name]) => name.includes(opt.only))) {
-      for (const lang of ['en', 'zh']) await runFlow(report, browser, context, flow, lang);
-    }
-    await cleanUp(api);
+    const jobs = jobsOf(opt.only);
+    for (let n = 0; n < Math.min(opt.lanes, Math.max(1, jobs.length)); n++) lanes.push(await openLane(browser, context));
+    await runAll(report, lanes, jobs);
+    await cleanUp(lanes[0].api);
     if (!opt.server && 'scale'.includes(opt.only)) await scale(browser, (more) => startMock({ dist: opt.dist, ...more }), report);
-    if (opt.shots) await takeShots(browser, url, api, opt.shots, report);
+    if (opt.shots) await takeShots(browser, { ...lanes[0], dir: opt.shots, only: opt.views, lanes: opt.lanes }, report);
   } finally {
+    for (const lane of lanes) await lane.close();
     await browser.close();
-    running?.close();
   }
   return report.finish(opt.junit);
 }

@@ -34,6 +34,7 @@ export class Access {
     token(12, 'deploy script', 'write', 'payments', 51, 190, 'alice');
     token(13, 'old agent', 'write', null, 3, null, 'bob');
     token(14, '备份任务', 'admin', null, -2, 7000, 'alice');
+    ['beijing', 'frankfurt', 'são-paulo'].forEach((name, i) => token(15 + i, name, 'agent', null, null, i === 0 ? 0.01 : i === 1 ? 20 : null, 'alice'));
     this.audit = makeAudit(now);
   }
 
@@ -185,6 +186,7 @@ export class Access {
       return [200, { items, total: items.length, next: null }];
     }
     if (path === 'tokens') {
+      if (body.scope === 'agent' && [...this.tokens.values()].some((x) => x.scope === 'agent' && x.name === body.name)) return bodyProblem(422, 'The token is not valid', [{ field: 'name', message: 'another location has this name' }]);
       const days = body.expires_in ? Number.parseInt(body.expires_in, 10) : 0;
       const made = { id: this.next++, name: body.name, scope: body.scope, group: body.group ?? null, expires_at: body.expires_at ?? (days ? iso(Date.now() + days * day) : null), created_at: iso(Date.now()), last_used_at: null, user_id: me.id, owner: me.name };
       this.tokens.set(made.id, made);

@@ -17,7 +17,7 @@ const login = [
   opt('password', 'string', 'Password', '密码', { secret: true }),
 ];
 
-export const probers = [
+const described = [
   {
     type: 'http',
     title: help('HTTP(S)', 'HTTP(S)'),
@@ -115,7 +115,73 @@ export const probers = [
       opt('max_lag', 'int', 'Fail above this lag', '延迟超过则失败', { min: 0, max: 1e12 }),
     ],
   },
+  {
+    type: 'smtp',
+    title: help('Mail server (SMTP)', '邮件服务器（SMTP）'),
+    help: help('Greets a mail server; may sign in.', '与邮件服务器打招呼，可登录。'),
+    schemes: ['smtp', 'smtps'],
+    options: [...hostPort(25), ...login],
+  },
+  {
+    type: 'disk',
+    title: help('Disk space', '磁盘空间'),
+    help: help('How full a file system of this host is.', '本机文件系统的使用率。'),
+    schemes: [],
+    options: [opt('path', 'string', 'A path on it', '其上的路径', { required: true, example: '/var' }), opt('max_used', 'float', 'Fail above this share', '使用率超过则失败', { default: '0.9', min: 0, max: 1 })],
+  },
+  {
+    type: 'exec',
+    title: help('Command', '命令'),
+    help: help("Runs a program and judges its exit code, as Nagios' plugins have it.", '运行程序并按退出码判断，同 Nagios 插件。'),
+    schemes: ['exec'],
+    options: [opt('command', 'list', 'Program and arguments', '程序与参数', { required: true })],
+  },
+  {
+    type: 'push',
+    in_core: true,
+    title: help('Job heartbeat (push)', '任务心跳（推送）'),
+    help: help('A job reports to an address of its own each time it ran: late, failed or hanging is down.', '任务每次运行后向专属地址报告；迟到、失败或卡住即为故障。'),
+    schemes: [],
+    options: [
+      opt('period', 'duration', 'How often the job is to be heard of. Either this or a schedule.', '任务应多久报告一次；与 schedule 二选一。', { min: 1000, example: '1h' }),
+      opt('schedule', 'string', 'When the job runs, as a cron expression; it is to be heard of after each time.', '任务的运行时间（cron 表达式）；每次之后都应收到报告。', { example: '0 3 * * *' }),
+      opt('timezone', 'string', "Time zone of the schedule; empty: this machine's.", 'schedule 所用的时区；留空为本机时区。', { example: 'Asia/Shanghai' }),
+      opt('grace', 'duration', 'How much later than expected it may come before it counts as missing.', '允许迟到多久，超过即视为缺失。', { default: '5m' }),
+      opt('max_duration', 'duration', 'How long a run that said /start may take; 0: until the next one is late.', '报告过 /start 的一次运行最长可用多久；0 表示直到下一次迟到为止。', { default: '0' }),
+      opt('token', 'string', 'The secret part of its address; given by Belfry when absent.', '报告地址中的密文部分；缺省由 Belfry 生成。', { secret: true, advanced: true }),
+    ],
+  },
+  {
+    type: 'group',
+    in_core: true,
+    title: help('Group of targets', '目标组合'),
+    help: help('Other targets judged as one: all of them, any, or so many must be healthy.', '把多个目标作为一个整体判断：全部、任一或达到一定数量正常。'),
+    schemes: [],
+    options: [
+      opt('members', 'list', 'Targets by name, or group/name', '目标名称，或 分组/名称'),
+      opt('match', 'string', 'Targets whose labels fit as well', '标签匹配的目标', { example: '{env="prod"}' }),
+      opt('need', 'enum', 'How many must be healthy', '需要多少个正常', { default: 'all', choices: ['all', 'any', 'quorum'] }),
+      opt('quorum', 'string', 'Of need: quorum, a number or a percentage', 'need 为 quorum 时：数量或百分比', { example: '66%' }),
+    ],
+  },
 ];
+
+const kinds = {
+  web: help('Web', '网站'),
+  network: help('Network', '网络'),
+  database: help('Databases', '数据库'),
+  queue: help('Queues and streams', '消息队列'),
+  store: help('Caches and coordination', '缓存与协调'),
+  mail: help('Mail and files', '邮件与文件传输'),
+  host: help('This host', '本机'),
+  job: help('Jobs and groups', '任务与组合'),
+};
+const kindOf = { http: 'web', tcp: 'network', icmp: 'network', dns: 'network', redis: 'store', kafka: 'queue', smtp: 'mail', disk: 'host', exec: 'host', push: 'job', group: 'job' };
+
+export const probers = described.map((p) => {
+  const kind = kindOf[p.type] ?? 'database';
+  return { ...p, kind, kind_title: kinds[kind] };
+});
 
 const language = opt('language', 'enum', 'Language of the messages', '消息语言', { default: 'zh', choices: ['zh', 'en'], advanced: true });
 const template = opt('template', 'text', 'Own template', '自定义模板', { advanced: true });

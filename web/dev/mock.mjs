@@ -8,9 +8,10 @@ import { fileURLToPath } from 'node:url';
 import { Access } from './access.mjs';
 import { Alerting } from './alerting.mjs';
 import { channelTypes, probers } from './catalogue.mjs';
+import { checkedOf, innerOf, locationsOf } from './inner.mjs';
 import { Pages } from './pages.mjs';
 import { Programs } from './processes.mjs';
-import { prometheusApi } from './prometheus.mjs';
+import { functions, prometheusApi } from './prometheus.mjs';
 import { lastResult, TargetLists, uptimeOf } from './targets.mjs';
 import { alertOf, makeWorld, resultAt } from './world.mjs';
 
@@ -133,6 +134,7 @@ class Mock {
     const errors = [];
     if (isNew && !body.name) errors.push({ field: 'name', message: 'is required' });
     if (body.config?.host === 'bad host') errors.push({ field: 'config.host', message: 'got "bad host"; want a name or an address' });
+    if (body.location_quorum > (body.locations?.length ?? 1)) errors.push({ field: 'location_quorum', message: `got ${body.location_quorum}; want at most ${body.locations.length}` });
     if (body.timeout_seconds > (body.interval_seconds ?? 30)) errors.push({ field: 'timeout_seconds', message: `got ${body.timeout_seconds} s; want at most the interval` });
     return errors;
   }
@@ -150,13 +152,13 @@ class Mock {
       const pub = { interval_seconds: 30, timeout_seconds: 5, threshold: 3, attempts: 1, labels: {}, notify_channel_ids: [], depends_on: [], enabled: true, ...body, id, group, source: 'api', status: 'unknown', degraded: false, fail_count: 0, address: body.config?.url ?? body.config?.host ?? '', since: new Date(now).toISOString(), last_message: null, last_checked_at: null, last_latency_ms: null };
       this.world.items.set(id, { mood: 'up', base: 12, since: now, pub });
       this.emit('target', pub);
-      setTimeout(() => this.world.items.has(id) && this.setMood(this.world.items.get(id), 'up'), 1500);
+      setTimeout(() => this.world.items.has(id) && this.setMood(this.world.items.get(id), 'up'), 600);
       return send(res, 201, pub);
     });
   }
 
   async target(req, res, item) {
-    if (req.method === 'GET') return send(res, 200, { ...item.pub, last_result: lastResult(item) });
+    if (req.method === 'GET') return send(res, 200, { ...item.pub, last_result: lastResult(item), ...innerOf(item, this.world.items) });
     if (req.method === 'DELETE') {
       this.world.items.delete(item.pub.id);
       this.emit('target', { id: item.pub.id, deleted: true });
@@ -165,7 +167,7 @@ class Mock {
     const body = await bodyOf(req);
     const errors = this.faults(body, false);
     if (errors.length) return problem(res, 422, 'The target is not valid', errors);
-    if (req.method === 'PUT') item.pub.burst = undefined;
+    if (req.method === 'PUT') Object.assign(item.pub, { burst: undefined, locations: undefined, location_quorum: undefined });
     Object.assign(item.pub, body);
     if (body.enabled === false) item.pub.status = 'disabled';
     if (body.enabled === true && item.pub.status === 'disabled') Object.assign(item, { mood: 'up' }, { pub: Object.assign(item.pub, { status: 'healthy' }) });
@@ -310,6 +312,12 @@ class Mock {
     return send(res, 200, page);
   }
 
+  locations() {
+    const tokens = [...this.access.tokens.values()].filter((x) => !this.options.empty || x.id >= 100);
+    const items = locationsOf(tokens);
+    return { items, total: items.length, next: null };
+  }
+
   nodes(res) {
     const groups = [...new Set([...this.world.items.values()].map((x) => x.pub.group))];
     const started_at = new Date(this.world.started).toISOString();
@@ -354,7 +362,7 @@ class Mock {
       if (found[2] === 'results') return this.results(res, item, query);
       if (found[2] === 'graph') return this.graph(res, item, query);
       if (found[2] === 'uptime') return send(res, 200, uptimeOf(item));
-      if (found[2] === 'check') return sleep(350).then(() => send(res, 200, this.check(item, Date.now())));
+      if (found[2] === 'check') return sleep(350).then(() => send(res, 200, { ...this.check(item, Date.now()), ...checkedOf(item) }));
       return this.target(req, res, item);
     }
     const channel = /^channels\/(\d+)(?:\/(test))?$/.exec(path);
@@ -362,7 +370,9 @@ class Mock {
     if (path === 'channels') return this.channelList(req, res, query);
     if (path === 'channels/test') return sleep(300).then(() => send(res, 200, { success: true, answer: '{"errcode":0,"errmsg":"ok"}', duration_ms: 93 }));
     if (path === 'channels/types') return send(res, 200, { items: channelTypes });
+    if (path === 'locations') return send(res, 200, this.locations());
     if (path === 'probers') return send(res, 200, { items: probers });
+    if (path === 'functions') return send(res, 200, { items: functions });
     const several = /^processes(?:\/(options|status|start|stop|restart))?$/.exec(path);
     if (several) return this.processes(req, res, several[1] ?? '', query);
     const one = /^processes\/([^/]+)(?:\/(\w+))?$/.exec(path);

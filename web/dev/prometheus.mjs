@@ -1,5 +1,6 @@
 // The mock's Prometheus API: a few metrics of the world's targets as smooth noise, enough of the language for the page's own examples.
 // It knows a metric's name and `by (labels)` in an expression and nothing else; a bracket that is not closed is a parse error.
+import { placeResultAt } from './inner.mjs';
 import { resultAt } from './world.mjs';
 
 const hash = (text) => [...text].reduce((h, c) => Math.imul(h ^ c.charCodeAt(0), 16777619) >>> 0, 2166136261);
@@ -30,9 +31,24 @@ function phasesOf(world, query) {
   }));
 }
 
+/** A metric of one target at each of its places. */
+function placesOf(world, query) {
+  const [, metric, group, target] = /(probe_\w+)\{group="((?:[^"\\]|\\.)*)",target="((?:[^"\\]|\\.)*)"/.exec(query) ?? [];
+  const item = [...world.items.values()].find(({ pub }) => pub.group === unquoted(group ?? '') && pub.name === unquoted(target ?? ''));
+  const step = (item?.pub.interval_seconds ?? 0) * 1000;
+  return (item?.pub.locations ?? []).map((location) => ({
+    metric: { location },
+    at: (t) => {
+      const r = placeResultAt(item, location, Math.floor((t * 1000) / step) * step);
+      return r && (metric === 'probe_success' ? Number(r.success) : r.latency_ms / 1000);
+    },
+  }));
+}
+
 /** Series with a function of time each; null: nothing of the name. */
 function evaluate(world, query) {
   if (query.includes('phase!=""')) return phasesOf(world, query);
+  if (query.includes('location!=""')) return placesOf(world, query);
   const name = Object.keys(metrics).find((m) => query.includes(m));
   if (!name) return null;
   const by = /by\s*\(([^)]*)\)/.exec(query);
@@ -76,7 +92,7 @@ function answerQuery(world, path, query) {
   }
   const [start, end, step] = ['start', 'end', 'step'].map((k) => Number(query.get(k)));
   const times = Array.from({ length: Math.floor((end - start) / step) + 1 }, (_, i) => start + i * step);
-  const result = found.map((s) => ({ metric: s.metric, values: times.map((t) => [t, String(s.at(t))]) }));
+  const result = found.map((s) => ({ metric: s.metric, values: times.flatMap((t) => { const v = s.at(t); return v === null ? [] : [[t, String(v)]]; }) })).filter((s) => s.values.length > 0);
   const infos = text.includes('rate(') ? ['PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: "probe_success" (1:6)'] : [];
   return [200, { status: 'success', data: { resultType: 'matrix', result, stats: stats(text, found.length, found.length * times.length) }, infos }];
 }
@@ -99,6 +115,10 @@ export function prometheusApi(world, path, query) {
   const good = (data) => [200, { status: 'success', data }];
   const label = /^label\/([^/]+)\/values$/.exec(path);
   if (path === 'query' || path === 'query_range') return answerQuery(world, path, query);
+  if (path === 'parse_query') {
+    const error = parseError(query.get('query') ?? '');
+    return error ? [400, { status: 'error', errorType: 'bad_data', error: `invalid parameter "query": ${error}` }] : good({});
+  }
   if (path === 'format_query') return good((query.get('query') ?? '').replace(/\s+/g, ' ').trim());
   if (path === 'labels') return good(['__name__', 'group', 'instance', 'target', 'type']);
   if (label?.[1] === '__name__') return good(Object.keys(metrics));
@@ -108,3 +128,12 @@ export function prometheusApi(world, path, query) {
   if (path === 'status/tsdb') return good(tsdb(world));
   return [404, { status: 'error', errorType: 'not_found', error: 'not found' }];
 }
+
+/** As GET /api/v1/functions: a few of them. */
+export const functions = [
+  { name: 'rate', args: ['range vector'], help: { en: 'Increase per second of a counter', zh: '计数器每秒的增量' } },
+  { name: 'increase', args: ['range vector'], help: { en: 'Increase of a counter over the range', zh: '计数器在区间内的增量' } },
+  { name: 'avg_over_time', args: ['range vector'], help: { en: 'Mean of the samples in the range', zh: '区间内样本的平均值' } },
+  { name: 'histogram_quantile', args: ['scalar', 'instant vector'], help: { en: 'Quantile estimated from the buckets of a histogram', zh: '由直方图的桶估算分位数' } },
+  { name: 'label_replace', args: ['instant vector', 'string', 'string', 'string', 'string'], help: { en: 'Sets a label from what a regular expression finds in another', zh: '用正则表达式从另一标签得到新标签' } },
+];

@@ -1,5 +1,7 @@
 // The mock's world: targets with a past and a future. Deterministic from a seed, so that screenshots of
 // two runs can be compared.
+import { specialise } from './inner.mjs';
+
 export function random(seed) {
   let a = seed >>> 0;
   return () => {
@@ -31,8 +33,10 @@ const failures = {
   mysql: ['too many connections (1040)'],
   redis: ['connection reset by 10.0.2.8:6379 after PING'],
   kafka: ['consumer group billing lags by 48,201 messages, want at most 10,000'],
+  push: ['exit code 1: pg_dump: error: query failed'],
+  group: ['1 of 4 members is up, want 66%: checkout-01, gateway-09 and one more are down'],
 };
-const good = { http: 'HTTP 200, 1.2 kB', tcp: 'connected', icmp: '3 of 3 echoes, jitter 0.1 ms', dns: '2 answers', postgresql: 'SELECT 1 in 2 ms, PostgreSQL 15.4', mysql: 'SELECT 1 in 3 ms', redis: 'PONG, 7.0.15', kafka: 'lag 12' };
+const good = { http: 'HTTP 200, 1.2 kB', tcp: 'connected', icmp: '3 of 3 echoes, jitter 0.1 ms', dns: '2 answers', postgresql: 'SELECT 1 in 2 ms, PostgreSQL 15.4', mysql: 'SELECT 1 in 3 ms', redis: 'PONG, 7.0.15', kafka: 'lag 12', push: '31.4 GiB in 212 files', group: '3 of 4 members are up, want 66%' };
 
 const iso = (ms) => new Date(ms).toISOString();
 
@@ -78,7 +82,7 @@ export function resultAt(item, ms) {
   const failed = down || (item.mood === 'up' && rnd() < 0.004) || (item.mood === 'degraded' && rnd() < 0.05);
   const slow = item.mood === 'degraded' && ms >= item.since;
   const latency = Math.round(item.base * wave * (slow ? 12 : 1) * (0.85 + 0.3 * rnd()) * 100) / 100;
-  const texts = failures[pub.type];
+  const texts = item.failures ?? failures[pub.type] ?? ['failed'];
   const message = failed ? texts[pub.id % texts.length] : slow ? `${good[pub.type]}, slow: ${Math.round(latency)} ms, want at most 300 ms` : good[pub.type];
   return {
     id: pub.id * 1e7 + Math.floor(ms / 1000) % 1e7, target_id: pub.id, success: !failed, latency_ms: failed && /timeout|within/.test(message) ? 5000 : latency, message,
@@ -117,6 +121,7 @@ export function makeWorld(count) {
   const items = new Map();
   for (let i = 1; i <= count; i++) {
     const item = makeTarget(i, count, now, rnd);
+    specialise(item, count);
     settle(item, now);
     items.set(i, item);
   }
@@ -152,7 +157,7 @@ function makeAlerts(items, now) {
     const item = all[Math.floor(rnd() * all.length)];
     const at = now - (i + 1) * 3.1e6 - rnd() * 1e6;
     const end = at + 30e3 + rnd() * 4e6;
-    const texts = failures[item.pub.type];
+    const texts = failures[item.pub.type] ?? ['failed'];
     const a = { id: id++, target_id: item.pub.id, target_name: item.pub.name, group: item.pub.group, status: 'resolved', message: texts[i % texts.length], fired_at: iso(at), resolved_at: iso(end), notified: [], suppressed: i % 11 === 3 ? 'maintenance' : '' };
     if (!a.suppressed) a.notified = [delivery(1, '运维群', 'sent', at + 90, '{"errcode":0,"errmsg":"ok"}'), delivery(1, '运维群', 'sent', end + 90, '{"errcode":0,"errmsg":"ok"}', { kind: 'resolved' })];
     out.push(a);

@@ -16,34 +16,37 @@ import { maySome, session, signedIn, type Role } from './store/session';
 import { NotFound } from './views/not-found';
 import { Overview } from './views/overview';
 
-// Chunks of their own: who looks at the overview alone never loads them.
-const TargetView = lazy(async () => ({ default: (await import('./views/target')).TargetView }));
-const TargetEdit = lazy(async () => ({ default: (await import('./views/target-edit')).TargetEdit }));
-const ProgramsView = lazy(() => import('./views/programs'));
-const ProgramView = lazy(() => import('./views/program'));
-const ProgramEdit = lazy(() => import('./views/program-edit'));
-const ExploreView = lazy(() => import('./views/explore'));
-const AlertsView = lazy(() => import('./views/alerts'));
-const AlertHistory = lazy(() => import('./views/alert-history'));
-const SilencesView = lazy(() => import('./views/silences'));
-const MaintenanceView = lazy(() => import('./views/maintenance'));
-const MaintenanceEdit = lazy(() => import('./views/maintenance-edit'));
-const ReportsView = lazy(() => import('./views/reports'));
-const ChannelsView = lazy(() => import('./views/channels'));
-const ChannelEdit = lazy(() => import('./views/channel-edit'));
-const StatusPagesView = lazy(() => import('./views/status-pages'));
-const StatusPageEdit = lazy(() => import('./views/status-page-edit'));
-const IncidentEdit = lazy(() => import('./views/incident-edit'));
-const UsersView = lazy(() => import('./views/users'));
-const UserEdit = lazy(() => import('./views/user-edit'));
-const TokensView = lazy(() => import('./views/tokens'));
-const AuditView = lazy(() => import('./views/audit'));
-const SystemView = lazy(() => import('./views/system'));
-const ConfigView = lazy(() => import('./views/config'));
-const AccountView = lazy(() => import('./views/account'));
-const LoginView = lazy(() => import('./views/login'));
-const SetupView = lazy(() => import('./views/setup'));
-const Help = lazy(() => import('./views/help'));
+// Chunks: who looks at the overview alone never loads them.
+const watch = () => import('./views/chunk-watch');
+const manage = () => import('./views/chunk-manage');
+const programs = () => import('./views/chunk-programs');
+const TargetView = lazy(async () => (await watch()).TargetView);
+const TargetEdit = lazy(async () => (await watch()).TargetEdit);
+const ExploreView = lazy(async () => (await watch()).ExploreView);
+const AlertsView = lazy(async () => (await watch()).AlertsView);
+const AlertHistory = lazy(async () => (await watch()).AlertHistory);
+const ReportsView = lazy(async () => (await watch()).ReportsView);
+const Help = lazy(async () => (await watch()).Help);
+const ProgramsView = lazy(async () => (await programs()).ProgramsView);
+const ProgramView = lazy(async () => (await programs()).ProgramView);
+const ProgramEdit = lazy(async () => (await programs()).ProgramEdit);
+const SilencesView = lazy(async () => (await manage()).SilencesView);
+const MaintenanceView = lazy(async () => (await manage()).MaintenanceView);
+const MaintenanceEdit = lazy(async () => (await manage()).MaintenanceEdit);
+const ChannelsView = lazy(async () => (await manage()).ChannelsView);
+const ChannelEdit = lazy(async () => (await manage()).ChannelEdit);
+const StatusPagesView = lazy(async () => (await manage()).StatusPagesView);
+const StatusPageEdit = lazy(async () => (await manage()).StatusPageEdit);
+const IncidentEdit = lazy(async () => (await manage()).IncidentEdit);
+const UsersView = lazy(async () => (await manage()).UsersView);
+const UserEdit = lazy(async () => (await manage()).UserEdit);
+const TokensView = lazy(async () => (await manage()).TokensView);
+const AuditView = lazy(async () => (await manage()).AuditView);
+const SystemView = lazy(async () => (await manage()).SystemView);
+const ConfigView = lazy(async () => (await manage()).ConfigView);
+const AccountView = lazy(async () => (await manage()).AccountView);
+const LoginView = lazy(async () => (await manage()).LoginView);
+const SetupView = lazy(async () => (await manage()).SetupView);
 
 type Section = 'overview' | 'programs' | 'explore' | 'alerts' | 'reports' | 'settings';
 
@@ -247,8 +250,6 @@ function useKeys(onHelp: () => void): void {
   useEffect(() => {
     let waiting = 0;
     const onKey = (event: KeyboardEvent) => {
-      // Out of a shadow root (the query's editor) the event comes as the root's host.
-      if (event.target instanceof HTMLElement && event.target.shadowRoot) return;
       const field = event.target instanceof HTMLElement && event.target.matches('input, textarea, select');
       if (field && event.key === 'Escape') return leaveSearch(event.target as HTMLElement);
       if (field || event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return undefined;

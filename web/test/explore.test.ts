@@ -1,7 +1,7 @@
 // Explore's pure parts: the address, the step, names of series, columns of a graph.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { autoStep, columns, errorPlace, exploreFromQuery, exploreToQuery, plotValue, seriesName, shortNames, shortNumber, span, stack, tableRows } from '../src/lib/explore';
+import { autoStep, columns, errorPlace, exploreFromQuery, exploreToQuery, plotValue, seriesName, shortNames, shortNumber, span, stack, tableRows, unitOf } from '../src/lib/explore';
 
 test('the address says all of it, and defaults say nothing', () => {
   const plain = exploreFromQuery(new URLSearchParams(''));
@@ -51,4 +51,10 @@ test('numbers of an axis are short', () => {
   assert.deepEqual([0, 0.05, 1.23456, 1500, 2.5e6, -3e9, 4e-9].map(shortNumber), ['0', '0.05', '1.235', '1.5k', '2.5M', '-3G', '4e-9']);
   assert.deepEqual(errorPlace('invalid parameter "query": 1:18: parse error: unexpected end'), { line: 1, column: 18 });
   assert.equal(errorPlace('timeout'), null);
+});
+
+test('a unit is shown where the query tells it', () => {
+  for (const query of ['probe_duration_seconds', 'avg by (type) (probe_duration_seconds{group="a_b * c"})', 'quantile_over_time(0.95, probe_duration_seconds[5m] offset 1h)', 'a_seconds - b_seconds > 0.5']) assert.equal(unitOf(query), 's', query);
+  assert.equal(unitOf('max without (pid) (process_resident_memory_bytes)'), 'B');
+  for (const query of ['', '1', 'probe_success', 'rate(a_seconds[5m])', 'count(a_seconds)', 'a_seconds * 1000', 'a_seconds > bool 1', 'a_seconds + b_bytes', 'process_start_time_seconds', 'rate(a_seconds_bucket[5m])', '"a_seconds"']) assert.equal(unitOf(query), null, query);
 });

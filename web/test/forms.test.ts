@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { JsonObject, Option, Prober, Target } from '../src/api/types';
 import { fromForm, isSet, secretMask, toForm, validate } from '../src/lib/form-model';
+import { proberGroups, urlExample } from '../src/lib/prober-list';
 import { complaintsOf, draftOf, emptyForm, formOf } from '../src/lib/target-form';
 
 const options: Option[] = [
@@ -73,6 +74,8 @@ test('a target survives its form', () => {
     burst: { times: 10, delta_seconds: 1, min_success: 0.7, max_mean_seconds: 5 },
     enabled: true,
     threshold: 3,
+    success_threshold: 2,
+    invert: true,
     resend_interval_seconds: 0,
     labels: { env: 'prod' },
     notify_channel_ids: [1],
@@ -82,7 +85,7 @@ test('a target survives its form', () => {
     fail_count: 0,
   };
   const draft = draftOf(formOf(target, prober), prober, target);
-  for (const key of ['name', 'group', 'type', 'config', 'interval_seconds', 'timeout_seconds', 'connect_timeout_seconds', 'burst', 'attempts', 'threshold', 'resend_interval_seconds', 'labels', 'notify_channel_ids', 'depends_on', 'enabled'] as const) {
+  for (const key of ['name', 'group', 'type', 'config', 'interval_seconds', 'timeout_seconds', 'connect_timeout_seconds', 'burst', 'attempts', 'threshold', 'success_threshold', 'invert', 'resend_interval_seconds', 'labels', 'notify_channel_ids', 'depends_on', 'enabled'] as const) {
     assert.deepEqual(draft[key], target[key], key);
   }
 });
@@ -104,4 +107,27 @@ test('a target that was given as an address', () => {
   const opaque: Target = { ...base, config: { url: 'postgresql://h:99/?strange=1' } };
   assert.equal(complaintsOf(formOf(opaque, prober), prober).size, 0);
   assert.deepEqual(draftOf(formOf(opaque, prober), prober, opaque).config, opaque.config);
+});
+
+const text = (en: string, zh: string) => ({ en, zh });
+const kinds: Prober[] = [
+  { type: 'exec', kind: 'host', kind_title: text('This host', '本机'), title: text('Command', '命令'), options: [] },
+  { type: 'redis', kind: 'store', kind_title: text('Caches', '缓存'), title: text('Redis', 'Redis'), schemes: ['redis', 'rediss'], options: [{ name: 'host', type: 'string', example: 'cache' }, { name: 'port', type: 'int', default: '6379' }] },
+  { type: 'postgresql', kind: 'database', kind_title: text('Databases', '数据库'), title: text('PostgreSQL', 'PostgreSQL'), schemes: ['postgresql', 'postgres'], options: [{ name: 'host', type: 'string' }, { name: 'port', type: 'int', default: '5432' }, { name: 'database', type: 'string' }] },
+  { type: 'http', kind: 'web', kind_title: text('Web', '网站'), title: text('HTTP(S)', 'HTTP(S)'), help: text('Asks a page', '请求页面'), schemes: ['http', 'https'], options: [{ name: 'url', type: 'string', example: 'https://shop.example.com/' }] },
+  { type: 'later', kind: 'quantum', kind_title: text('Quantum', '量子'), options: [] },
+] as unknown as Prober[];
+
+test('types of targets are grouped by kind and found by type, scheme, title, kind and help', () => {
+  const found = (search: string) => proberGroups(kinds, search, (t) => t?.en ?? '').map((g) => `${g.title}: ${g.probers.map((p) => p.type).join(' ')}`);
+  assert.deepEqual(found(''), ['Web: http', 'Databases: postgresql', 'Caches: redis', 'This host: exec', 'Quantum: later']);
+  assert.deepEqual(found('postgres'), ['Databases: postgresql']);
+  assert.deepEqual(found('rediss'), ['Caches: redis']);
+  assert.deepEqual(found('缓存'), ['Caches: redis']);
+  assert.deepEqual(found('PAGE'), ['Web: http']);
+  assert.deepEqual(found('nothing'), []);
+  assert.deepEqual(found('e')[0], 'This host: exec');
+  assert.deepEqual(kinds.map(urlExample), ['', 'redis://cache:6379', 'postgresql://host.example.com:5432/name', 'https://shop.example.com/', '']);
+  const local = (type: string, example: string) => urlExample({ type, schemes: [type], options: [{ name: 'x', type: 'string', required: true, example }] } as unknown as Prober);
+  assert.deepEqual([local('file', '/var/log/app.log'), local('docker', 'shop-db'), local('domain', 'example.com')], ['file:///var/log/app.log', 'docker:///shop-db', 'domain://example.com']);
 });

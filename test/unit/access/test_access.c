@@ -172,6 +172,62 @@ static void test_tokens(void **state)
     bed_close(&b);
 }
 
+/* What an open event stream holds on to. */
+static void test_standing(void **state)
+{
+    struct bed b = bed_open();
+    struct principal p, t;
+    bool stale;
+    (void)state;
+    put_session(&b, 10, 1);
+    put_token(&b, 11, 1, ROLE_VIEWER, "web", NOW + MIN);
+    assert_true(enters(&b, NOW, &p));
+    assert_true(access_by_token(b.access, str_of(b.token), NOW, b.arena, &t, &stale));
+    assert_true(p.standing != 0 && p.standing == access_standing(b.access, &p, NOW));
+    assert_true(t.standing != 0 && t.standing == access_standing(b.access, &t, NOW));
+    assert_int_equal(access_standing(b.access, &t, NOW + MIN), 0);
+    assert_int_equal(access_standing(b.access, &p, NOW + 60 * MIN), 0); /* asking is no use of it */
+    access_document(b.access, "user", 1,
+                    "{\"name\":\"Alice\",\"role\":\"viewer\",\"groups\":{\"web\":\"viewer\"}}");
+    assert_true(access_standing(b.access, &p, NOW) != p.standing);
+    assert_true(access_standing(b.access, &t, NOW) != t.standing);
+    access_document(b.access, "user", 1, "{\"name\":\"Alice\",\"enabled\":false}");
+    assert_int_equal(access_standing(b.access, &p, NOW), 0);
+    assert_int_equal(access_standing(b.access, &t, NOW), 0);
+    access_document(b.access, "session", 10, NULL);
+    access_document(b.access, "token", 11, NULL);
+    assert_int_equal(access_standing(b.access, &p, NOW), 0);
+    assert_int_equal(access_standing(b.access, &t, NOW), 0);
+    bed_close(&b);
+}
+
+/* Those without a credential hold on to what the configuration lends. */
+static void test_standing_lent(void **state)
+{
+    static const char proxy[] = "access: {proxy: {from: [127.0.0.1], header: X-User, role: %s}}\n";
+    static const struct principal nobody = {.kind = PRINCIPAL_ANONYMOUS},
+                                  by_proxy = {.kind = PRINCIPAL_PROXY},
+                                  local = {.kind = PRINCIPAL_LOCAL};
+    struct bed b = bed_open();
+    uint64_t before[] = {access_standing(b.access, &nobody, NOW),
+                         access_standing(b.access, &by_proxy, NOW)};
+    char text[200];
+    (void)state;
+    snprintf(text, sizeof(text), proxy, "viewer");
+    struct config *c = config_of(text);
+    access_configure(b.access, c);
+    config_unref(&c);
+    assert_true(access_standing(b.access, &nobody, NOW) == before[0]);
+    assert_true(access_standing(b.access, &by_proxy, NOW) != before[1]);
+    c = config_of("server: {anonymous: viewer}\n");
+    access_configure(b.access, c);
+    config_unref(&c);
+    assert_true(access_standing(b.access, &nobody, NOW) != before[0]);
+    assert_true(access_standing(b.access, &local, NOW) ==
+                access_standing(b.access, &local, NOW + MIN));
+    bed_close(&b);
+}
+
 static void test_stale_is_told_once(void **state)
 {
     struct bed b = bed_open();
@@ -232,16 +288,52 @@ static void test_documents(void **state)
     arena_free(a);
 }
 
+/* Agents: rows of the file, and tokens of scope agent. Neither has a role anywhere. */
+static void test_agents(void **state)
+{
+    struct access *access = access_new();
+    struct arena *a = arena_new();
+    struct principal p;
+    bool stale = false;
+    char secret[TOKEN_TEXT], hash[SECRET_HASH];
+    struct config *c = config_of("locations: [{name: beijing, token: a-token-of-the-file-1}, "
+                                 "{name: paris, token: a-token-of-the-file-2}]");
+    struct token t = {.name = "osaka",
+                      .hash = secret_hash(str_of(token_secret(secret)), hash),
+                      .group = "",
+                      .agent = true};
+    (void)state;
+    access_configure(access, c);
+    access_document(access, "token", 7, token_format(&t, a));
+    assert_true(access_by_token(access, STR("a-token-of-the-file-2"), NOW, a, &p, &stale));
+    assert_int_equal(p.kind, PRINCIPAL_AGENT);
+    assert_string_equal(p.name, "paris");
+    assert_string_equal(principal_actor(&p, a), "agent:paris");
+    assert_false(principal_sees_some(&p, ROLE_VIEWER));
+    assert_true(access_by_token(access, str_of(secret), NOW, a, &p, &stale));
+    assert_int_equal(p.kind, PRINCIPAL_AGENT);
+    assert_string_equal(p.name, "osaka");
+    assert_int_equal(p.id, 7);
+    assert_false(principal_sees_some(&p, ROLE_VIEWER));
+    assert_true(access_standing(access, &p, NOW) != 0);
+    assert_false(access_by_token(access, STR("a-token-of-the-file-3"), NOW, a, &p, &stale));
+    assert_false(access_by_token(access, STR("a-token-of-the-file-"), NOW, a, &p, &stale));
+    assert_false(access_by_token(access, STR(""), NOW, a, &p, &stale));
+    access_document(access, "token", 7, NULL);
+    assert_false(access_by_token(access, str_of(secret), NOW, a, &p, &stale));
+    access_free(access);
+    config_unref(&c);
+    arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sessions),
-        cmocka_unit_test(test_idle),
-        cmocka_unit_test(test_ends_with_the_account),
-        cmocka_unit_test(test_tokens),
-        cmocka_unit_test(test_stale_is_told_once),
-        cmocka_unit_test(test_accounts),
-        cmocka_unit_test(test_documents),
+        cmocka_unit_test(test_agents),        cmocka_unit_test(test_sessions),
+        cmocka_unit_test(test_idle),          cmocka_unit_test(test_ends_with_the_account),
+        cmocka_unit_test(test_tokens),        cmocka_unit_test(test_standing),
+        cmocka_unit_test(test_standing_lent), cmocka_unit_test(test_stale_is_told_once),
+        cmocka_unit_test(test_accounts),      cmocka_unit_test(test_documents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

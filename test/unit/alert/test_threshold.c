@@ -81,6 +81,30 @@ static void test_degraded(void **state)
     assert_int_equal(st.since_ms, 5000);
 }
 
+static void test_recovery_takes_some_in_a_row(void **state)
+{
+    struct threshold_rule rule = {
+        .threshold = 2, .success_threshold = 3, .resend_interval_ms = 1000};
+    struct target_state st = {0};
+    static const struct step steps[] = {
+        {'s', 1000, ACT_CHANGED, TARGET_HEALTHY, 0}, /* it was never down: one is enough */
+        {'f', 2000, 0, TARGET_HEALTHY, 1},
+        {'s', 3000, 0, TARGET_HEALTHY, 0},
+        {'f', 4000, 0, TARGET_HEALTHY, 1},
+        {'f', 5000, ACT_FIRE | ACT_CHANGED, TARGET_UNHEALTHY, 2},
+        {'s', 7000, 0, TARGET_UNHEALTHY, 2}, /* no reminder of what is good again */
+        {'s', 8000, 0, TARGET_UNHEALTHY, 2},
+        {'f', 9000, ACT_REMIND, TARGET_UNHEALTHY, 3}, /* from the beginning */
+        {'s', 9100, 0, TARGET_UNHEALTHY, 3},
+        {'d', 9200, 0, TARGET_UNHEALTHY, 3},
+        {'s', 9300, ACT_RESOLVE | ACT_CHANGED, TARGET_HEALTHY, 0},
+        {'f', 9400, 0, TARGET_HEALTHY, 1},
+    };
+    run(&rule, &st, steps, array_len(steps));
+    assert_int_equal(st.since_ms, 9300);
+    assert_int_equal(st.good_count, 0);
+}
+
 static void test_reminders(void **state)
 {
     struct threshold_rule rule = {.threshold = 1, .resend_interval_ms = 2000};
@@ -163,6 +187,7 @@ int main(void)
         cmocka_unit_test(test_three_failures_fire_once),
         cmocka_unit_test(test_unknown_target_fires),
         cmocka_unit_test(test_degraded),
+        cmocka_unit_test(test_recovery_takes_some_in_a_row),
         cmocka_unit_test(test_reminders),
         cmocka_unit_test(test_restart_in_the_middle),
         cmocka_unit_test(test_late_results_and_clock_steps),

@@ -4,6 +4,7 @@
 
 #include "access/documents.h"
 #include "access/secret.h"
+#include "api/access_whom.h"
 #include "core/documents.h"
 
 /* All that is open to everybody. A new one is to be thought about, and added here. */
@@ -25,7 +26,7 @@ static const char *const open_routes[] = {
     "GET /prometheus/*",
     "GET /*",
 };
-static const char *const open_folders[] = {"/status/", "/badge/", "/push/"};
+static const char *const open_folders[] = {"/status/", "/badge/", "/push/", "/api/push/"};
 
 /* What gives power over Belfry or its machine. */
 static const char *const admin_routes[] = {
@@ -108,28 +109,29 @@ static struct group_role web_viewer[] = {{"web", ROLE_VIEWER}},
 static const struct {
     const char *what;
     struct principal p;
-    /* By scope: READ, WRITE, ADMIN, OPEN, SELF; y: may, a: may where the route looks at groups, w: 401, n: 403. */
+    /* By scope: READ, WRITE, ADMIN, OPEN, SELF, AGENT; y: may, a: may where the route looks at groups, w: 401, n: 403. */
     const char *may;
 } everybody[] = {
-    {"anonymous none", {PRINCIPAL_ANONYMOUS, "anonymous"}, "wwwyw"},
-    {"anonymous viewer", {PRINCIPAL_ANONYMOUS, "anonymous", .role = ROLE_VIEWER}, "ywwyw"},
-    {"anonymous admin", {PRINCIPAL_ANONYMOUS, "anonymous", .role = ROLE_ADMIN}, "yyyyy"},
-    {"local", {PRINCIPAL_LOCAL, "unix", .role = ROLE_ADMIN}, "yyyyy"},
-    {"user none", {PRINCIPAL_USER, "u"}, "nnnyy"},
-    {"viewer", {PRINCIPAL_USER, "u", .role = ROLE_VIEWER}, "ynnyy"},
-    {"editor", {PRINCIPAL_USER, "u", .role = ROLE_EDITOR}, "yynyy"},
-    {"admin", {PRINCIPAL_USER, "u", .role = ROLE_ADMIN}, "yyyyy"},
-    {"token read", {PRINCIPAL_TOKEN, "t", .role = ROLE_VIEWER}, "ynnyn"},
-    {"token write", {PRINCIPAL_TOKEN, "t", .role = ROLE_EDITOR}, "yynyn"},
-    {"token admin", {PRINCIPAL_TOKEN, "t", .role = ROLE_ADMIN}, "yyyyy"},
-    {"token read of web", {PRINCIPAL_TOKEN, "t", .n_groups = 1, .groups = web_viewer}, "annyn"},
-    {"token write of web", {PRINCIPAL_TOKEN, "t", .n_groups = 1, .groups = web_editor}, "aanyn"},
-    {"token of nothing", {PRINCIPAL_TOKEN, "t", .n_groups = 1, .groups = web_none}, "nnnyn"},
-    {"editor of web", {PRINCIPAL_USER, "u", .n_groups = 1, .groups = web_editor}, "aanyy"},
+    {"anonymous none", {PRINCIPAL_ANONYMOUS, "anonymous"}, "wwwyww"},
+    {"anonymous viewer", {PRINCIPAL_ANONYMOUS, "anonymous", .role = ROLE_VIEWER}, "ywwyww"},
+    {"anonymous admin", {PRINCIPAL_ANONYMOUS, "anonymous", .role = ROLE_ADMIN}, "yyyyyw"},
+    {"local", {PRINCIPAL_LOCAL, "unix", .role = ROLE_ADMIN}, "yyyyyn"},
+    {"user none", {PRINCIPAL_USER, "u"}, "nnnyyn"},
+    {"viewer", {PRINCIPAL_USER, "u", .role = ROLE_VIEWER}, "ynnyyn"},
+    {"editor", {PRINCIPAL_USER, "u", .role = ROLE_EDITOR}, "yynyyn"},
+    {"admin", {PRINCIPAL_USER, "u", .role = ROLE_ADMIN}, "yyyyyn"},
+    {"token read", {PRINCIPAL_TOKEN, "t", .role = ROLE_VIEWER}, "ynnynn"},
+    {"token write", {PRINCIPAL_TOKEN, "t", .role = ROLE_EDITOR}, "yynynn"},
+    {"token admin", {PRINCIPAL_TOKEN, "t", .role = ROLE_ADMIN}, "yyyyyn"},
+    {"token read of web", {PRINCIPAL_TOKEN, "t", .n_groups = 1, .groups = web_viewer}, "annynn"},
+    {"token write of web", {PRINCIPAL_TOKEN, "t", .n_groups = 1, .groups = web_editor}, "aanynn"},
+    {"token of nothing", {PRINCIPAL_TOKEN, "t", .n_groups = 1, .groups = web_none}, "nnnynn"},
+    {"editor of web", {PRINCIPAL_USER, "u", .n_groups = 1, .groups = web_editor}, "aanyyn"},
     {"viewer, editor of web",
      {PRINCIPAL_USER, "u", .role = ROLE_VIEWER, .n_groups = 1, .groups = web_editor},
-     "yanyy"},
-    {"proxy viewer", {PRINCIPAL_PROXY, "p", .role = ROLE_VIEWER}, "ynnyn"},
+     "yanyyn"},
+    {"proxy viewer", {PRINCIPAL_PROXY, "p", .role = ROLE_VIEWER}, "ynnynn"},
+    {"agent", {PRINCIPAL_AGENT, "beijing"}, "nnnyny"},
 };
 
 static void check_everybody(void *arg, const struct route *r)
@@ -150,6 +152,97 @@ static void matrix(void **state)
 {
     (void)state;
     each_route(check_everybody, NULL);
+}
+
+/* --- whom maintenances and silences are about --- */
+
+static struct group_role not_web[] = {{"web", ROLE_NONE}},
+                         web_db[] = {{"web", ROLE_EDITOR}, {"db", ROLE_VIEWER}};
+static const struct principal editor = {PRINCIPAL_USER, "u", .role = ROLE_EDITOR},
+                              editor_of_web = {PRINCIPAL_TOKEN, "t", .n_groups = 1,
+                                               .groups = web_editor},
+                              editor_of_web_viewer_of_db = {PRINCIPAL_USER, "u", .n_groups = 2,
+                                                            .groups = web_db},
+                              viewer_of_web = {PRINCIPAL_TOKEN, "t", .n_groups = 1,
+                                               .groups = web_viewer},
+                              viewer_editor_of_web = {PRINCIPAL_USER, "u", .role = ROLE_VIEWER,
+                                                      .n_groups = 1, .groups = web_editor},
+                              editor_but_web = {PRINCIPAL_USER, "u", .role = ROLE_EDITOR,
+                                                .n_groups = 1, .groups = not_web};
+
+/* Target 1 is web's, 2 is db's. */
+static const char *whose(void *arg, uint64_t id)
+{
+    (void)arg;
+    return id == 1 ? "web" : id == 2 ? "db" : NULL;
+}
+
+static const struct {
+    const char *what;
+    uint64_t targets[2];
+    const char *groups[2];
+    struct label_match matchers[2];
+    /* May: editor, editor of web, that and viewer of db, viewer and editor of web, editor of all but web. Then, of
+     * the same and viewer of web last: sees. */
+    const char *may, *sees;
+} abouts[] = {
+    {"a target of web", {1}, .may = "yyyyn", .sees = "yyyyny"},
+    {"a target of db", {2}, .may = "ynnny", .sees = "ynyyyn"},
+    {"targets of both", {1, 2}, .may = "ynnnn", .sees = "yyyyyy"},
+    {"no such target", {9}, .may = "ynnnn", .sees = "ynnynn"},
+    {"web", .groups = {"web"}, .may = "yyyyn", .sees = "yyyyny"},
+    {"db", .groups = {"db"}, .may = "ynnny", .sees = "ynyyyn"},
+    {"web and a target of db", {2}, {"web"}, .may = "ynnnn", .sees = "yyyyyy"},
+    {"env=prod", .matchers = {{"env", "prod", MATCH_EQ}}, .may = "ynnnn", .sees = "yyyyyy"},
+    {"group=web", .matchers = {{"group", "web", MATCH_EQ}}, .may = "yyyyn", .sees = "yyyyny"},
+    {"env=prod of web", .matchers = {{"env", "prod", MATCH_EQ}, {"group", "web", MATCH_EQ}},
+     .may = "yyyyn", .sees = "yyyyny"},
+    {"group=~web|db", .matchers = {{"group", "web|db", MATCH_RE}}, .may = "ynnnn",
+     .sees = "yyyyyy"},
+    {"group=~web", .matchers = {{"group", "web", MATCH_RE}}, .may = "yyyyn", .sees = "yyyyny"},
+    {"group=~web.*", .matchers = {{"group", "web.*", MATCH_RE}}, .may = "ynnnn", .sees = "yyyyyy"},
+    {"group=~.*b.*", .matchers = {{"group", ".*b.*", MATCH_RE}}, .may = "ynnnn", .sees = "yyyyyy"},
+    {"group!=db", .matchers = {{"group", "db", MATCH_NE}}, .may = "ynnnn", .sees = "yyyyyy"},
+    {"group!=web", .matchers = {{"group", "web", MATCH_NE}}, .may = "ynnnn", .sees = "ynyyyn"},
+    {"group empty", .matchers = {{"group", "", MATCH_EQ}}, .may = "ynnny", .sees = "ynnyyn"},
+    {"web, and env=prod", .groups = {"web"}, .matchers = {{"env", "prod", MATCH_EQ}},
+     .may = "ynnnn", .sees = "yyyyyy"},
+};
+
+static struct whom about(size_t i)
+{
+    struct whom w = {.targets = abouts[i].targets,
+                     .groups = abouts[i].groups,
+                     .matchers = abouts[i].matchers,
+                     .group_of = whose};
+    for (size_t n = 0; n < 2; n++) {
+        w.n_targets += abouts[i].targets[n] != 0;
+        w.n_groups += abouts[i].groups[n] != NULL;
+        w.n_matchers += abouts[i].matchers[n].name != NULL;
+    }
+    return w;
+}
+
+static void whom(void **state)
+{
+    static const struct principal *const they[] = {
+        &editor,         &editor_of_web, &editor_of_web_viewer_of_db, &viewer_editor_of_web,
+        &editor_but_web, &viewer_of_web,
+    };
+    (void)state;
+    for (size_t i = 0; i < array_len(abouts); i++) {
+        const struct whom w = about(i);
+        for (size_t p = 0; p < array_len(they); p++) {
+            bool may = whom_within(they[p], ROLE_EDITOR, &w, true),
+                 sees = whom_touches(they[p], ROLE_VIEWER, &w);
+            if (may != (p < 5 && abouts[i].may[p] == 'y'))
+                fail_msg("%s, principal %zu: may %d", abouts[i].what, p, may);
+            if (sees != (abouts[i].sees[p] == 'y'))
+                fail_msg("%s, principal %zu: sees %d", abouts[i].what, p, sees);
+        }
+    }
+    const struct whom gone = about(3);
+    assert_true(whom_within(&editor_of_web, ROLE_EDITOR, &gone, false)); /* what stands may go */
 }
 
 /* --- over HTTP --- */
@@ -205,7 +298,8 @@ static void check_refusals(void *arg, const struct route *r)
         return;
     if (ask_as(a, r, NULL) != 401 || ask_as(a, r, "blf_nonsense") != 401)
         fail_msg("%s lets somebody in without credentials", name_of(r, name));
-    enum role below = r->scope == SCOPE_SELF ? ROLE_ADMIN : needed[r->scope];
+    enum role below =
+        r->scope == SCOPE_SELF || r->scope == SCOPE_AGENT ? ROLE_ADMIN : needed[r->scope];
     for (int role = ROLE_VIEWER; role < (int)below; role++)
         if (ask_as(a, r, a->tokens[role]) != 403)
             fail_msg("%s lets a token of a %s in", name_of(r, name), role_name((enum role)role));
@@ -229,6 +323,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scopes),
         cmocka_unit_test(matrix),
+        cmocka_unit_test(whom),
         cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,6 +75,7 @@ static void routing(void **state)
         {"GET", "/health/ready", 200, NULL},
         {"GET", "/health", 200, NULL},
         {"GET", "/api/v1/probers", 200, NULL},
+        {"GET", "/api/v1/functions", 200, NULL},
         {"GET", "/api/v1/channels/types", 200, NULL},
         {"GET", "/api/v1/nodes", 200, NULL},
         {"GET", "/api/v1/alerts?status=nonsense", 400, NULL},

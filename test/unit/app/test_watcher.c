@@ -1,5 +1,5 @@
 /* A watcher without its process: assignments loaded and changed, removal under a running probe, answers to the core, a
- * ring that runs full. The core's end of the link is the test's. */
+ * ring that runs full, what wakes the core. The core's end of the link is the test's. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -30,14 +30,15 @@ struct bed {
     struct ring *reader; /* as the core reads */
     int silent;          /* a listener that never answers */
     uint16_t port;
+    int wakes; /* that the core was sent */
     struct arena *arena;
 };
 
 static void on_core_message(void *arg, const char *peer, const struct link_message *m)
 {
-    (void)arg;
+    struct bed *b = arg;
     (void)peer;
-    (void)m;
+    b->wakes += m->type == LINK_WAKE;
 }
 
 static void listen_silently(struct bed *b)
@@ -75,7 +76,7 @@ static void bed_open(struct bed *b)
     w->beat = beat_map(b->beat, &err);
     w->env.resolver = resolver_new(w->loop, &err);
     w->env.http = http_client_new(w->loop, w->env.resolver, &err);
-    b->core = link_listen(w->loop, b->link, on_core_message, NULL, &err);
+    b->core = link_listen(w->loop, b->link, on_core_message, b, &err);
     w->link = link_connect(w->loop, b->link, "g.0", watcher_on_message, w, &err);
     b->reader = ring_open(b->ring, 64 << 10, &err);
     if (!w->loop || !w->ring || !w->beat || !w->env.http || !b->core || !w->link || !b->reader)
@@ -369,27 +370,68 @@ static void a_full_ring_is_counted(void **state)
     result_ok(r, "connected");
     int published = 0;
     while (b.w.beat->ring_dropped == 0 && published < 100000) {
-        watcher_publish(&b.w, r);
+        watcher_publish(&b.w, NULL, r);
         published++;
     }
     assert_true(published > 100 && b.w.beat->ring_dropped == 1);
-    watcher_publish(&b.w, r);
+    watcher_publish(&b.w, NULL, r);
     assert_int_equal(b.w.beat->ring_dropped, 2);
     for (int i = 0; i < published - 1; i++)
         assert_non_null(next_result(&b, 0));
-    watcher_publish(&b.w, r); /* and there is room again */
+    watcher_publish(&b.w, NULL, r); /* and there is room again */
     assert_int_equal(b.w.beat->ring_dropped, 2);
     assert_non_null(next_result(&b, 0));
+    bed_close(&b);
+}
+
+/* How often the core is woken for a result, some time after the one before. */
+static int wakes_for(struct bed *b, struct watched *t, struct result *r, bool success)
+{
+    int before = b->wakes;
+    r->success = success;
+    turn(b, 10);
+    watcher_publish(&b->w, t, r);
+    turn(b, 10);
+    return b->wakes - before;
+}
+
+/* The core looks now and then by itself; it is woken for what may begin or end an alert, for an answer, and before the ring is
+ * full. */
+static void wakes_the_core(void **state)
+{
+    struct bed b;
+    bed_open(&b);
+    struct watched t = {0}, other = {0};
+    struct result *r = arena_new_of(b.arena, struct result);
+    result_init(r, b.arena);
+    r->checked_ms = clock_wall_ms();
+    result_ok(r, "connected");
+    turn(&b, 20); /* the link is up */
+    assert_int_equal(wakes_for(&b, &t, r, true), 0);
+    assert_int_equal(wakes_for(&b, &t, r, false), 1);
+    assert_int_equal(wakes_for(&b, &other, r, true), 0);
+    assert_int_equal(wakes_for(&b, &t, r, false), 1);
+    assert_int_equal(wakes_for(&b, &t, r, true), 1);
+    assert_int_equal(wakes_for(&b, &t, r, true), 0);
+    r->request_id = 7;
+    assert_int_equal(wakes_for(&b, NULL, r, true), 1);
+    r->request_id = 0;
+    while (ring_stats(b.w.ring).used <= ring_stats(b.w.ring).size / 4) {
+        watcher_publish(&b.w, &t, r);
+    }
+    turn(&b, 10);
+    assert_int_equal(wakes_for(&b, &t, r, true), 1);
+    ring_sleep(b.reader);
+    assert_int_equal(wakes_for(&b, &t, r, true), 1);
     bed_close(&b);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_reload_keeps_schedules),
-        cmocka_unit_test(removed_while_its_probe_runs),
-        cmocka_unit_test(answers_to_the_core),
-        cmocka_unit_test(a_full_ring_is_counted),
+        cmocka_unit_test(a_reload_keeps_schedules), cmocka_unit_test(removed_while_its_probe_runs),
+        cmocka_unit_test(answers_to_the_core),      cmocka_unit_test(a_full_ring_is_counted),
+        cmocka_unit_test(wakes_the_core),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -232,6 +232,11 @@ static void test_binary(void **state)
     buf_put_str(&b, "hello", 5);
     buf_put_str(&b, "", 0);
     assert_memory_equal(b.data, "\xab\x34\x12\xef\xbe\xad\xde\x08\x07", 9);
+    struct buf big = BUF_INIT(100);
+    buf_put_be16(&big, 0x1234);
+    buf_put_be32(&big, 0xdeadbeef);
+    assert_memory_equal(big.data, "\x12\x34\xde\xad\xbe\xef", 6);
+    buf_done(&big);
     struct cur c = CUR_INIT(b.data, b.len);
     size_t n;
     assert_int_equal(cur_u8(&c), 0xab);

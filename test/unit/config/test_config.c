@@ -69,7 +69,7 @@ static void test_defaults(void **state)
 static void test_inheritance(void **state)
 {
     struct loaded l = load(
-        "defaults: {interval: 20s, threshold: 5, channels: [b], labels: {env: prod, site: x}}\n"
+        "defaults: {interval: 20s, threshold: 5, success_threshold: 4, channels: [b], labels: {env: prod, site: x}}\n"
         "channels: [{name: a, type: slack}, {name: b, type: slack, enabled: no}]\n"
         "groups:\n"
         "  - name: g\n"
@@ -78,7 +78,8 @@ static void test_inheritance(void **state)
         "    targets:\n"
         "      - {url: 'tcp://h:1'}\n"
         "      - {url: 'tcp://h:2', interval: 2s, channels: [a, b, a], labels: {site: z, rack: '7'}}\n"
-        "      - {url: 'tcp://h:3', channels: [], attempts: 3, resend_interval: 1h, enabled: false}\n"
+        "      - {url: 'tcp://h:3', channels: [], attempts: 3, resend_interval: 1h, enabled: false, "
+        "success_threshold: 1, invert: true}\n"
         "  - {name: empty}\n");
     const struct config_target *t = l.c->targets;
     assert_int_equal(l.c->n_targets, 3);
@@ -91,7 +92,8 @@ static void test_inheritance(void **state)
     assert_int_equal(t[0].spec.timeout_ms, 8000);
     assert_int_equal(t[0].spec.connect_timeout_ms, 3000);
     assert_int_equal(t[0].spec.threshold, 5);
-    assert_true(t[0].spec.enabled);
+    assert_int_equal(t[0].spec.success_threshold, 4);
+    assert_true(t[0].spec.enabled && !t[0].spec.invert);
     assert_int_equal(t[0].n_channels, 1);
     assert_int_equal(t[0].channels[0], 1);
     assert_int_equal(t[0].spec.n_labels, 2);
@@ -105,7 +107,49 @@ static void test_inheritance(void **state)
     assert_int_equal(t[2].n_channels, 0);
     assert_int_equal(t[2].spec.attempts, 3);
     assert_int_equal(t[2].spec.resend_interval_ms, 3600000);
-    assert_false(t[2].spec.enabled);
+    assert_int_equal(t[2].spec.success_threshold, 1);
+    assert_true(!t[2].spec.enabled && t[2].spec.invert);
+    drop(&l);
+}
+
+static void test_locations(void **state)
+{
+    struct loaded l = load(
+        "defaults: {location_quorum: 3}\n"
+        "locations: [{name: paris, token: 'sixteen letters!'}]\n"
+        "groups:\n"
+        "  - name: g\n"
+        "    locations: [local, paris]\n"
+        "    targets:\n"
+        "      - {url: 'tcp://h:1'}\n"
+        "      - {url: 'tcp://h:2', locations: [local, paris, tokyo, rome], location_quorum: 1}\n"
+        "      - {url: 'tcp://h:3', locations: []}\n"
+        "      - {url: 'tcp://h:4', locations: rome}\n");
+    const struct config_target *t = l.c->targets;
+    assert_int_equal(t[0].spec.locations.n, 2);
+    assert_string_equal(t[0].spec.locations.at[1], "paris");
+    assert_int_equal(t[0].spec.location_quorum, 2); /* only inherited: it shrinks */
+    assert_int_equal(t[1].spec.locations.n, 4);
+    assert_int_equal(t[1].spec.location_quorum, 1);
+    assert_int_equal(t[2].spec.locations.n, 0);
+    assert_int_equal(t[3].spec.locations.n, 1);
+    assert_int_equal(l.c->warnings.n, 2); /* tokyo and rome, once each */
+    assert_non_null(strstr(l.c->warnings.at[0], "\"tokyo\""));
+    drop(&l);
+
+    struct config_hooks none = {0};
+    l = load_with("groups:\n  - name: g\n    targets:\n"
+                  "      - {url: 'tcp://h:1', locations: [a, b], location_quorum: 3}\n"
+                  "      - {url: 'tcp://h:2', locations: ['a/b']}\n"
+                  "      - {url: 'tcp://h:3', locations: [a, a]}\n"
+                  "      - {url: 'tcp://h:4', location_quorum: 1}\n",
+                  &none);
+    assert_null(l.c);
+    assert_int_equal(l.problems.list.n, 4);
+    assert_non_null(strstr(l.problems.list.at[0].message, "got 3; want 1 to 2"));
+    assert_non_null(strstr(l.problems.list.at[1].message, "want no slash"));
+    assert_non_null(strstr(l.problems.list.at[2].message, "named twice"));
+    assert_non_null(strstr(l.problems.list.at[3].message, "without locations"));
     drop(&l);
 }
 
@@ -396,6 +440,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_inheritance),
+        cmocka_unit_test(test_locations),
         cmocka_unit_test(test_metrics),
         cmocka_unit_test(test_parents),
         cmocka_unit_test(test_environment),

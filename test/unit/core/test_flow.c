@@ -1,6 +1,8 @@
 /* From a ring's record to a vendor's answer, in one core: stored once, judged, told, made up for. */
 #include "core_unit.h"
 
+#include "core/silences.h"
+
 #define ONE_TARGET                                                                      \
     "channels: [{name: ops, type: webhook, webhook_url: 'http://127.0.0.1:%d/hook'}]\n" \
     "groups:\n"                                                                         \
@@ -174,6 +176,34 @@ static void maintenance_is_silent(void **state)
         bed_sql(&b, "SELECT count(*) FROM alert_records WHERE suppressed='maintenance'"), 1);
     assert_int_equal(core_maintenance_del(b.core, id, NULL, &err), 0);
     assert_true(bell_until(&b, &bell, "\"firing\"", 1, 3000)); /* it still fails: now it rings */
+    bed_done(&b);
+    bell_close(&bell);
+}
+
+/* Begun and ended within a millisecond, over an alert that fires: it is over, and what it held back rings. */
+static void a_silence_of_no_length(void **state)
+{
+    struct bed b;
+    struct bell bell;
+    struct err err = {0};
+    bell_open(&bell);
+    bed_init(&b);
+    bed_config(&b, ONE_TARGET "      - {name: a, url: 'tcp://127.0.0.1:1'}\n", bell.port);
+    bed_open(&b);
+    bed_result(&b, "a", false);
+    bed_result(&b, "a", false);
+    assert_true(bell_until(&b, &bell, "\"firing\"", 1, 3000));
+    const struct label_match about = {"group", "g", MATCH_EQ};
+    struct core_silence s = {.matchers = &about, .n_matchers = 1};
+    for (int i = 0; i < 200; i++) {
+        uint64_t id = 0;
+        s.silence.starts_ms = clock_wall_ms();
+        s.silence.ends_ms = s.silence.starts_ms + 3600000;
+        assert_int_equal(core_silence_put(b.core, &s, NULL, &id, &err), 0);
+        assert_int_equal(core_silence_expire(b.core, id, NULL, &err), 0);
+    }
+    bed_settle(&b);
+    bed_turn(&b, 50);
     bed_done(&b);
     bell_close(&bell);
 }
@@ -371,6 +401,7 @@ int main(void)
         cmocka_unit_test(a_restart_between),
         cmocka_unit_test(deliveries_outlive_the_core),
         cmocka_unit_test(maintenance_is_silent),
+        cmocka_unit_test(a_silence_of_no_length),
         cmocka_unit_test(a_failing_parent_is_enough),
         cmocka_unit_test(a_switched_off_channel_keeps_its_messages),
         cmocka_unit_test(a_removed_channel_leaves_nothing_waiting),

@@ -207,6 +207,114 @@ static void what_a_full_disk_refused_is_mended(void **state)
     bed_done(&b);
 }
 
+/* --- server.allow_exec --- */
+
+static void put_exec(struct bed *b)
+{
+    struct arena *a = arena_new();
+    struct problems p;
+    struct err err = {0};
+    uint64_t id = 0;
+    problems_init(&p, a);
+    struct target t = {.name = "x",
+                       .type = "exec",
+                       .group = "g",
+                       .config_json = "{}",
+                       .interval_ms = 30000,
+                       .timeout_ms = 5000,
+                       .connect_timeout_ms = 3000,
+                       .attempts = 1,
+                       .threshold = 3,
+                       .enabled = true};
+    struct node *config = node_map(a), *command = node_list(a);
+    node_append(command, node_text(a, "/bin/true"));
+    node_put(config, a, "command", command);
+    if (core_target_put(b->core, &t, config, &p, NULL, &id, &err) != 0)
+        fail_msg("%s %s", err.msg, p.list.n ? p.list.at[0].message : "");
+    problems_done(&p);
+    arena_free(a);
+}
+
+static bool is_in_assignment(struct bed *b, const char *text)
+{
+    char path[200];
+    struct buf bytes = BUF_INIT(1 << 20);
+    snprintf(path, sizeof(path), "%s/data/run/assign/g.0", b->dir);
+    assert_int_equal(fs_read(path, &bytes, NULL), 0);
+    bool found = memmem(bytes.data, bytes.len, text, strlen(text)) != NULL;
+    buf_done(&bytes);
+    return found;
+}
+
+static bool says_why(struct bed *b, void *arg)
+{
+    const struct entry *e = bed_target(b, "x");
+    (void)arg;
+    return e->state.status == TARGET_UNHEALTHY && e->last_message &&
+           strstr(e->last_message, "server.allow_exec");
+}
+
+static bool is_healthy(struct bed *b, void *arg)
+{
+    (void)arg;
+    return bed_target(b, "x")->state.status == TARGET_HEALTHY;
+}
+
+static const char exec_text[] =
+    "server: {allow_exec: %s}\n"
+    "groups: [{name: g, targets: [{name: y, type: exec, config: {command: [/bin/false]}}]}]\n";
+
+/* The file's own go on; those of the API stop at the reload, and at a start, and come back. */
+static void programs_of_the_api_stop_when_the_file_says_so(void **state)
+{
+    struct bed b;
+    bed_init(&b);
+    bed_config(&b, exec_text, "true");
+    bed_open(&b);
+    put_exec(&b);
+    bed_result(&b, "x", true);
+    assert_true(bed_until(&b, is_healthy, NULL, 3000));
+    assert_true(is_in_assignment(&b, "/bin/true"));
+    bed_config(&b, exec_text, "false");
+    bed_reload(&b);
+    assert_false(is_in_assignment(&b, "/bin/true"));
+    assert_true(is_in_assignment(&b, "/bin/false"));
+    assert_true(bed_until(&b, says_why, NULL, 5000));
+    bed_result(&b, "x", true); /* of a probe that was under way */
+    bed_turn(&b, 300);
+    assert_true(says_why(&b, NULL));
+    bed_close(&b);
+    bed_open(&b);
+    assert_false(is_in_assignment(&b, "/bin/true"));
+    bed_turn(&b, 1500);
+    assert_true(says_why(&b, NULL));
+    bed_config(&b, exec_text, "true");
+    bed_reload(&b);
+    assert_true(is_in_assignment(&b, "/bin/true"));
+    bed_result(&b, "x", true);
+    assert_true(bed_until(&b, is_healthy, NULL, 3000));
+    bed_done(&b);
+}
+
+/* Paused by hand or not, nothing makes it run while the file does not allow it. */
+static void what_is_barred_cannot_be_resumed(void **state)
+{
+    struct bed b;
+    struct err err = {0};
+    bed_init(&b);
+    bed_config(&b, exec_text, "true");
+    bed_open(&b);
+    put_exec(&b);
+    uint64_t id = bed_target(&b, "x")->target->id;
+    assert_int_equal(core_target_enable(b.core, id, false, NULL, &err), 0);
+    bed_config(&b, exec_text, "false");
+    bed_reload(&b);
+    assert_int_equal(core_target_enable(b.core, id, true, NULL, &err), 0);
+    assert_false(is_in_assignment(&b, "/bin/true"));
+    assert_true(bed_until(&b, says_why, NULL, 5000));
+    bed_done(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +324,8 @@ int main(void)
         cmocka_unit_test(groups_come_and_go),
         cmocka_unit_test(shards),
         cmocka_unit_test(what_a_full_disk_refused_is_mended),
+        cmocka_unit_test(programs_of_the_api_stop_when_the_file_says_so),
+        cmocka_unit_test(what_is_barred_cannot_be_resumed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

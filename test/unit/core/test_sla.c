@@ -182,6 +182,7 @@ static void tallies(void **state)
     assert_int_equal(tally_read(source, &shop, NOW - 600 * MINUTE, NOW, NULL, &t, &sketch, NULL),
                      0);
     near(t.all, 600, 0);
+    assert_int_equal(t.watched_ms, 600 * MINUTE);
     near(tally_uptime(&t), 0.9, 1e-9);
     near(t.latency_sum / t.latency_n, 0.1, 1e-9);
     near(sla_sketch_quantile(&sketch, 0.95), 0.1, 0.002);
@@ -198,17 +199,60 @@ static void tallies(void **state)
     assert_int_equal(tally_read(source, &shop, NOW - 600 * MINUTE, NOW, &out, &rest, NULL, NULL),
                      0);
     near(rest.all, 54, 0);
+    assert_int_equal(rest.watched_ms, 60 * MINUTE - 6);
     near(tally_uptime(&rest), 1, 0);
     sla_spans_done(&out);
     series_memory_free(m);
 }
 
+/* Results `every` from `from` to `to`. */
+static void watch(struct series_memory *m, int64_t from, int64_t to, int64_t every)
+{
+    for (int64_t t = from; t <= to; t += every)
+        put(m, "probe_success", t, 1);
+}
+
+static int64_t watched(struct series_memory *m, int64_t since, int64_t until)
+{
+    struct history_target shop = {"g", "shop"};
+    struct tally t = {0};
+    assert_int_equal(tally_read(series_memory_source(m), &shop, since, until, NULL, &t, NULL, NULL),
+                     0);
+    return t.watched_ms;
+}
+
+static void watched_time(void **state)
+{
+    static const struct {
+        int64_t from, to, every, then_from, then_to; /* in seconds before NOW; then: 0 none */
+        int64_t span, want;                          /* seconds */
+    } cases[] = {
+        {60, 0, 30, 0, 0, 86400, 60},           /* a minute of a day */
+        {86400, 0, 3600, 0, 0, 86400, 86400},   /* once an hour is all of it */
+        {3600, 1800, 30, 0, 0, 3600, 1800},     /* removed after half of it */
+        {7200, 5400, 30, 1800, 0, 7200, 3600},  /* off for an hour in between */
+        {3600, 2000, 100, 1860, 0, 3600, 3600}, /* a gap of 140 s is none */
+        {90000, 86500, 100, 0, 0, 86400, 0},    /* before the span */
+        {10, 10, 30, 0, 0, 3600, 0},            /* once is no time at all */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct series_memory *m = series_memory_new();
+        watch(m, NOW - cases[i].from * 1000, NOW - cases[i].to * 1000, cases[i].every * 1000);
+        if (cases[i].then_from)
+            watch(m, NOW - cases[i].then_from * 1000, NOW - cases[i].then_to * 1000,
+                  cases[i].every * 1000);
+        assert_int_equal(watched(m, NOW - cases[i].span * 1000, NOW), cases[i].want * 1000);
+        series_memory_free(m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(spans),     cmocka_unit_test(outages), cmocka_unit_test(budgets),
-        cmocka_unit_test(quantiles), cmocka_unit_test(months),  cmocka_unit_test(reasons),
-        cmocka_unit_test(tallies),
+        cmocka_unit_test(spans),     cmocka_unit_test(outages),      cmocka_unit_test(budgets),
+        cmocka_unit_test(quantiles), cmocka_unit_test(months),       cmocka_unit_test(reasons),
+        cmocka_unit_test(tallies),   cmocka_unit_test(watched_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

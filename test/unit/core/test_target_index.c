@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/must.h"
 #include "core/target_index.h"
@@ -114,6 +115,16 @@ static void test_filters(void **state)
     assert_string_equal(ASK(w, .q = "REFUSED"), "4"); /* the reason of a failure */
     assert_string_equal(ASK(w, .q = "10.0.0.1 zeb"), "5");
     assert_string_equal(ASK(w, .q = "nothing like it"), "");
+    assert_string_equal(ASK(w, .q = "t"), "1 2 3 4");
+    assert_string_equal(ASK(w, .q = "office tcp env=test 443 2"), "4");
+    assert_string_equal(ASK(w, .q = "refused t2 office"), "4"); /* of its text and what it said */
+    char longer[400] = {0};
+    memset(longer, 'x', sizeof(longer) - 1);
+    put(w, 6, longer, "edge", "tcp");
+    assert_string_equal(ASK(w, .q = longer + 20), "6");
+    assert_string_equal(ASK(w, .q = "xt"), "");
+    target_index_del(w->ix, 6);
+    assert_string_equal(ASK(w, .q = longer + 20), "");
     assert_string_equal(ASK(w, .group = "office"), "3 4");
     assert_string_equal(ASK(w, .group = "nowhere"), "");
     assert_string_equal(ASK(w, .type = "http"), "1 3");
@@ -215,6 +226,38 @@ static void test_cursor_under_change(void **state)
 }
 
 /* Many changes at random: the order of names is the order of names. */
+/* Whoever has the word in its name is found, whatever names there were before. */
+static void search_is_right(struct world *w, const struct index_answer *all, const char *word)
+{
+    struct index_answer some, one;
+    size_t n = 0;
+    found(w, &(struct index_query){.sort = INDEX_BY_NAME, .q = word, .limit = 1000}, &some);
+    for (size_t i = 0; i < all->n; i++) {
+        /* by ids each text is looked at alone */
+        found(w, &(struct index_query){.ids = &all->ids[i], .n_ids = 1, .q = word, .limit = 1},
+              &one);
+        if (one.n)
+            assert_true(n < some.n && some.ids[n++] == all->ids[i]);
+    }
+    assert_int_equal(n, some.n);
+}
+
+/* What is known without a filter is what a filter that takes all counts. */
+static void facets_are_right(struct world *w)
+{
+    struct index_answer known, counted;
+    found(w, &(struct index_query){.facets = true}, &known);
+    found(w, &(struct index_query){.facets = true, .states = (1u << N_SHOWN) - 1}, &counted);
+    assert_int_equal(known.n_labels, counted.n_labels);
+    assert_int_equal(known.n_types, counted.n_types);
+    assert_int_equal(known.n_group_names, counted.n_group_names);
+    assert_memory_equal(known.by_state, counted.by_state, sizeof(known.by_state));
+    for (size_t i = 0; i < known.n_labels; i++)
+        assert_int_equal(known.labels[i].targets, counted.labels[i].targets);
+    for (size_t i = 0; i < known.n_group_names; i++)
+        assert_int_equal(known.group_names[i].targets, counted.group_names[i].targets);
+}
+
 static void test_order_after_changes(void **state)
 {
     struct world *w = *state;
@@ -234,6 +277,8 @@ static void test_order_after_changes(void **state)
         struct index_answer all, page;
         found(w, &(struct index_query){.sort = INDEX_BY_NAME, .limit = 1000}, &all);
         assert_int_equal(all.n, all.total);
+        search_is_right(w, &all, "b1");
+        facets_are_right(w);
         for (size_t at = 0; at < all.n; at += 13) {
             found(w, &(struct index_query){.sort = INDEX_BY_NAME, .offset = at, .limit = 13},
                   &page);
@@ -244,6 +289,18 @@ static void test_order_after_changes(void **state)
         found(w, &(struct index_query){.sort = INDEX_BY_NAME, .grouped = true, .limit = 1000},
               &grouped);
         assert_int_equal(grouped.n, all.n);
+        for (size_t at = 0; at < grouped.n + 13; at += 13) {
+            found(w,
+                  &(struct index_query){
+                      .sort = INDEX_BY_NAME, .grouped = true, .offset = at, .limit = 13},
+                  &page);
+            assert_int_equal(page.total, grouped.n);
+            assert_int_equal(page.n, at >= grouped.n       ? 0
+                                     : grouped.n - at < 13 ? grouped.n - at
+                                                           : 13);
+            for (size_t i = 0; i < page.n; i++)
+                assert_int_equal(page.ids[i], grouped.ids[at + i]);
+        }
     }
 }
 

@@ -43,7 +43,7 @@ static void test_timers(void **state)
     assert_memory_equal(order, want, sizeof(want));
     assert_true(clock_mono_ns() >= now + MS(20));
     assert_true(loop_lag_ns(l) >= 0 && loop_lag_ns(l) < MS(500));
-    assert_true(loop_turns(l) >= 4);
+    assert_in_range(loop_turns(l), 1, 50); /* it sleeps between them; a late one fires several */
     assert_false(loop_turn(l));
     loop_free(l);
 }

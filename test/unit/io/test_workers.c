@@ -94,6 +94,29 @@ static void test_limit_and_queue(void **state)
     assert_int_equal(t[5].turn, 6);
 }
 
+/* Steps of what has begun wait beyond the bound, and leave room for others: those are refused by their own number alone. */
+static void test_continued(void **state)
+{
+    struct bed b;
+    struct task busy, step[5], t[3];
+    open_bed(&b, (struct workers_config){.limit = 1, .kept = 1, .queue = 2, .idle_ms = 60000});
+    assert_true(submit(&b, &busy, true));
+    sem_wait(&b.begun);
+    for (int i = 0; i < 5; i++) {
+        step[i] = (struct task){.job.run = run, .bed = &b};
+        assert_true(workers_continue(b.w, &step[i].job));
+    }
+    assert_true(submit(&b, &t[0], false));
+    assert_true(submit(&b, &t[1], false));
+    assert_false(submit(&b, &t[2], false));
+    assert_int_equal(workers_stats(b.w).queued, 7);
+    sem_post(&b.go);
+    wait_for(&b, 1, 0);
+    assert_true(submit(&b, &t[2], false));
+    close_bed(&b);
+    assert_int_equal(t[2].turn, 9);
+}
+
 static void test_order(void **state)
 {
     struct bed b;
@@ -180,6 +203,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limit_and_queue),
+        cmocka_unit_test(test_continued),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_idle),
         cmocka_unit_test(test_stop),

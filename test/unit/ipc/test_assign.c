@@ -24,6 +24,7 @@ static struct target example(uint64_t id)
         .timeout_ms = 5000,
         .connect_timeout_ms = 3000,
         .attempts = 3,
+        .invert = id % 3 == 0,
         .burst = {.times = 10, .delta_ms = 1000, .min_success = 0.7, .max_mean_ms = 5000}};
 }
 
@@ -53,6 +54,7 @@ static void check_all(struct assign_file *f, unsigned n)
         assert_int_equal(e.id, i);
         assert_int_equal(e.spec_hash, 1000 + i);
         assert_int_equal(e.fresh, i % 2 == 0);
+        assert_int_equal(e.invert, i % 3 == 0);
         assert_int_equal(e.interval_ms, 30000);
         assert_int_equal(e.attempts, 3);
         assert_int_equal(e.burst.times, 10);

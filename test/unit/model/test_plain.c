@@ -92,6 +92,8 @@ static void every_field_counts(void **state)
     CHANGED(connect_timeout_ms = 1);
     CHANGED(attempts = 2);
     CHANGED(threshold = 1);
+    CHANGED(success_threshold = 2);
+    CHANGED(invert = true);
     CHANGED(resend_interval_ms = 1);
     CHANGED(burst.times = 1);
     CHANGED(burst.delta_ms = 1);
@@ -110,6 +112,48 @@ static void every_field_counts(void **state)
     t.id = 8;
     t.created_ms = t.updated_ms = 1;
     assert_true(target_same_spec(&base, &t));
+}
+
+static void locations_count(void **state)
+{
+    const char *names[] = {"local", "北京"}, *others[] = {"local", "paris"};
+    struct target t = sample(), other = sample();
+    assert_true(target_is_at(&t, LOCATION_LOCAL) && !target_is_located(&t));
+    t.locations = (struct name_list){names, 1};
+    assert_true(target_is_at(&t, LOCATION_LOCAL) && !target_is_located(&t));
+    t.locations.n = 2;
+    assert_true(target_is_located(&t) && target_is_at(&t, "北京") && !target_is_at(&t, "paris"));
+    struct target *c = target_clone(&t);
+    assert_true(target_same_spec(&t, c));
+    assert_ptr_not_equal(c->locations.at[1], names[1]);
+    other.locations = (struct name_list){others, 2};
+    assert_false(target_same_spec(c, &other));
+    assert_true(target_spec_hash(c) != target_spec_hash(&other));
+    t.location_quorum = 2;
+    assert_false(target_same_spec(c, &t));
+    target_free(c);
+    assert_null(location_name_fault("北京 2"));
+    assert_non_null(location_name_fault(""));
+    assert_non_null(location_name_fault("a/b"));
+    assert_non_null(location_name_fault(".x"));
+    assert_non_null(location_name_fault("x "));
+    assert_non_null(location_name_fault("a\nb"));
+    assert_non_null(location_name_fault("\xff"));
+    assert_null(location_name_fault("local"));
+}
+
+static void an_agent_speaks_for_any_place_but_this_one(void **state)
+{
+    char name[LOCATION_NAME_MAX + 2];
+    memset(name, 'x', sizeof(name));
+    name[LOCATION_NAME_MAX + 1] = '\0';
+    assert_non_null(location_agent_fault(name));
+    name[LOCATION_NAME_MAX] = '\0';
+    assert_null(location_agent_fault(name));
+    assert_null(location_agent_fault("北京"));
+    assert_non_null(location_agent_fault("a/b")); /* what no target can name */
+    assert_string_equal(location_agent_fault("local"),
+                        "\"local\" is this server; want another name");
 }
 
 static void empty_things_clone(void **state)
@@ -166,8 +210,12 @@ static void others_clone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(status_names),       cmocka_unit_test(clone_is_independent),
-        cmocka_unit_test(every_field_counts), cmocka_unit_test(empty_things_clone),
+        cmocka_unit_test(status_names),
+        cmocka_unit_test(clone_is_independent),
+        cmocka_unit_test(every_field_counts),
+        cmocka_unit_test(empty_things_clone),
+        cmocka_unit_test(locations_count),
+        cmocka_unit_test(an_agent_speaks_for_any_place_but_this_one),
         cmocka_unit_test(others_clone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,12 +63,22 @@ static void limits_hold(void **state)
 {
     struct arena *a = arena_new();
     struct result r = fresh(a);
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 1000; i++) {
         result_metric(&r, "probe_n", i);
         result_warn(&r, "warning %d", i);
     }
-    assert_int_equal(r.n_metrics, RESULT_METRICS_MAX);
+    assert_int_equal(r.n_metrics, RESULT_METRICS_MAX - 1);
+    assert_int_equal(r.n_left_out, 1000 - r.n_metrics);
     assert_int_equal(r.n_warnings, RESULT_WARNINGS_MAX);
+
+    struct result out; /* what is missing is said in the wire form */
+    struct buf b = BUF_INIT(1 << 20);
+    result_encode(&r, &b);
+    assert_int_equal(result_decode(b.data, b.len, a, &out, NULL), 0);
+    assert_int_equal(out.n_metrics, RESULT_METRICS_MAX);
+    assert_string_equal(out.metrics[out.n_metrics - 1].name, "probe_metrics_left_out");
+    assert_int_equal(out.metrics[out.n_metrics - 1].num, r.n_left_out);
+    buf_done(&b);
     arena_free(a);
 }
 
@@ -218,6 +228,8 @@ static void largest_fits(void **state)
     assert_null(out.detail_json);
     assert_int_equal(out.n_warnings, RESULT_WARNINGS_MAX);
     assert_true(out.n_metrics > 4);
+    assert_string_equal(out.metrics[out.n_metrics - 1].name, "probe_metrics_left_out");
+    assert_int_equal(out.metrics[out.n_metrics - 1].num, 100 - (out.n_metrics - 1));
     buf_done(&b);
     arena_free(a);
 }
@@ -272,6 +284,37 @@ static void metrics_as_json(void **state)
     arena_free(a);
 }
 
+static void an_inverted_verdict_says_so(void **state)
+{
+    struct arena *a = arena_new();
+    struct result r;
+    result_init(&r, a);
+    result_ok(&r, "connected to 10.0.0.5 port 22");
+    result_warn(&r, "slow");
+    result_invert(&r);
+    assert_false(r.success);
+    assert_string_equal(r.message, "up, and must not be: connected to 10.0.0.5 port 22");
+    assert_int_equal(r.n_warnings, 1);
+    result_init(&r, a);
+    result_warn(&r, "slow");
+    result_fail(&r, "connection refused");
+    result_invert(&r);
+    assert_true(r.success && !result_degraded(&r)); /* what a failure warned of is of no account */
+    assert_string_equal(r.message, "down, as it must be: connection refused");
+    result_init(&r, a);
+    r.success = true;
+    result_invert(&r);
+    assert_string_equal(r.message, "up, and must not be");
+    char longest[RESULT_MESSAGE_MAX + 1];
+    memset(longest, 'x', RESULT_MESSAGE_MAX);
+    longest[RESULT_MESSAGE_MAX] = '\0';
+    result_init(&r, a);
+    result_fail(&r, "%s", longest);
+    result_invert(&r);
+    assert_int_equal(strlen(r.message), RESULT_MESSAGE_MAX);
+    arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +327,7 @@ int main(void)
         cmocka_unit_test(largest_fits),
         cmocka_unit_test(damaged_bytes_are_refused),
         cmocka_unit_test(metrics_as_json),
+        cmocka_unit_test(an_inverted_verdict_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,7 @@ static struct compiled *compile(const char *type, const char *json, struct buf *
     struct node *config = node_from_json(a, text, strlen(text), &err);
     if (!config)
         fail_msg("test's JSON: %s: %s", err.msg, text);
-    const struct prober_ops *ops = prober_by_type(type);
+    const struct prober_ops *ops = prober_by_type(type, NULL);
     assert_non_null(ops);
     problems_init(&p, a);
     struct compiled *c = probe_compile(ops, config, &p, "");

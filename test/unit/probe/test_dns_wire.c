@@ -10,7 +10,8 @@
 static void test_query(void **state)
 {
     uint8_t out[DNS_QUERY_MAX];
-    struct dns_query q = {.id = 0x1234, .name = "a.example", .type = DNS_TYPE_A, .recursion = true};
+    struct dns_query q = {
+        .id = 0x1234, .name = "a.example", .type = DNS_TYPE_A, .class = 1, .recursion = true};
     static const char want[] = "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
                                "\x01"
                                "a\x07"
@@ -24,7 +25,7 @@ static void test_query(void **state)
     assert_int_equal(out[2], 0);
     assert_int_equal(out[11], 1);
     assert_memory_equal(out + n, "\0\0\x29\x04\xd0\0\0\0\0\0\0", 11);
-    q = (struct dns_query){.name = ".", .type = DNS_TYPE_NS};
+    q = (struct dns_query){.name = ".", .type = DNS_TYPE_NS, .class = 1};
     assert_int_equal(dns_write_query(&q, out, NULL), 17);
     q.name = "";
     assert_int_equal(dns_write_query(&q, out, NULL), 17);
@@ -93,7 +94,7 @@ static void test_records(void **state)
     for (size_t i = 0; i < array_len(cases); i++) {
         struct dns_message m;
         struct err err = {0};
-        if (dns_parse(cases[i].p, cases[i].n, a, &m, &err) != 0)
+        if (dns_parse(cases[i].p, cases[i].n, true, a, &m, &err) != 0)
             fail_msg("case %zu: %s", i, err.msg);
         assert_int_equal(m.n_kept, 1);
         assert_string_equal(m.answers[0].value, cases[i].value);
@@ -104,7 +105,7 @@ static void test_records(void **state)
         for (size_t n = 0; n < cases[i].n; n++) {
             uint8_t *part = malloc(n ? n : 1); /* for ASan: no byte behind */
             memcpy(part, cases[i].p, n);
-            assert_int_equal(dns_parse(part, n, a, &m, &err), -1);
+            assert_int_equal(dns_parse(part, n, true, a, &m, &err), -1);
             assert_int_equal(err.code, ERR_PROTOCOL);
             free(part);
         }
@@ -140,7 +141,7 @@ static void test_damaged(void **state)
     for (size_t i = 0; i < array_len(cases); i++) {
         struct dns_message m;
         struct err err = {0};
-        if (dns_parse(cases[i].p, cases[i].n, a, &m, &err) == 0)
+        if (dns_parse(cases[i].p, cases[i].n, true, a, &m, &err) == 0)
             fail_msg("case %zu passed", i);
         assert_int_equal(err.code, ERR_PROTOCOL);
     }
@@ -172,7 +173,7 @@ static void test_bombs(void **state)
     p[at++] = (uint8_t)(0xc0 | last >> 8);
     p[at++] = (uint8_t)last;
     at += 10;
-    assert_int_equal(dns_parse(p, at, a, &m, NULL), -1);
+    assert_int_equal(dns_parse(p, at, true, a, &m, NULL), -1);
     assert_true(arena_used(a) < 1 << 20);
     arena_free(a);
 }
@@ -183,10 +184,64 @@ static void test_truncated(void **state)
         RR("\x01", "\x04") "\x0a\x01\x02\x03" RR("\x01", "\x04") "\x0a\x01";
     struct arena *a = arena_new();
     struct dns_message m;
-    assert_int_equal(dns_parse(whole, sizeof(whole) - 1, a, &m, NULL), 0);
+    assert_int_equal(dns_parse(whole, sizeof(whole) - 1, true, a, &m, NULL), 0);
     assert_true(m.truncated);
     assert_int_equal(m.n_kept, 1);
     assert_int_equal(m.n_answers, 2);
+    arena_free(a);
+}
+
+/* Values as a zone file has them, and the records behind the answers. */
+static void test_zone(void **state)
+{
+    static const struct {
+        const char *p;
+        size_t n;
+        const char *line;
+    } cases[] = {
+        {BYTES(HEAD "\0\1\0\0\0\0" QUESTION("\x0f") RR("\x0f", "\x06") "\0\x0a\x01m\xc0\x0e"),
+         "x.test.\t300\tIN\tMX\t10 m.test."},
+        {BYTES(HEAD "\0\1\0\0\0\0" QUESTION("\x10") RR("\x10", "\x08") "\x03v=s\x03p\"1"),
+         "x.test.\t300\tIN\tTXT\t\"v=s\" \"p\\\"1\""},
+        {BYTES(HEAD "\0\1\0\0\0\0" QUESTION("\x02") RR("\x02", "\x01") "\0"),
+         "x.test.\t300\tIN\tNS\t."},
+        {BYTES(HEAD "\0\1\0\0\0\0" QUESTION("\x2b") RR("\x2b", "\x06") "\x30\x39\x08\x02\xab\xcd"),
+         "x.test.\t300\tIN\tDS\t12345 8 2 ABCD"},
+        {BYTES(HEAD "\0\1\0\0\0\0" QUESTION("\x34") RR("\x34", "\x05") "\x03\x01\x01\xab\xcd"),
+         "x.test.\t300\tIN\tTLSA\t3 1 1 abcd"},
+        {BYTES(HEAD "\0\1\0\0\0\0" QUESTION("\x2c") RR("\x2c", "\x04") "\x04\x02\xab\xcd"),
+         "x.test.\t300\tIN\tSSHFP\t4 2 ABCD"},
+        {BYTES(HEAD "\0\1\0\0\0\0" QUESTION("\x30") RR("\x30", "\x07") "\x01\x01\x03\x08"
+                                                                       "abc"),
+         "x.test.\t300\tIN\tDNSKEY\t257 3 8 YWJj"},
+        {BYTES(HEAD "\0\1\0\0\0\0" QUESTION("\x0d") RR("\x0d", "\x06") "\x01"
+                                                                       "a"
+                                                                       "\x03"
+                                                                       "b c"),
+         "x.test.\t300\tIN\tHINFO\t\"a\" \"b c\""},
+        {BYTES(HEAD "\0\1\0\0\0\0" QUESTION("\x23")
+                   RR("\x23", "\x0f") "\0\x64\0\x0a\x01S\x03sip\0\x01y\xc0\x0e"),
+         "x.test.\t300\tIN\tNAPTR\t100 10 \"S\" \"sip\" \"\" y.test."},
+    };
+    struct arena *a = arena_new();
+    for (size_t i = 0; i < array_len(cases); i++) {
+        struct dns_message m = {0};
+        struct err err = {0};
+        if (dns_parse(cases[i].p, cases[i].n, true, a, &m, &err) != 0)
+            fail_msg("case %zu: %s", i, err.msg);
+        assert_string_equal(dns_rr_zone_text(&m.answers[0], a), cases[i].line);
+    }
+    static const char both[] = "\x12\x34\x81\x80\0\1\0\0\0\1\0\1" QUESTION("\x01")
+        RR("\x02", "\x02") "\xc0\x0c" RR("\x01", "\x04") "\x0a\0\0\x01";
+    struct dns_message m = {0};
+    assert_int_equal(dns_parse(both, sizeof(both) - 1, true, a, &m, NULL), 0);
+    assert_int_equal(m.authority.n, 1);
+    assert_int_equal(m.additional.n, 1);
+    assert_string_equal(dns_rr_zone_text(&m.authority.at[0], a), "x.test.\t300\tIN\tNS\tx.test.");
+    assert_string_equal(m.additional.at[0].value, "10.0.0.1");
+    assert_int_equal(dns_parse(both, sizeof(both) - 1, false, a, &m, NULL), 0);
+    assert_int_equal(m.authority.n, 0);
+    assert_int_equal(m.n_authority, 1);
     arena_free(a);
 }
 
@@ -198,14 +253,14 @@ static void test_counts(void **state)
     struct arena *a = arena_new();
     struct dns_message m;
     char buf[16];
-    assert_int_equal(dns_parse(both, sizeof(both) - 1, a, &m, NULL), 0);
+    assert_int_equal(dns_parse(both, sizeof(both) - 1, true, a, &m, NULL), 0);
     assert_int_equal(m.n_authority, 1);
     assert_int_equal(m.n_additional, 1);
     assert_int_equal(m.rcode, 16); /* EDNS's upper bits */
     assert_string_equal(dns_rcode_name(m.rcode, buf), "BADVERS");
     assert_string_equal(dns_rcode_name(3, buf), "NXDOMAIN");
     assert_string_equal(dns_rcode_name(99, buf), "RCODE99");
-    assert_string_equal(dns_type_name(65, buf), "TYPE65");
+    assert_string_equal(dns_type_name(66, buf), "TYPE66");
     assert_string_equal(dns_type_name(257, buf), "CAA");
     arena_free(a);
 }
@@ -214,8 +269,8 @@ static void test_matching(void **state)
 {
     struct arena *a = arena_new();
     struct dns_message m;
-    struct dns_query q = {.id = 0x1234, .name = "X.Test.", .type = 1};
-    assert_int_equal(dns_parse(HEAD "\0\0\0\0\0\0" QUESTION("\x01"), 24, a, &m, NULL), 0);
+    struct dns_query q = {.id = 0x1234, .name = "X.Test.", .type = 1, .class = 1};
+    assert_int_equal(dns_parse(HEAD "\0\0\0\0\0\0" QUESTION("\x01"), 24, true, a, &m, NULL), 0);
     assert_true(dns_answers(&m, &q));
     q.name = "\\120.test"; /* the same name, escaped */
     assert_true(dns_answers(&m, &q));
@@ -230,7 +285,7 @@ static void test_matching(void **state)
     q.id = 0x1234;
     m.response = false;
     assert_false(dns_answers(&m, &q));
-    assert_int_equal(dns_parse("\x12\x34\x81\x81\0\0\0\0\0\0\0\0", 12, a, &m, NULL), 0);
+    assert_int_equal(dns_parse("\x12\x34\x81\x81\0\0\0\0\0\0\0\0", 12, true, a, &m, NULL), 0);
     assert_true(dns_answers(&m, &q)); /* FORMERR without the question */
     m.rcode = 0;
     assert_false(dns_answers(&m, &q));
@@ -244,11 +299,12 @@ static void test_round_trip(void **state)
     struct arena *a = arena_new();
     for (size_t i = 0; i < array_len(names); i++) {
         uint8_t out[DNS_QUERY_MAX];
-        struct dns_query q = {.id = (uint16_t)i, .name = names[i], .type = 16, .edns = i & 1};
+        struct dns_query q = {
+            .id = (uint16_t)i, .name = names[i], .type = 16, .class = 1, .edns = i & 1};
         struct dns_message m;
         int n = dns_write_query(&q, out, NULL);
         assert_true(n > 0);
-        assert_int_equal(dns_parse(out, (size_t)n, a, &m, NULL), 0);
+        assert_int_equal(dns_parse(out, (size_t)n, true, a, &m, NULL), 0);
         assert_string_equal(m.question, names[i]);
         assert_int_equal(m.question_type, 16);
         m.response = true;
@@ -260,11 +316,11 @@ static void test_round_trip(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_query),      cmocka_unit_test(test_names),
-        cmocka_unit_test(test_records),    cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_bombs),      cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_counts),     cmocka_unit_test(test_matching),
-        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_query),    cmocka_unit_test(test_names),
+        cmocka_unit_test(test_records),  cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_bombs),    cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_counts),   cmocka_unit_test(test_zone),
+        cmocka_unit_test(test_matching), cmocka_unit_test(test_round_trip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

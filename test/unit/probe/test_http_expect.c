@@ -1,55 +1,8 @@
-/* What an HTTP answer must be: JSON paths, and judging made-up answers. */
+/* What an HTTP answer must be: judging made-up answers. */
 #include "probe_unit.h"
 
 #include "base/str.h"
 #include "probe/http_expect.h"
-
-static void test_paths(void **state)
-{
-    static const char doc[] =
-        "{\"a\":{\"b\":[10,{\"c\":\"x\"},[true]]},\"d.e\":1,\"\":2,\"n\":null}";
-    static const struct {
-        const char *path, *want; /* want: JSON text; NULL: nothing there */
-        bool malformed;
-    } cases[] = {
-        {"$", "", false}, /* the whole */
-        {"", "", false},
-        {"$.a.b[0]", "10", false},
-        {"a.b[1].c", "\"x\"", false},
-        {".a.b[2][0]", "true", false},
-        {"$.n", "null", false},
-        {"$.a.b[3]", NULL, false},
-        {"$.a.b[18446744073709551615]", NULL, false},
-        {"$.x.y.z", NULL, false},
-        {"$.a[0]", NULL, false},
-        {"$.a.b.c", NULL, false},
-        {"$.d.e", NULL, false},
-        {"$..a", NULL, true},
-        {"$.", NULL, false},
-        {"$.a.b[", NULL, true},
-        {"$.a.b[x]", NULL, true},
-        {"$.a.b[-1]", NULL, true},
-        {"$.a.b[]", NULL, true},
-    };
-    struct arena *a = arena_new();
-    struct node *root = node_from_json(a, doc, sizeof(doc) - 1, NULL);
-    for (size_t i = 0; i < array_len(cases); i++) {
-        struct err err = {0};
-        struct buf out = BUF_INIT(1000);
-        struct json j = json_start(&out);
-        const struct node *n = json_at(root, cases[i].path, &err);
-        if ((err.code == ERR_MALFORMED) != cases[i].malformed && strcmp(cases[i].path, "$.") != 0)
-            fail_msg("%s: %s", cases[i].path, err.msg);
-        if ((n != NULL) != (cases[i].want != NULL))
-            fail_msg("%s", cases[i].path);
-        if (n && *cases[i].want) {
-            node_to_json(n, &j);
-            assert_string_equal(out.data, cases[i].want);
-        }
-        buf_done(&out);
-    }
-    arena_free(a);
-}
 
 /* Binds `expect` and judges an answer; the message is "" when it is good. */
 static const char *judge(struct arena *a, const char *expect, int status, const char *headers,
@@ -172,7 +125,6 @@ static void test_config(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_paths),
         cmocka_unit_test(test_judging),
         cmocka_unit_test(test_config),
     };

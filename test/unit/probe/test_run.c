@@ -115,6 +115,54 @@ static void test_burst(void **state)
     }
 }
 
+/* Attempts go on until one fails, as it must. */
+static void test_inverted_attempts(void **state)
+{
+    static const struct {
+        int bad, attempts, connections;
+        bool success;
+    } cases[] = {{0, 1, 1, false}, {0, 3, 3, false}, {1, 3, 1, true}, {9, 1, 1, true}};
+    for (size_t i = 0; i < array_len(cases); i++) {
+        struct moody m;
+        struct probed p = {
+            .limits = {.attempts = cases[i].attempts, .timeout_ms = 1000, .invert = true}};
+        moody_start(&m, cases[i].bad);
+        struct result *r = run(&p, &m);
+        assert_int_equal(r->success, cases[i].success);
+        assert_int_equal(atomic_load(&m.s.accepted), cases[i].connections);
+        assert_contains(r->message, r->success ? "down, as it must be: " : "up, and must not be: ");
+        assert_true(metric_of(r, "probe_success", NULL) == cases[i].success);
+        probed_done(&p);
+        server_stop(&m.s);
+    }
+}
+
+static void test_inverted_burst(void **state)
+{
+    static const struct {
+        int bad;
+        bool success;
+        const char *message;
+    } cases[] = {
+        {5, true, "5 of 5 requests failed, as they must"},
+        {4, true, "4 of 5 requests failed, as they must"},
+        {1, false, "1 of 5 requests failed (20 %); want at least 70 %: up, and must not be: "},
+    };
+    for (size_t i = 0; i < array_len(cases); i++) {
+        struct moody m;
+        struct probed p = {.limits = {.timeout_ms = 1000,
+                                      .invert = true,
+                                      .burst = {.times = 5, .min_success = 0.7, .max_mean_ms = 0}}};
+        moody_start(&m, cases[i].bad);
+        struct result *r = run(&p, &m);
+        assert_contains(r->message, cases[i].message);
+        assert_int_equal(r->success, cases[i].success);
+        assert_int_equal(p.burst.succeeded, cases[i].bad);
+        probed_done(&p);
+        server_stop(&m.s);
+    }
+}
+
 static void test_statistics(void **state)
 {
     struct moody m;
@@ -138,10 +186,9 @@ static void test_statistics(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_attempts),
-        cmocka_unit_test(test_total),
-        cmocka_unit_test(test_burst),
-        cmocka_unit_test(test_statistics),
+        cmocka_unit_test(test_attempts),       cmocka_unit_test(test_total),
+        cmocka_unit_test(test_burst),          cmocka_unit_test(test_inverted_attempts),
+        cmocka_unit_test(test_inverted_burst), cmocka_unit_test(test_statistics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

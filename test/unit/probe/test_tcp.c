@@ -28,7 +28,8 @@ static void test_dialogue(void **state)
     assert_true(metric_of(r, "probe_ip_addr_hash", NULL) == 3668918509);
     assert_true(metric_of(r, "probe_ip_protocol", NULL) == 4);
     assert_true(metric_of(r, "probe_success", NULL) == 1);
-    assert_true(isnan(metric_of(r, "probe_failed_due_to_regex", NULL)));
+    assert_true(metric_of(r, "probe_failed_due_to_regex", NULL) == 0);
+    assert_true(metric_of(r, "probe_failed_due_to_bytes", NULL) == 0);
     r = probed_run(&p, "tcp",
                    "{'host': '127.0.0.1', 'port': %u, 'steps': [{'expect': '^220 '}, {'send': "
                    "'PING \\\\x01\\\\r\\\\n', 'expect': '^\\\\+PONG [0-9]$'}]}",
@@ -324,7 +325,7 @@ static void test_slow(void **state)
                    "{'host': '127.0.0.1', 'port': %u, 'steps': [{'expect': 'x'}], "
                    "'expect': {'max_latency': '20ms', 'max_latency_action': 'fail'}}",
                    s.port);
-    assert_false(r->success); /* the line ends when the connection does: a closed one is no line */
+    assert_false(r->success); /* the line ends when the connection does, too late */
     probed_done(&p);
     server_stop(&s);
 }
@@ -364,6 +365,113 @@ static int remove_ca(void **state)
     return 0;
 }
 
+static void quiz(int fd, void *arg)
+{
+    char buf[256];
+    send_text(fd, "noise\r\nHELLO shop v12\r\n");
+    if (read_until(fd, buf, sizeof(buf), "\n") == 0)
+        return;
+    bool good = strcmp(buf, "AGAIN shop-12 $1\n") == 0;
+    send(fd, good ? "\x01\x00yes" : "\x01\x00no!", 5, MSG_NOSIGNAL);
+    send_text(fd, "the end"); /* no newline: the close ends the line */
+}
+
+/* Groups of the last match in what is sent and in labels; bytes; a last line without an end. */
+static void test_expand(void **state)
+{
+    static const char config[] =
+        "{'host': '127.0.0.1', 'port': %u, 'source': '127.0.0.1', 'steps': ["
+        "{'expect': '^HELLO ([a-z]+) v(\\\\d+)$', 'labels': {'who': '${1}', 'version': 'v$2', "
+        "'none': '$7'}}, {'send': 'AGAIN ${1}-$2 %s\\\\n', 'expand': true}, "
+        "{'expect_bytes': '\\\\x01\\\\x00yes'}, {'expect': '^the end$'}]}";
+    const struct {
+        const char *sent;
+        const char *message; /* NULL: good */
+    } cases[] = {{"$$1", NULL}, {"other", "got the bytes 01006e6f21; want"}};
+    for (size_t i = 0; i < array_len(cases); i++) {
+        struct test_server s;
+        struct probed p = {0};
+        server_start(&s, quiz, NULL);
+        struct result *r = probed_run(&p, "tcp", config, s.port, cases[i].sent);
+        if (r->success != !cases[i].message)
+            fail_msg("%s: %s", cases[i].sent, r->message);
+        if (cases[i].message)
+            assert_contains(r->message, cases[i].message);
+        assert_true(metric_of(r, "probe_failed_due_to_regex", NULL) == 0);
+        assert_true(metric_of(r, "probe_failed_due_to_bytes", NULL) == !r->success);
+        assert_true(metric_of(r, "probe_expect_info", "shop") == 1);
+        for (int m = 0; m < r->n_metrics; m++)
+            if (strcmp(r->metrics[m].name, "probe_expect_info") == 0) {
+                assert_string_equal(metric_label(&r->metrics[m], "version"), "v12");
+                assert_string_equal(metric_label(&r->metrics[m], "none"), "");
+            }
+        probed_done(&p);
+        server_stop(&s);
+    }
+}
+
+static void speak_upgrade(int fd, void *arg)
+{
+    char buf[64];
+    send_text(fd, "220 hi\r\n");
+    if (read_until(fd, buf, sizeof(buf), "\n") == 0)
+        return;
+    send_text(fd, "220 go\r\n");
+    SSL *ssl = SSL_new(arg);
+    SSL_set_fd(ssl, fd);
+    if (SSL_accept(ssl) == 1)
+        SSL_write(ssl, "250 safe\r\n", 10);
+    SSL_free(ssl);
+}
+
+/* TLS from the middle of a dialogue on. */
+static void test_step_starttls(void **state)
+{
+    struct test_ca *ca = *state;
+    SSL_CTX *ctx = server_ctx(ca);
+    struct test_server s;
+    struct probed p = {0};
+    static const char config[] =
+        "{'host': '127.0.0.1', 'port': %u, 'tls_options': {'ca_file': '%s', 'max_version': '%s'}, "
+        "'steps': [{'expect': '^220 '}, {'send': 'STARTTLS\\\\r\\\\n', 'expect': '^220 '}, "
+        "{'starttls': true}, {'expect': '^250 safe'}]}";
+    server_start(&s, speak_upgrade, ctx);
+    struct result *r = probed_run(&p, "tcp", config, s.port, ca->ca, "1.2");
+    if (!r->success)
+        fail_msg("%s", r->message);
+    assert_true(metric_of(r, "probe_tls_version_info", "TLS 1.2") == 1);
+    r = probed_run(&p, "tcp", config, s.port, "/nowhere.pem", "default");
+    assert_false(r->success);
+    assert_contains(r->message, "/nowhere.pem");
+    probed_done(&p);
+    server_stop(&s);
+    SSL_CTX_free(ctx);
+}
+
+static void test_step_config(void **state)
+{
+    static const struct {
+        const char *config, *problem;
+    } cases[] = {
+        {"{'host': 'a', 'port': 1, 'source': 'b'}", "want an IP address of this host"},
+        {"{'host': 'a', 'port': 1, 'steps': [{'expand': true}]}", "empty step"},
+        {"{'host': 'a', 'port': 1, 'steps': [{'expect': 'a', 'expect_bytes': 'b'}]}", "one a step"},
+        {"{'host': 'a', 'port': 1, 'steps': [{'expect_bytes': '\\\\q'}]}", "unknown escape"},
+        {"{'host': 'a', 'port': 1, 'steps': [{'send': 'a', 'labels': {'b': 'c'}}]}",
+         "labels without expect"},
+        {"{'host': 'a', 'port': 1, 'steps': [{'expect': 'a', 'labels': {'b-c': 'c'}}]}",
+         "want letters, digits and _"},
+        {"{'host': 'a', 'port': 1, 'tls': true, 'steps': [{'starttls': true}]}", "want it once"},
+        {"{'host': 'a', 'port': 1, 'steps': [{'starttls': true}, {'starttls': true}]}",
+         "want it once"},
+    };
+    for (size_t i = 0; i < array_len(cases); i++) {
+        char *problems = config_problems("tcp", cases[i].config);
+        assert_contains(problems, cases[i].problem);
+        free(problems);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -371,7 +479,8 @@ int main(void)
         cmocka_unit_test(test_hostile),        cmocka_unit_test(test_tls),
         cmocka_unit_test(test_starttls),       cmocka_unit_test(test_starttls_binary),
         cmocka_unit_test(test_starttls_flood), cmocka_unit_test(test_slow),
-        cmocka_unit_test(test_config),
+        cmocka_unit_test(test_config),         cmocka_unit_test(test_expand),
+        cmocka_unit_test(test_step_starttls),  cmocka_unit_test(test_step_config),
     };
     return cmocka_run_group_tests(tests, make_ca, remove_ca);
 }

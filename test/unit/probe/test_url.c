@@ -109,12 +109,14 @@ static void test_forms(void **state)
         {"http", "https://u:p@shop.example/health?x=1", "https://shop.example/health?x=1", NULL},
         {"http", "http://", NULL, "no host"},
         {"tcp", "tcp://db.example:5432", "db.example:5432", NULL},
-        {"tcp", "tls://[::1]:443", "[::1]:443", NULL},
+        {"tls", "tls://[::1]:443", "[::1]:443", NULL},
         {"tcp", "tcp://db.example", NULL, "no port"},
         {"tcp", "tcp://:80", NULL, "no host"},
         {"tcp", "tcp://h:80?starttls=smtp", "h:80", NULL},
         {"tcp", "tcp://h:80?startls=smtp", NULL, "starttls"},
-        {"tcp", "tls://h:80?starttls=smtp", NULL, "both tls and starttls"},
+        {"tcp", "tcp://h:80?tls&starttls=smtp", NULL, "both tls and starttls"},
+        {"smtp", "smtps://mail.example", "mail.example:465", NULL},
+        {"ftp", "ftp://files.example/pub/x", "files.example:21/pub/x", NULL},
         {"icmp", "icmp://gw.example?count=3", "gw.example", NULL},
         {"icmp", "icmp://[::1]", "::1", NULL},
         {"icmp", "icmp://gw:7", NULL, "no ports"},
@@ -165,13 +167,14 @@ static void test_schemes(void **state)
     assert_contains(err.msg, "did you mean \"http");
     assert_null(prober_by_url("no colon", &err));
     assert_contains(err.msg, "not a URL");
-    assert_null(prober_by_type("gopher"));
+    assert_null(prober_by_type("gopher", NULL));
     for (const struct prober_ops *const *p = prober_table(); *p; p++) {
-        assert_ptr_equal(prober_by_type((*p)->type), *p);
+        assert_ptr_equal(prober_by_type((*p)->type, NULL), *p);
         assert_non_null((*p)->run);
         assert_non_null((*p)->describe);
-        assert_non_null((*p)->from_url);
-        assert_true((*p)->config_size > 0 && (*p)->schemes[0]);
+        assert_true(((*p)->schemes[0] != NULL) ==
+                    ((*p)->from_url != NULL)); /* push, exec … have no URL form */
+        assert_true((*p)->config_size > 0);
         assert_true((*p)->title.en && (*p)->title.zh && (*p)->help.en && (*p)->help.zh);
     }
 }

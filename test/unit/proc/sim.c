@@ -201,7 +201,10 @@ static bool os_alive(void *arg, const struct spawn_id *id)
 
 static bool os_identify(void *arg, const struct unit_spec *spec, struct spawn_id *id)
 {
-    const struct sim_process *p = by_pid(arg, id->pid);
+    struct sim *sim = arg;
+    struct sim_process *p = by_pid(sim, id->pid);
+    if (p && sim->dies_when_asked)
+        process_end(sim, p, SIGKILL);
     if (!p || p->dead || strcmp(p->name, spec->name) != 0)
         return false;
     id->start_time = p->start_time;
@@ -470,7 +473,8 @@ void sim_run(struct sim *sim, int64_t ms)
             break;
         sim->now = next > sim->now ? next : sim->now + (timeout != 0);
     }
-    sim->now = end;
+    if (sim->now < end)
+        sim->now = end;
 }
 
 struct unit_view sim_view(struct sim *sim, const char *name)

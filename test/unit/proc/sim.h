@@ -64,7 +64,8 @@ struct sim {
     struct sim_event log[SIM_LOG]; /* the first */
     int n_log, deaths, spawns, writing;
     struct unit_death last;
-    bool no_watch; /* as a kernel without pidfds */
+    bool no_watch;        /* as a kernel without pidfds */
+    bool dies_when_asked; /* who a process is: it ends in that moment */
     double chance;
     long kill_in; /* > 0: the supervisor is killed at the so-many-th store */
     jmp_buf at_kill;

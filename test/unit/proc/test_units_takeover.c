@@ -212,6 +212,66 @@ static void a_record_that_names_a_stranger(void **state)
     assert_int_equal(sim_count(sim, "b", 'm'), 1);
 }
 
+/* Between two looks at it: what the record knows of its life stays, and its death is one. */
+static void a_process_that_dies_while_it_is_taken_over(void **state)
+{
+    struct sim *sim = *state;
+    struct unit_spec spec = sim_spec("a");
+    sim_add(sim, &spec);
+    sim_run(sim, 1000);
+    sim_kill_process(sim, "a", 'm', SIGKILL);
+    sim_run(sim, 1000);
+    assert_int_equal(sim_view(sim, "a").record->restarts, 1);
+    assert_int_equal(sim->deaths, 1);
+    sim_kill(sim);
+    sim->dies_when_asked = true;
+    sim_add(sim, &spec);
+    sim->dies_when_asked = false;
+    sim_run(sim, 1000);
+    sim_expect(sim, "a", UNIT_RUNNING);
+    assert_int_equal(sim_view(sim, "a").record->restarts, 2);
+    assert_int_equal(sim->deaths, 2);
+}
+
+/* One death, and the supervisor killed at any store of what follows from it: the death is told and counted once. */
+static void killed_after_a_death(int64_t start_ms)
+{
+    static struct sim sim;
+    volatile bool whole = false;
+    volatile int twice = 0;
+    for (volatile long n = 1; !whole; n++) {
+        struct unit_spec spec = sim_spec("a");
+        sim_init(&sim, 1);
+        spec.start_ms = start_ms;
+        sim_add(&sim, &spec);
+        sim_run(&sim, 1000);
+        sim_kill_process(&sim, "a", 'm', SIGKILL);
+        if (setjmp(sim.at_kill) == 0) {
+            sim.kill_in = n;
+            sim_run(&sim, 1000);
+            whole = sim.kill_in > 0;
+        } else {
+            sim_kill(&sim);
+            sim_add(&sim, &spec);
+        }
+        sim.kill_in = 0;
+        sim_run(&sim, 1000);
+        if (sim_view(&sim, "a").record->restarts != 1 || sim.deaths < 1)
+            fail_msg("killed at store %ld: %u restarts, told of %d deaths", n,
+                     sim_view(&sim, "a").record->restarts, sim.deaths);
+        twice += sim.deaths - 1;
+        sim_done(&sim);
+    }
+    assert_true(twice <= 1); /* killed before it could note that it had told */
+}
+
+static void a_death_is_one(void **state)
+{
+    (void)state;
+    killed_after_a_death(0);
+    killed_after_a_death(5000);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, sim_set_up, sim_tear_down)
@@ -224,6 +284,8 @@ int main(void)
         T(the_budget_outlives_the_supervisor),
         T(a_damaged_record),
         T(a_record_that_names_a_stranger),
+        T(a_process_that_dies_while_it_is_taken_over),
+        cmocka_unit_test(a_death_is_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

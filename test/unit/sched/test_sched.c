@@ -131,6 +131,26 @@ static void test_restart(void **state)
     sched_done(&b);
 }
 
+/* A first round taken a moment before the target's slot is that slot's: not probed twice at once. */
+static void test_fresh_beside_its_slot(void **state)
+{
+    int seen = 0;
+    for (uint64_t id = 1; id <= 200; id++) {
+        struct sched s = {0};
+        struct sched_item item = {0};
+        int64_t now = 100 * S, late = 0, slot = sched_slot(id, S / 5, now);
+        sched_add(&s, &item, id, S / 5, true, now);
+        int64_t first = sched_next_ns(&s), taken = slot - 1 > first ? slot - 1 : first;
+        if (taken - first <= S / 10) { /* in time: half an interval */
+            assert_ptr_equal(sched_take(&s, taken, &late), &item);
+            assert_in_range(sched_next_ns(&s) - taken, S / 50, S / 5 + S / 50);
+            seen++;
+        }
+        sched_done(&s);
+    }
+    assert_true(seen > 50);
+}
+
 /* Whoever adds a target sees it soon; a thousand at once keep to their slots. */
 static void test_fresh(void **state)
 {
@@ -193,27 +213,67 @@ static void test_simulation(void **state)
     sched_done(&s);
 }
 
-/* Slots of a grid: on its lines, never before the target's own slot, the same ones after a restart. */
+/* Slots of a grid: on its lines, never before the target's own slot, the same ones after a restart. The fewer rounds, the
+ * further apart its lines: about four start together. */
 static void test_grid(void **state)
 {
-    enum { N = 1000 };
-    struct sched s = {.grid_ns = 10 * NS_PER_MS, .grid_phase_ns = 3 * NS_PER_MS};
-    struct sched_item x[N] = {0};
-    int64_t late, now = 100 * S;
-    int wakes = 0, runs = 0;
-    for (uint64_t i = 0; i < N; i++)
-        sched_add(&s, &x[i], i, 10 * S, false, now);
-    for (int64_t end = now + 50 * S; (now = sched_next_ns(&s)) < end; wakes++)
-        for (struct sched_item *t; (t = sched_take(&s, now, &late)) != NULL; runs++) {
-            assert_int_equal(now % s.grid_ns, s.grid_phase_ns);
-            int64_t own = sched_slot(t->id, t->interval_ns, now - t->interval_ns);
-            assert_true(late == 0 && now - own >= 0 && now - own < s.grid_ns);
+    enum { N = 10000 };
+    static const struct {
+        int n, grid_ms, wakes_min, wakes_max; /* in 50 s */
+    } cases[] = {{10, 80, 45, 50},       {100, 80, 250, 350},    {500, 80, 580, 630},
+                 {1000, 40, 1180, 1250}, {1300, 20, 1960, 2400}, {4000, 10, 4700, 5000},
+                 {N, 10, 4900, 5000}};
+    static struct sched_item x[N];
+    for (size_t k = 0; k < sizeof(cases) / sizeof(*cases); k++) {
+        struct sched s = {.grid_ns = 10 * NS_PER_MS, .grid_phase_ns = 3 * NS_PER_MS};
+        int n = cases[k].n, wakes = 0, runs = 0;
+        int64_t grid = cases[k].grid_ms * NS_PER_MS, late, now = 100 * S,
+                begin = now + 10 * S + 2 * grid;
+        for (int i = 0; i < n; i++) {
+            x[i] = (struct sched_item){0};
+            sched_add(&s, &x[i], (uint64_t)i, 10 * S, false, now);
         }
-    assert_in_range(runs, 5 * N - 20, 5 * N); /* but those rounded up past the end */
-    assert_in_range(wakes, 3000, 3400);       /* of 5000 */
-    struct sched_item quick = {0};
-    sched_add(&s, &quick, 5, S / 2, false, now); /* below a second there is no grid */
-    assert_true(quick.node.key == sched_slot(5, S / 2, now));
+        assert_int_equal(sched_grid_ns(&s), grid);
+        while ((now = sched_next_ns(&s)) < begin) /* each was added to the lines of that moment */
+            sched_take(&s, now, &late);
+        for (; (now = sched_next_ns(&s)) < begin + 50 * S; wakes++)
+            for (struct sched_item *t; (t = sched_take(&s, now, &late)) != NULL; runs++) {
+                assert_int_equal(now % grid, s.grid_phase_ns);
+                int64_t own = sched_slot(t->id, t->interval_ns, now - t->interval_ns);
+                assert_true(late == 0 && now - own >= 0 && now - own < grid);
+            }
+        assert_in_range(runs, 5 * n - n / 20, 5 * n + n / 20); /* but those rounded over an end */
+        assert_in_range(wakes, cases[k].wakes_min, cases[k].wakes_max);
+        struct sched_item quick = {0};
+        sched_add(&s, &quick, 5, S / 2, false, now); /* below a second there is no grid */
+        assert_true(quick.node.key == sched_slot(5, S / 2, now));
+        assert_int_equal(sched_grid_ns(&s), grid);
+        sched_done(&s);
+    }
+}
+
+/* What leaves the grid or changes its pace counts no more. */
+static void test_grid_follows(void **state)
+{
+    struct sched s = {.grid_ns = 5 * NS_PER_MS};
+    struct sched_item x[1000] = {0};
+    for (uint64_t i = 0; i < 1000; i++)
+        sched_add(&s, &x[i], i, S, false, 0);
+    assert_int_equal(sched_grid_ns(&s), 5 * NS_PER_MS);
+    for (int i = 0; i < 500; i++)
+        sched_change(&s, &x[i], 3600 * S, 0);
+    for (int i = 500; i < 900; i++)
+        sched_del(&s, &x[i]);
+    assert_int_equal(sched_grid_ns(&s), 40 * NS_PER_MS);
+    for (int i = 0; i < 500; i++)
+        sched_change(&s, &x[i], S / 2, 0); /* on no grid */
+    assert_int_equal(sched_grid_ns(&s), 40 * NS_PER_MS);
+    for (int i = 0; i < 500; i++)
+        sched_change(&s, &x[i], S, 0);
+    assert_int_equal(sched_grid_ns(&s), 5 * NS_PER_MS);
+    for (int i = 0; i < 1000; i++)
+        sched_del(&s, &x[i]); /* those that are out already, too */
+    assert_int_equal(s.rounds_per_gs, 0);
     sched_done(&s);
 }
 
@@ -248,12 +308,19 @@ static void test_cost(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_slots),          cmocka_unit_test(test_spread),
-        cmocka_unit_test(test_no_drift),       cmocka_unit_test(test_late_loop),
-        cmocka_unit_test(test_never_overlaps), cmocka_unit_test(test_restart),
-        cmocka_unit_test(test_fresh),          cmocka_unit_test(test_change),
-        cmocka_unit_test(test_simulation),     cmocka_unit_test(test_cost),
+        cmocka_unit_test(test_slots),
+        cmocka_unit_test(test_spread),
+        cmocka_unit_test(test_no_drift),
+        cmocka_unit_test(test_late_loop),
+        cmocka_unit_test(test_never_overlaps),
+        cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_fresh),
+        cmocka_unit_test(test_change),
+        cmocka_unit_test(test_simulation),
+        cmocka_unit_test(test_cost),
         cmocka_unit_test(test_grid),
+        cmocka_unit_test(test_grid_follows),
+        cmocka_unit_test(test_fresh_beside_its_slot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

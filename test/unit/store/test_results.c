@@ -140,15 +140,18 @@ static void pages_are_complete(void **state)
      * more, so it touches three days whatever the time of day; the rest stays in the hot table or follows. */
     const int64_t hour = INT64_C(3600000);
     int64_t start = fill(&f, 1, 33000, 300, hour);
+    int64_t oldest = -1;
     struct store_reader *r = store_reader_open(f.store, NULL);
     check_target(r, 7, 300, 110, false); /* perhaps while merging */
     wait_merged(&f);
+    assert_int_equal(store_oldest_day(r, &oldest, NULL), 0);
+    assert_int_equal(oldest, start / (24 * hour) * 24 * hour);
     check_target(r, 7, 300, 110, false);
     check_target(r, 300, 300, 110, true);
     assert_true(sql_int(f.path, "SELECT count(*) FROM result_parts") >= 3);
 
     struct results_query span = {
-        .target_id = 7, .since_ms = start + hour * 20, .until_ms = start + hour * 40};
+        .target_id = 7, .since_ms = start + hour * 20, .until_ms = start + hour * 40, .limit = 100};
     rows.n = 0;
     assert_int_equal(store_results(r, &span, collect, &rows, NULL), 0);
     assert_int_equal(rows.n, 20);

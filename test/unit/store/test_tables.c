@@ -17,6 +17,7 @@
 
 static struct label labels[] = {{"env", "prod"}, {"team", "支付"}};
 static uint64_t ids[] = {1, 2};
+static const char *locations[] = {"local", "北京"};
 
 static struct target sample_target(uint64_t id)
 {
@@ -31,6 +32,8 @@ static struct target sample_target(uint64_t id)
         .connect_timeout_ms = 100,
         .attempts = 2,
         .threshold = 3,
+        .success_threshold = 2,
+        .invert = true,
         .resend_interval_ms = 60000,
         .burst = {10, 1000, 0.7, 5000},
         .enabled = true,
@@ -39,6 +42,8 @@ static struct target sample_target(uint64_t id)
         .n_labels = 2,
         .channels = {ids, 2},
         .depends_on = {ids, 1},
+        .locations = {locations, 2},
+        .location_quorum = 2,
         .created_ms = 100,
         .updated_ms = 200,
     };
@@ -157,6 +162,61 @@ static void targets_come_back(void **state)
     fixture_done(&f);
 }
 
+struct seen_places {
+    int n;
+    struct target_state state;
+    char text[200];
+};
+
+static void see_place(void *arg, uint64_t target_id, const char *location,
+                      const struct target_state *st, const char *message)
+{
+    struct seen_places *s = arg;
+    size_t at = strlen(s->text);
+    snprintf(s->text + at, sizeof(s->text) - at, "%d %s: %s; ", (int)target_id, location, message);
+    s->state = *st;
+    s->n++;
+}
+
+static void places_come_back(void **state)
+{
+    struct fixture f;
+    struct seen_places seen = {0};
+    fixture_init(&f);
+    fixture_open(&f);
+    struct target_state st = {.status = TARGET_UNHEALTHY,
+                              .fail_count = 3,
+                              .since_ms = 5,
+                              .last_checked_ms = 6,
+                              .last_latency_us = 7};
+    struct batch *b = batch_new();
+    batch_place_put(b, 7, "local", &st, "timeout");
+    batch_place_put(b, 8, "local", &st, "timeout");
+    batch_place_put(b, 7, "北京", &st, "first");
+    st.fail_count = 4;
+    batch_place_put(b, 7, "北京", &st, "refused");
+    size_t all = batch_ops(b);
+    assert_int_equal(batch_drop_results(b), 0); /* the one that is replaced goes, too */
+    assert_int_equal(batch_ops(b), all - 1);
+    batch_places_del(b, 8);
+    fixture_run(&f, b);
+    fixture_close(&f);
+    fixture_open(&f);
+    assert_int_equal(store_load_places(f.store, see_place, &seen, NULL), 0);
+    assert_int_equal(seen.n, 2);
+    assert_string_equal(seen.text, "7 local: timeout; 7 北京: refused; ");
+    assert_int_equal(seen.state.status, TARGET_UNHEALTHY);
+    assert_int_equal(seen.state.fail_count, 4);
+    assert_int_equal(seen.state.since_ms, 5);
+    assert_int_equal(seen.state.last_checked_ms, 6);
+    assert_int_equal(seen.state.last_latency_us, 7);
+    b = batch_new();
+    batch_target_del(b, 7);
+    fixture_run(&f, b);
+    assert_int_equal(sql_int(f.path, "SELECT count(*) FROM target_places"), 0);
+    fixture_done(&f);
+}
+
 /* A steady target's state row is not written each time; what is loaded is exact all the same. */
 static void state_is_exact_after_restart(void **state)
 {
@@ -227,7 +287,9 @@ static void check_alert_queries(struct store_reader *r, struct seen *seen, int64
     for (size_t i = 0; i < array_len(cases); i++) {
         uint64_t total = 99;
         seen->n = 0;
-        if (store_alerts(r, &cases[i].q, &total, see_alert, seen, &err) < 0)
+        struct alerts_query q = cases[i].q;
+        q.limit = q.limit ? q.limit : STORE_LISTING_MAX;
+        if (store_alerts(r, &q, &total, see_alert, seen, &err) < 0)
             fail_msg("case %zu: %s", i, err.msg);
         assert_int_equal(seen->n, cases[i].n);
         assert_int_equal(total, cases[i].total);
@@ -458,6 +520,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(targets_come_back),
+        cmocka_unit_test(places_come_back),
         cmocka_unit_test(state_is_exact_after_restart),
         cmocka_unit_test(alerts_and_deliveries_come_back),
         cmocka_unit_test(the_rest_comes_back),

@@ -36,7 +36,7 @@ export interface SessionInfo {
   idle_expires_at?: string | null;
 }
 
-export type Scope = 'read' | 'write' | 'admin';
+export type Scope = 'read' | 'write' | 'admin' | 'agent';
 
 export interface Token {
   id: number;

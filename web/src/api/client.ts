@@ -17,6 +17,7 @@ import type {
   Target,
   TargetDraft,
   TargetPage,
+  Text,
   Uptime,
 } from './types';
 import type {
@@ -110,7 +111,7 @@ export function withQuery(path: string, query: Query): string {
     if (value !== undefined && value !== null && value !== '') search.set(key, String(value));
   }
   const text = search.toString();
-  return text ? `${path}?${text}` : path;
+  return text ? `${path}${path.includes('?') ? '&' : '?'}${text}` : path;
 }
 
 const root = 'api/v1';
@@ -124,6 +125,8 @@ export interface TryRequest {
   config?: JsonObject;
   url?: string;
   timeout_seconds?: number;
+  /** It must not answer. */
+  invert?: boolean;
   /** Whose stored secrets stand behind masked ones. */
   target_id?: number;
 }
@@ -151,6 +154,8 @@ export const api = {
     call<Result>('POST', `${root}/targets/try`, request, signal),
 
   probers: () => call<Page<Prober>>('GET', `${root}/probers`),
+  /** Functions of PromQL. */
+  functions: () => call<Page<{ name: string; args: string[]; help: Text }>>('GET', `${root}/functions`),
   channelTypes: () => call<Page<Prober>>('GET', `${root}/channels/types`),
 
   channels: () => call<Page<Channel>>('GET', withQuery(`${root}/channels`, { limit: 1000 })),

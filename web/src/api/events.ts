@@ -1,6 +1,6 @@
 // The live stream. EventSource reconnects by itself after a cut, but gives up when a proxy answers
-// with an error page; then we try again with growing delay. After every reconnection the stores
-// load anew, because events in the gap are gone.
+// with an error page; then we try again with growing delay. Whenever a stream opens, what was read
+// before it may have changed unseen: the stores are told, and load anew.
 export type LiveState = 'connecting' | 'live' | 'lost';
 /** reset: the server could not replay what was missed. delivery: its id is the alert's. */
 const names = [
@@ -23,8 +23,8 @@ export type EventName = (typeof names)[number];
 export interface LiveHandlers {
   onEvent(name: EventName, data: unknown): void;
   onState(state: LiveState): void;
-  /** Called when the stream is back after it had been lost. */
-  onGap(): void;
+  /** From now on nothing is missed; again: it had been lost meanwhile. */
+  onOpen(again: boolean): void;
   /** The server will not have the stream: the session may have ended. */
   onRefused?(): void;
 }
@@ -47,7 +47,7 @@ export class LiveStream {
     source.onopen = () => {
       this.delay = 500;
       this.handlers.onState('live');
-      if (this.opened) this.handlers.onGap();
+      this.handlers.onOpen(this.opened);
       this.opened = true;
     };
     this.follow(source);
@@ -67,7 +67,7 @@ export class LiveStream {
     next.onopen = () => {
       next.onopen = () => {
         this.handlers.onState('live');
-        this.handlers.onGap();
+        this.handlers.onOpen(true);
       };
       this.source?.close();
       this.source = next;

@@ -49,8 +49,7 @@ export interface TsdbStatus {
   seriesCountBySource?: TopItem[];
 }
 
-/** Relative to the page, as every address: the editor's completion asks here, too. */
-export const prometheusRoot = 'prometheus';
+const prometheusRoot = 'prometheus'; // relative to the page, as every address
 
 async function ask<T>(path: string, query: Record<string, string | number | undefined>, signal?: AbortSignal): Promise<Answer<T>> {
   let response: Response;
@@ -72,10 +71,20 @@ async function ask<T>(path: string, query: Record<string, string | number | unde
   return { data: body.data as T, warnings: body.warnings ?? [], infos: body.infos ?? [] };
 }
 
+function matching(selectors: string[]): string {
+  return selectors.map((s) => `match[]=${encodeURIComponent(s)}`).join('&');
+}
+
 export const prometheus = {
   query: (query: string, time: number, signal?: AbortSignal) => ask<QueryData>('query', { query, time, stats: 'all' }, signal),
   queryRange: (query: string, start: number, end: number, step: number, signal?: AbortSignal) =>
     ask<QueryData>('query_range', { query, start, end, step, stats: 'all' }, signal),
   format: (query: string) => ask<string>('format_query', { query }),
+  /** Fails with the place of what is wrong. */
+  parse: (query: string, signal?: AbortSignal) => ask<unknown>('parse_query', { query }, signal),
+  labels: (selectors: string[], start: number) => ask<string[]>(`labels?${matching(selectors)}`, { start }),
+  labelValues: (label: string, selectors: string[], start: number, limit: number) =>
+    ask<string[]>(`label/${encodeURIComponent(label)}/values?${matching(selectors)}`, { start, limit }),
+  metadata: () => ask<Record<string, { type: string; help: string }[]>>('metadata', { limit_per_metric: 1 }),
   tsdb: (limit: number, signal?: AbortSignal) => ask<TsdbStatus>('status/tsdb', { limit }, signal),
 };

@@ -36,7 +36,23 @@ export interface Crash {
   report: CrashReport;
 }
 
+/** Where targets are checked from besides here: an agent that runs there. */
+export interface Location {
+  name: string;
+  source?: string;
+  connected: boolean;
+  since?: string | null;
+  last_heard_at?: string | null;
+  version?: string | null;
+  address?: string | null;
+  targets?: number | null;
+  /** Records that it has not sent yet. */
+  buffered?: number | null;
+  dropped?: number | null;
+}
+
 export const system = {
+  locations: () => call<Page<Location>>('GET', 'api/v1/locations'),
   config: () => call<ConfigPage>('GET', 'api/v1/config'),
   crashes: () => call<Page<Crash>>('GET', 'api/v1/crashes'),
 };

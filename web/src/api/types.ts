@@ -24,6 +24,10 @@ export interface Target {
   connect_timeout_seconds?: number;
   enabled: boolean;
   threshold: number;
+  /** Good checks in a row until one that is down is up again; absent: one. */
+  success_threshold?: number;
+  /** It must not answer: a good check is a failure and the other way round. */
+  invert?: boolean;
   attempts?: number;
   resend_interval_seconds?: number;
   labels?: Record<string, string>;
@@ -45,6 +49,71 @@ export interface Target {
   deleted?: boolean;
   /** Only of one target: what its last check measured and saw. */
   last_result?: Result | null;
+  /** Where it is checked from; absent: here alone. */
+  locations?: string[];
+  /** At so many of them it must be down to be down; absent: at most of them. */
+  location_quorum?: number;
+  /** Only of one target with locations: how it stands at each. */
+  places?: Place[];
+  /** Only of one target of type push. */
+  push?: {
+    /** Both absent for who may not edit; url: null without server.public_url. */
+    path?: string;
+    url?: string | null;
+    due_at: string | null;
+    late_at: string | null;
+    last_at: string | null;
+    last_success_at: string | null;
+    last_duration_ms: number | null;
+    running: { rid: string; started_at: string }[];
+    runs: PushRun[];
+  };
+  /** Only of one target of type group. */
+  members?: Member[];
+  members_missing?: string[];
+}
+
+export interface Place {
+  location: string;
+  status: 'unknown' | 'healthy' | 'unhealthy';
+  degraded?: boolean;
+  /** Of late. What is unknown and was heard is not judged yet. */
+  heard: boolean;
+  since: string | null;
+  last_checked_at: string | null;
+  latency_ms: number | null;
+  fail_count?: number;
+  message: string;
+}
+
+export interface PushRun {
+  kind: 'success' | 'fail' | 'log';
+  rid: string;
+  started_at: string | null;
+  ended_at: string;
+  duration_ms: number | null;
+  exit_code: number | null;
+  message: string;
+  output: string;
+  from: string;
+}
+
+export interface Member {
+  id: number;
+  name: string;
+  group: string;
+  type: string;
+  status: TargetStatus;
+  degraded: boolean;
+  last_message: string | null;
+}
+
+/** What one location answered when all of them were asked at once. */
+export interface CheckedPlace {
+  location: string;
+  answered: boolean;
+  message: string;
+  result: Result | null;
 }
 
 export interface Result {
@@ -60,6 +129,8 @@ export interface Result {
   warnings?: string[];
   checked_at: string;
   detail?: JsonObject;
+  /** Of a check asked for by hand, where the target has several locations. */
+  places?: CheckedPlace[];
 }
 
 export interface Delivery {
@@ -187,6 +258,11 @@ export interface Prober {
   title?: Text;
   help?: Text;
   schemes?: string[];
+  /** "web", "database": what it is listed under. */
+  kind?: string;
+  kind_title?: Text;
+  /** Belfry itself knows how such a target stands: nobody probes it, so it has no timeout, threshold or place. */
+  in_core?: boolean;
   options: Option[];
 }
 

@@ -5,7 +5,7 @@ import { ApiError } from '../api/client';
 import type { Target } from '../api/types';
 import { t, type Key } from '../i18n';
 import { copyText } from '../lib/clipboard';
-import { isFailing, stateOf, type State } from '../lib/state';
+import { isFailing, readVerdict, stateOf, type State } from '../lib/state';
 import { Icon, Mark, type IconName } from './icons';
 
 export function stateWord(state: State): string {
@@ -27,6 +27,17 @@ export function StateLabel({ state, word }: { state: State; word?: string }) {
       <Mark state={state} />
       <span class="state-word">{word ?? stateWord(state)}</span>
     </span>
+  );
+}
+
+/** What a check said; of a target with locations first at how many of them it is down. */
+export function Said({ text }: { text: string | null | undefined }) {
+  const verdict = readVerdict(text);
+  if (!verdict) return <>{text}</>;
+  return (
+    <>
+      <span class="chip places-down">{t('places.down', { n: verdict.of, down: verdict.down })}</span> {verdict.rest}
+    </>
   );
 }
 
@@ -120,6 +131,56 @@ export function Segmented<T extends string>(props: {
         </button>
       ))}
     </div>
+  );
+}
+
+/** What lists are searched with. `id` "search" is where the key / leads. */
+export function SearchBox({ id = 'search', label, value, onInput }: { id?: string; label: string; value: string; onInput: (text: string) => void }) {
+  return (
+    <label class="search">
+      <Icon name="search" />
+      <input id={id} type="search" placeholder={label} aria-label={label} value={value} spellcheck={false} autocomplete="off" onInput={(e) => onInput(e.currentTarget.value)} />
+      {id === 'search' && <kbd aria-hidden="true">/</kbd>}
+    </label>
+  );
+}
+
+/** A choice in a bar, without a field's label and help. `all`: the word for none of them. */
+export function Choice<T extends string>(props: { name?: string; label: string; all?: string; value: T; choices: { value: T; text: string }[]; onChange: (value: T) => void }) {
+  return (
+    <select name={props.name} aria-label={props.label} value={props.value} onChange={(e) => props.onChange(e.currentTarget.value as T)}>
+      {props.all !== undefined && <option value="">{props.all}</option>}
+      {props.choices.map((c) => (
+        <option key={c.value} value={c.value}>
+          {c.text}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+export function ClearFilters({ onClick }: { onClick: () => void }) {
+  return (
+    <Button kind="quiet" icon="cross" onClick={onClick}>
+      {t('overview.clear')}
+    </Button>
+  );
+}
+
+/** Texts to copy, each under its name. */
+export function Snippets({ rows }: { rows: [string, string][] }) {
+  return (
+    <dl class="snippets">
+      {rows.map(([name, text]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>
+            <code>{text}</code>
+            <CopyButton kind="quiet" text={text} />
+          </dd>
+        </div>
+      ))}
+    </dl>
   );
 }
 

@@ -5,6 +5,7 @@ import { t } from '../i18n';
 import { latency, when } from '../lib/format';
 import { Observable, useStores } from '../store/observable';
 import type { Beat } from '../store/targets';
+import { Said } from './basics';
 import { Mark } from './icons';
 
 const pitch = 6;
@@ -33,7 +34,7 @@ function rect(i: number, h: number): string {
   return `M${i * pitch + 1} ${y}h${bar}v${h}h-${bar}z`;
 }
 
-function beatAt(event: MouseEvent, beats: readonly Beat[], slots: number): TipState | null {
+function beatAt(event: MouseEvent, beats: readonly (Beat | null)[], slots: number): TipState | null {
   const box = (event.currentTarget as Element).getBoundingClientRect();
   const slot = Math.floor(((event.clientX - box.left) / box.width) * slots);
   const beat = beats[slot - (slots - beats.length)];
@@ -42,7 +43,8 @@ function beatAt(event: MouseEvent, beats: readonly Beat[], slots: number): TipSt
   return { x, y: box.top, beat };
 }
 
-export function Beats({ beats, slots = 30 }: { beats: Beat[] | undefined; slots?: number }) {
+/** null: nothing was heard then. */
+export function Beats({ beats, slots = 30 }: { beats: (Beat | null)[] | undefined; slots?: number }) {
   const shown = beats ? beats.slice(-slots) : [];
   const empty = slots - shown.length;
   let none = '';
@@ -52,12 +54,14 @@ export function Beats({ beats, slots = 30 }: { beats: Beat[] | undefined; slots?
   for (let i = 0; i < empty; i++) none += rect(i, 4);
   shown.forEach((beat, i) => {
     const at = empty + i;
-    if (!beat.ok) bad += rect(at, height);
+    if (!beat) none += rect(at, 4);
+    else if (!beat.ok) bad += rect(at, height);
     else if (beat.warned) warned += rect(at, 16);
     else good += rect(at, 11);
   });
-  const failed = shown.filter((b) => !b.ok).length;
-  const label = shown.length ? t('beats.label', { n: shown.length, failed }) : t('beats.none');
+  const heard = shown.filter((b) => b !== null);
+  const failed = heard.filter((b) => !b.ok).length;
+  const label = heard.length ? t('beats.label', { n: heard.length, failed }) : t('beats.none');
   return (
     <svg
       class="beats"
@@ -97,7 +101,7 @@ export function BeatTip() {
         <span class="num">{latency(beat.latency)}</span>
       </div>
       <div class="tip-time num">{when(beat.at)}</div>
-      {beat.message && <div class="tip-text">{beat.message}</div>}
+      {beat.message && <div class="tip-text"><Said text={beat.message} /></div>}
     </div>
   );
 }

@@ -39,9 +39,9 @@ export function Deliveries({ channel }: { channel: Channel }) {
           <tr>
             <th>{t('channels.sent.state')}</th>
             <th>{t('channels.sent.alert')}</th>
-            <th>{t('channels.sent.made')}</th>
+            <th class="less">{t('channels.sent.made')}</th>
             <th>{t('channels.sent.done')}</th>
-            <th class="right">{t('channels.sent.attempts')}</th>
+            <th class="less right">{t('channels.sent.attempts')}</th>
             <th>{t('channels.sent.answer')}</th>
           </tr>
         </thead>
@@ -55,9 +55,9 @@ export function Deliveries({ channel }: { channel: Channel }) {
                 </span>
               </td>
               <td class="num">{d.target_name ?? `#${d.alert_id}`}</td>
-              <td class="nowrap">{when(d.created_at)}</td>
+              <td class="less nowrap">{when(d.created_at)}</td>
               <td class="nowrap">{d.at ? when(d.at) : '–'}</td>
-              <td class="num right">{d.attempts ?? 0}</td>
+              <td class="less num right">{d.attempts ?? 0}</td>
               <td><code class="breakable">{d.answer || '–'}</code></td>
             </tr>
           ))}

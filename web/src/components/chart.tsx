@@ -185,6 +185,18 @@ export function useThemeTurn(): number {
   return theme;
 }
 
+/** The plot is as wide as its element, until the returned function ends it. */
+export function follow(plot: uPlot, element: HTMLElement): () => void {
+  const sizes = new ResizeObserver(() => {
+    if (element.clientWidth) plot.setSize({ width: element.clientWidth, height: plot.height });
+  });
+  sizes.observe(element);
+  return () => {
+    sizes.disconnect();
+    plot.destroy();
+  };
+}
+
 export default function Chart(props: Props) {
   const box = useRef<HTMLDivElement>(null);
   const [at, setAt] = useState<number | null>(null);
@@ -196,14 +208,7 @@ export default function Chart(props: Props) {
     const columns = props.phases.length > 0 ? stacked(props.phases) : [props.graph.latency_ms];
     const data = [props.graph.t, ...columns] as uPlot.AlignedData;
     const plot = new uPlot(options(element.clientWidth, props, setAt), data, element);
-    const sizes = new ResizeObserver(() => {
-      if (element.clientWidth) plot.setSize({ width: element.clientWidth, height: plot.height });
-    });
-    sizes.observe(element);
-    return () => {
-      sizes.disconnect();
-      plot.destroy();
-    };
+    return follow(plot, element);
   }, [props.graph, theme]);
 
   return (

@@ -3,8 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { t } from '../i18n';
 import '../i18n/more';
 import { parseHash, replaceQuery, type Route } from '../router';
-import { Button } from './basics';
-import { Icon } from './icons';
+import { Choice, ClearFilters, SearchBox } from './basics';
 
 export interface Filters {
   path: string;
@@ -60,13 +59,7 @@ function Search({ value, label, onInput }: { value: string; label: string; onInp
     clearTimeout(timer.current);
     timer.current = setTimeout(() => onInput(v), 250);
   };
-  return (
-    <label class="search">
-      <Icon name="search" />
-      <input id="search" type="search" placeholder={label} aria-label={label} value={text} onInput={(e) => type(e.currentTarget.value)} />
-      <kbd aria-hidden="true">/</kbd>
-    </label>
-  );
+  return <SearchBox label={label} value={text} onInput={type} />;
 }
 
 export interface Select {
@@ -82,14 +75,7 @@ export function FilterBar({ filters, search, selects, dates }: { filters: Filter
     <div class="filters">
       <Search value={raw['q'] ?? ''} label={search} onInput={(v) => set('q', v)} />
       {selects.map((s) => (
-        <select key={s.name} name={s.name} aria-label={s.label} value={raw[s.name] ?? ''} onChange={(e) => set(s.name, e.currentTarget.value)}>
-          <option value="">{s.all}</option>
-          {s.choices.map((c) => (
-            <option key={c.value} value={c.value}>
-              {c.text}
-            </option>
-          ))}
-        </select>
+        <Choice key={s.name} name={s.name} label={s.label} all={s.all} value={raw[s.name] ?? ''} choices={s.choices} onChange={(v) => set(s.name, v)} />
       ))}
       {dates && (
         <span class="span-picker">
@@ -98,11 +84,7 @@ export function FilterBar({ filters, search, selects, dates }: { filters: Filter
           <input type="date" aria-label={t('filter.to')} title={t('filter.to')} value={raw['to'] ?? ''} onChange={(e) => set('to', e.currentTarget.value)} />
         </span>
       )}
-      {filters.any && (
-        <Button kind="quiet" icon="cross" onClick={filters.clear}>
-          {t('overview.clear')}
-        </Button>
-      )}
+      {filters.any && <ClearFilters onClick={filters.clear} />}
     </div>
   );
 }

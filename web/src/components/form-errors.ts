@@ -83,6 +83,11 @@ export function fieldShown(path: string): boolean {
   return document.getElementById(fieldId(path)) !== null || document.querySelector(`[data-field="${CSS.escape(path)}"]`) !== null;
 }
 
+/** The same of options, which the server may name with "config." before them. */
+export function optionShown(path: string): boolean {
+  return fieldShown(path) || fieldShown(path.replace(/^config\./, ''));
+}
+
 /** Asks before unsaved changes are left. Returns a function that lets the next change of address pass. */
 export function useLeaveGuard(dirty: boolean): () => void {
   const free = useRef(false);

@@ -1,22 +1,31 @@
-// Chooses groups: a box for each; those that no longer exist stay visible so that they can be taken out.
+// Chooses names, of groups above all: a box for each; those that no longer exist stay visible so that they can be taken out.
 import { t } from '../i18n';
 import '../i18n/more';
 import { useGroups } from '../lib/groups';
 
-export function GroupPicks(props: { path: string; label: string; help?: string; error?: string | undefined; value: string[]; onChange: (value: string[]) => void }) {
-  const names = [...new Set([...useGroups(), ...props.value])];
-  const toggle = (name: string, on: boolean) => props.onChange(on ? [...props.value, name] : props.value.filter((g) => g !== name));
+interface Props {
+  path: string;
+  label: string;
+  help?: string;
+  error?: string | undefined;
+  value: string[];
+  onChange: (value: string[]) => void;
+}
+
+export function Picks(props: Props & { names: string[]; show: (name: string) => string; none?: string }) {
+  const names = [...new Set([...props.names, ...props.value])];
+  const toggle = (name: string, on: boolean) => props.onChange(names.filter((x) => (x === name ? on : props.value.includes(x))));
   return (
     <fieldset class={`field wide${props.error ? ' bad' : ''}`} data-field={props.path}>
       <legend>{props.label}</legend>
       {names.length === 0 ? (
-        <p class="muted small">{t('picker.noGroups')}</p>
+        <p class="muted small">{props.none}</p>
       ) : (
         <div class="picks">
           {names.map((name) => (
             <label class="pick" key={name}>
               <input type="checkbox" checked={props.value.includes(name)} onChange={(e) => toggle(name, e.currentTarget.checked)} />
-              {name || t('overview.group.none')}
+              {props.show(name)}
             </label>
           ))}
         </div>
@@ -25,4 +34,8 @@ export function GroupPicks(props: { path: string; label: string; help?: string; 
       {props.help && <p class="field-help">{props.help}</p>}
     </fieldset>
   );
+}
+
+export function GroupPicks(props: Props) {
+  return <Picks {...props} names={useGroups()} show={(name) => name || t('overview.group.none')} none={t('picker.noGroups')} />;
 }

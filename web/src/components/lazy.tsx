@@ -3,15 +3,15 @@ import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { Failure, Loading } from './basics';
 
-export function lazy<P extends object>(load: () => Promise<{ default: ComponentType<P> }>): ComponentType<P> {
+export function lazy<P extends object>(load: () => Promise<ComponentType<P>>): ComponentType<P> {
   let ready: ComponentType<P> | null = null;
   return function Lazy(props: P) {
     const [, done] = useState(ready !== null);
     const [error, setError] = useState<Error | null>(null);
     useEffect(() => {
       if (ready) return;
-      load().then((module) => {
-        ready = module.default;
+      load().then((component) => {
+        ready = component;
         done(true);
       }, setError);
     }, []);

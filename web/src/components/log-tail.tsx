@@ -1,6 +1,7 @@
 // What a program prints, as it prints it. Lines come by cursor, so none is missed or shown twice. The page asks again and
-// again instead of letting the server wait: a waiting call would hold up the others of its thread there. At most `held` lines stay in memory, and only those in sight are in the document. When lines
-// come faster than they can be read, the log jumps to the end and says so.
+// again instead of letting the server wait: a waiting call would hold up the others of its thread there. At most `held` lines
+// stay in memory, and only those in sight are in the document. When lines come faster than they can be read, the log jumps to
+// the end and says so.
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { api } from '../api/client';
 import type { LogLine } from '../api/process-types';
@@ -11,7 +12,7 @@ import { appendLog, emptyLog, rowsOf, type HeldLine, type LogBuffer } from '../l
 import { readPreference, writePreference } from '../lib/prefs';
 import { heightsPlan, visibleSpan } from '../lib/virtual';
 import { onEvent } from '../store';
-import { Button, Card, CopyButton, Empty, errorText, Loading, Segmented } from './basics';
+import { Button, Card, CopyButton, Empty, errorText, Loading, SearchBox, Segmented } from './basics';
 import { Icon } from './icons';
 
 const held = 10_000;
@@ -88,7 +89,8 @@ function useFeed(id: string, stream: Stream, contains: string, running: boolean)
     return () => abort.abort();
   }, [id, stream, contains, lines]);
 
-  useEffect(() => {
+  // Before it is painted: a page that says "paused" takes no line more.
+  useLayoutEffect(() => {
     if (!running || !loaded) return undefined;
     const abort = new AbortController();
     void follow(abort.signal);
@@ -299,19 +301,7 @@ function Bar(props: BarProps) {
   const { view, setView } = props;
   return (
     <div class="log-bar">
-      <label class="search">
-        <Icon name="search" />
-        <input
-          id="log-search"
-          type="search"
-          placeholder={t('log.search')}
-          aria-label={t('log.search')}
-          value={props.query}
-          spellcheck={false}
-          autocomplete="off"
-          onInput={(e) => props.setQuery(e.currentTarget.value)}
-        />
-      </label>
+      <SearchBox id="log-search" label={t('log.search')} value={props.query} onInput={props.setQuery} />
       <Segmented<Stream>
         label={t('log.stream')}
         value={props.stream}

@@ -2,8 +2,9 @@
 // stand open, advanced ones are folded away unless one of them is set or wrong.
 import type { ComponentChildren } from 'preact';
 import type { Option } from '../api/types';
-import { pick, t } from '../i18n';
+import { lang, pick, t } from '../i18n';
 import { isAdvanced, isSet, secretMask, type FormObject, type FormValue } from '../lib/form-model';
+import { chineseName } from '../lib/option-words';
 import { Button } from './basics';
 import { CheckField, PairsField, SelectField, TextField } from './fields';
 
@@ -16,8 +17,10 @@ export interface OptionFieldsProps {
   onChange: (value: FormObject) => void;
 }
 
-/** "connect_timeout" → "Connect timeout": names are the same words in YAML and here. */
+/** "connect_timeout" → "Connect timeout": names are the same words in YAML and here. In Chinese the name stands behind the word. */
 export function optionLabel(name: string): string {
+  const chinese = lang() === 'zh' ? chineseName(name) : undefined;
+  if (chinese) return `${chinese} (${name})`;
   const words = name.split('_').map((w) => (acronyms.has(w) ? w.toUpperCase() : w)).join(' ');
   return words.charAt(0).toUpperCase() + words.slice(1);
 }

@@ -27,7 +27,7 @@ export function ProgramMark({ state }: { state: ProgramState }) {
 function Until({ at, words, due }: { at: number; words: Key; due: Key }) {
   const now = useClock(1000);
   const rest = at - now;
-  if (rest > 3_600_000) return <>{t(words, { span: `${span(rest)} (${when(at)})` })}</>;
+  if (rest > 3_600_000) return <>{t(words, { span: span(rest) })}{t('program.atTime', { time: when(at) })}</>;
   return <>{rest > 500 ? t(words, { span: span(rest) }) : t(due)}</>;
 }
 

@@ -8,6 +8,7 @@ import type { Complaints } from '../lib/form-model';
 import { session } from '../store/session';
 import { Button, Card, CopyButton } from './basics';
 import { TextField } from './fields';
+import { FormSummary, useSubmit } from './edit-form';
 import { useFormErrors } from './form-errors';
 import { Once } from './once';
 import { toast } from './overlay';
@@ -26,24 +27,16 @@ function OneField(props: {
   onCancel: () => void;
 }) {
   const [value, setValue] = useState('');
-  const [busy, setBusy] = useState(false);
   const complaints: Complaints = new Map();
   if (value.trim() === '') complaints.set(props.path, { key: 'check.required' });
   const errors = useFormErrors(complaints);
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    if (!errors.attempt()) return;
-    setBusy(true);
-    try {
-      await props.work(value);
-    } catch (error) {
-      const refused = error instanceof ApiError && [401, 403, 422].includes(error.status);
-      errors.fail(refused ? new ApiError(422, '', '', [{ field: props.path, message: props.wrong }]) : error);
-      setBusy(false);
-    }
+  const mend = (error: unknown) => {
+    const refused = error instanceof ApiError && [401, 403, 422].includes(error.status);
+    return refused ? new ApiError(422, '', '', [{ field: props.path, message: props.wrong }]) : error;
   };
+  const { busy, submit } = useSubmit(errors, () => props.work(value), { mend });
   return (
-    <form class="card-form one-field" onSubmit={(e) => void submit(e)} noValidate>
+    <form class="card-form one-field" onSubmit={submit} noValidate>
       <TextField
         path={props.path}
         label={props.label}
@@ -55,7 +48,7 @@ function OneField(props: {
         onInput={(v) => (setValue(v), errors.touch(props.path))}
       />
       <div class="card-form-bar">
-        {errors.summary && <p class="form-summary" role="alert">{errors.summary}</p>}
+        <FormSummary errors={errors} />
         <Button onClick={props.onCancel}>{t('common.cancel')}</Button>
         <Button id="totp-next" type="submit" kind={props.danger ? 'danger' : 'primary'} busy={busy}>
           {t(props.yes)}

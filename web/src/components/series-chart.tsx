@@ -6,7 +6,7 @@ import type { MatrixItem } from '../api/prometheus';
 import { t } from '../i18n';
 import { columns, drawnMax, seriesName, shortNames, shortNumber, stack } from '../lib/explore';
 import { fullTime, number } from '../lib/format';
-import { axisTime, color, useThemeTurn } from './chart';
+import { axisTime, color, follow, useThemeTurn } from './chart';
 
 interface Props {
   series: MatrixItem[];
@@ -14,6 +14,10 @@ interface Props {
   end: number;
   step: number;
   stacked: boolean;
+  /** What they are called, if not by what tells their labels apart. */
+  names?: string[];
+  /** A value with its unit. */
+  show?: (value: number) => string;
   onZoom: (start: number, end: number) => void;
 }
 
@@ -60,7 +64,7 @@ function options(width: number, props: Props, hidden: Set<number>, count: number
     scales: { x: { time: true, min: props.start, max: props.end } },
     axes: [
       { ...axis, values: axisTime, space: 72, size: 32 },
-      { ...axis, values: (_u, splits) => splits.map(shortNumber), size: 62 },
+      { ...axis, values: (_u, splits) => splits.map(props.show ?? shortNumber), size: 62 },
     ],
     series: [{}, ...lines],
     // Each of a stack is filled down to the one below it.
@@ -86,8 +90,11 @@ function plotted(props: Props, hidden: Set<number>): Plotted {
   return { t: times, shown: stack(kept), real: v };
 }
 
-function Legend(props: { series: MatrixItem[]; values: (number | null)[] | null; hidden: Set<number>; onToggle: (i: number, only: boolean) => void }) {
-  const names = useMemo(() => shortNames(props.series.map((s) => s.metric)), [props.series]);
+const anyNumber = (value: number) => number(value, Math.abs(value) < 1 ? 6 : 3);
+
+function Legend(props: { series: MatrixItem[]; names: string[] | undefined; show: ((value: number) => string) | undefined; values: (number | null)[] | null; hidden: Set<number>; onToggle: (i: number, only: boolean) => void }) {
+  const names = useMemo(() => props.names ?? shortNames(props.series.map((s) => s.metric)), [props.series]);
+  const show = props.show ?? anyNumber;
   const dark = isDark();
   return (
     <ul class="legend" aria-label={t('explore.legend')}>
@@ -105,7 +112,7 @@ function Legend(props: { series: MatrixItem[]; values: (number | null)[] | null;
                 <line x1="0" y1="2" x2="14" y2="2" stroke={seriesColor(i, dark)} />
               </svg>
               <span class="legend-name">{names[i]}</span>
-              <span class="legend-value num">{value === null || Number.isNaN(value) ? '–' : number(value, Math.abs(value) < 1 ? 6 : 3)}</span>
+              <span class="legend-value num">{value === null || Number.isNaN(value) ? '–' : show(value)}</span>
             </button>
           </li>
         );
@@ -126,14 +133,7 @@ export default function SeriesChart(props: Props) {
     const element = box.current;
     if (!element) return undefined;
     const plot = new uPlot(options(element.clientWidth, props, hidden, data.shown.length, setAt), [data.t, ...data.shown] as uPlot.AlignedData, element);
-    const sizes = new ResizeObserver(() => {
-      if (element.clientWidth) plot.setSize({ width: element.clientWidth, height: plot.height });
-    });
-    sizes.observe(element);
-    return () => {
-      sizes.disconnect();
-      plot.destroy();
-    };
+    return follow(plot, element);
   }, [data, theme]);
 
   // A click shows one series alone, or all again; with Ctrl it takes one away.
@@ -156,7 +156,7 @@ export default function SeriesChart(props: Props) {
       </p>
       <div ref={box} class="chart-canvas" role="img" aria-label={t('explore.graph.label', { n: props.series.length })} />
       {props.series.length > drawnMax && <p class="note muted">{t('explore.drawn', { n: drawnMax, of: props.series.length })}</p>}
-      <Legend series={props.series} hidden={hidden} values={at === null ? null : data.real.map((c) => c[at] ?? null)} onToggle={toggle} />
+      <Legend series={props.series} names={props.names} show={props.show} hidden={hidden} values={at === null ? null : data.real.map((c) => c[at] ?? null)} onToggle={toggle} />
     </figure>
   );
 }

@@ -2,14 +2,16 @@
 import { useState } from 'preact/hooks';
 import { access, type Scope, type Token } from '../api/access';
 import type { JsonObject } from '../api/types';
-import { lang, t } from '../i18n';
+import { lang, t, type Key } from '../i18n';
 import '../i18n/more';
 import { fullTime, span, when } from '../lib/format';
 import { useGroups } from '../lib/groups';
 import type { Complaints } from '../lib/form-model';
+import { localPlace } from '../lib/places';
 import { groupsFor, may, session } from '../store/session';
-import { Button, Card, Empty } from './basics';
+import { Button, Card, CopyButton, Empty } from './basics';
 import { SelectField, TextField } from './fields';
+import { FormSummary, useSubmit } from './edit-form';
 import { useFormErrors } from './form-errors';
 import { ask, complain, toast } from './overlay';
 import { Once } from './once';
@@ -43,13 +45,13 @@ function Row({ token, owners, onGone }: { token: Token; owners: boolean; onGone:
   return (
     <tr>
       <th scope="row" class="breakable">{token.name}</th>
-      {owners && <td>{token.owner || '–'}</td>}
+      {owners && <td class="far">{token.owner || '–'}</td>}
       <td>
         {t(`scope.${token.scope}`)}
         {token.group && <span class="chip">{token.group}</span>}
       </td>
-      <td><Expiry at={token.expires_at} /></td>
-      <td class="nowrap">{token.last_used_at ? when(token.last_used_at) : t('common.never')}</td>
+      <td class="nowrap"><Expiry at={token.expires_at} /></td>
+      <td class="nowrap far">{token.last_used_at ? when(token.last_used_at) : t('common.never')}</td>
       <td class="right">
         <Button icon="trash" kind="quiet" title={t('tokens.delete.named', { name: token.name })} busy={busy} onClick={() => void remove()} />
       </td>
@@ -65,10 +67,10 @@ export function TokenTable({ items, owners, onChange }: { items: Token[]; owners
         <thead>
           <tr>
             <th>{t('tokens.col.name')}</th>
-            {owners && <th>{t('tokens.col.owner')}</th>}
+            {owners && <th class="far">{t('tokens.col.owner')}</th>}
             <th>{t('tokens.col.scope')}</th>
             <th>{t('tokens.col.expires')}</th>
-            <th>{t('tokens.col.used')}</th>
+            <th class="far">{t('tokens.col.used')}</th>
             <th class="right"><span class="hidden">{t('common.delete')}</span></th>
           </tr>
         </thead>
@@ -80,61 +82,88 @@ export function TokenTable({ items, owners, onChange }: { items: Token[]; owners
   );
 }
 
+/** Starts an agent that checks from where it runs. */
+export function AgentCommand({ token }: { token: string }) {
+  const server = new URL('.', location.href.replace(/#.*/, '')).href.replace(/\/$/, '');
+  const command = `belfry agent --server ${server} --token ${token}`;
+  return (
+    <p class="command">
+      <code>{command}</code>
+      <CopyButton kind="quiet" text={command} />
+    </p>
+  );
+}
+
 const spans = ['30d', '90d', '365d', 'never', 'date'] as const;
 
 function scopes(): Scope[] {
-  return may('admin') ? ['read', 'write', 'admin'] : groupsFor('editor') === null || Object.values(session.who.groups ?? {}).includes('editor') ? ['read', 'write'] : ['read'];
+  return may('admin') ? ['read', 'write', 'admin', 'agent'] : groupsFor('editor') === null || Object.values(session.who.groups ?? {}).includes('editor') ? ['read', 'write'] : ['read'];
 }
 
-export function TokenForm({ onMade, onCancel }: { onMade: () => void; onCancel: () => void }) {
+interface FormProps {
+  /** It is a location's: the token of an agent, whose name is where it stands. */
+  location?: boolean;
+  /** Names that there are. */
+  taken?: readonly string[];
+  onMade: () => void;
+  onCancel: () => void;
+}
+
+function nameComplaint(name: string, { agent, taken }: { agent: boolean; taken: readonly string[] }): Key | null {
+  if (name === '') return 'check.required';
+  if (agent && name === localPlace) return 'locations.local';
+  return taken.includes(name) ? 'locations.taken' : null;
+}
+
+/** How what was made is used. */
+function Use({ token }: { token: Token }) {
+  if (token.scope !== 'agent') return <code class="once-use">curl -H "Authorization: Bearer …" {new URL('api/v1/targets', location.href).href}</code>;
+  return <AgentCommand token={token.token ?? ''} />;
+}
+
+export function TokenForm({ location: ofLocation = false, taken = [], onMade, onCancel }: FormProps) {
   const groups = useGroups();
   const [name, setName] = useState('');
-  const [scope, setScope] = useState<Scope>('read');
+  const [scope, setScope] = useState<Scope>(ofLocation ? 'agent' : 'read');
   const [group, setGroup] = useState('');
-  const [expiry, setExpiry] = useState<(typeof spans)[number]>('90d');
+  const [expiry, setExpiry] = useState<(typeof spans)[number]>(ofLocation ? 'never' : '90d');
+  const agent = scope === 'agent';
   const [date, setDate] = useState('');
-  const [busy, setBusy] = useState(false);
   const [made, setMade] = useState<Token | null>(null);
   const complaints: Complaints = new Map();
-  if (name.trim() === '') complaints.set('name', { key: 'check.required' });
+  const complaint = nameComplaint(name.trim(), { agent, taken });
+  if (complaint) complaints.set('name', { key: complaint });
   if (expiry === 'date' && !fromLocal(date)) complaints.set('expires_at', { key: 'check.required' });
   const errors = useFormErrors(complaints);
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    if (!errors.attempt()) return;
-    setBusy(true);
+  const create = async () => {
     const body: JsonObject = { name: name.trim(), scope };
-    if (group) body['group'] = group;
+    if (group && !agent) body['group'] = group;
     if (expiry === 'date') body['expires_at'] = fromLocal(date);
     else if (expiry !== 'never') body['expires_in'] = expiry;
-    try {
-      setMade(await access.createToken(body));
-    } catch (error) {
-      errors.fail(error);
-    }
-    setBusy(false);
+    setMade(await access.createToken(body));
   };
+  const { busy, submit } = useSubmit(errors, create);
   if (made?.token) {
     return (
       <Card>
         <Once title={t('tokens.made', { name: made.name })} hint={t('tokens.once')} text={made.token} onDone={onMade}>
-          <code class="once-use">curl -H "Authorization: Bearer …" {new URL('api/v1/targets', location.href).href}</code>
+          <Use token={made} />
         </Once>
       </Card>
     );
   }
   return (
-    <Card title={t('tokens.add')}>
-      <form class="card-form" onSubmit={(e) => void submit(e)} noValidate lang={lang()}>
+    <Card title={t(ofLocation ? 'locations.add' : 'tokens.add')}>
+      <form class="card-form" onSubmit={submit} noValidate lang={lang()}>
         <div class="fields">
-          <TextField path="name" label={t('tokens.col.name')} required value={name} help={t('tokens.name.help')} error={errors.errorAt('name')} onInput={(v) => (setName(v), errors.touch('name'))} />
-          <SelectField path="scope" label={t('tokens.col.scope')} value={scope} error={errors.errorAt('scope')} help={t(`scope.${scope}.help`)} choices={scopes().map((s) => ({ value: s, text: t(`scope.${s}`) }))} onChange={(v) => setScope(v as Scope)} />
-          <SelectField path="group" label={t('tokens.group')} value={group} error={errors.errorAt('group')} choices={[{ value: '', text: t('tokens.group.all') }, ...groups.map((g) => ({ value: g, text: g }))]} onChange={setGroup} />
+          <TextField path="name" label={t('tokens.col.name')} required value={name} help={t(agent ? 'locations.name.help' : 'tokens.name.help')} error={errors.errorAt('name')} onInput={(v) => (setName(v), errors.touch('name'))} />
+          {!ofLocation && <SelectField path="scope" label={t('tokens.col.scope')} value={scope} error={errors.errorAt('scope')} help={t(`scope.${scope}.help`)} choices={scopes().map((s) => ({ value: s, text: t(`scope.${s}`) }))} onChange={(v) => setScope(v as Scope)} />}
+          {!agent && <SelectField path="group" label={t('tokens.group')} value={group} error={errors.errorAt('group')} choices={[{ value: '', text: t('tokens.group.all') }, ...groups.map((g) => ({ value: g, text: g }))]} onChange={setGroup} />}
           <SelectField path="expires_in" label={t('tokens.col.expires')} value={expiry} error={errors.errorAt('expires_in')} choices={spans.map((s) => ({ value: s, text: t(`tokens.for.${s}`) }))} onChange={(v) => setExpiry(v as typeof expiry)} />
           {expiry === 'date' && <MomentField path="expires_at" label={t('tokens.date')} value={date} error={errors.errorAt('expires_at')} onInput={setDate} />}
         </div>
         <div class="card-form-bar">
-          {errors.summary && <p class="form-summary" role="alert">{errors.summary}</p>}
+          <FormSummary errors={errors} />
           <Button onClick={onCancel}>{t('common.cancel')}</Button>
           <Button id="make-token" type="submit" kind="primary" icon="key" busy={busy}>
             {t('tokens.create')}

@@ -46,6 +46,13 @@ function Brick({ id }: { id: number | undefined }) {
   );
 }
 
+/** The overview alone, on the whole screen. */
+export function WholeScreen() {
+  if (!document.fullscreenEnabled) return null;
+  const whole = () => void document.querySelector('.overview')?.requestFullscreen();
+  return <Button kind="quiet" icon="expand" title={t('overview.wall.full')} onClick={whole} />;
+}
+
 export function Wall(props: { plan: WallPlan; onWidth: (width: number) => void; onSpan: (positions: Span) => void; onRest: () => void }) {
   const { plan, columns } = props.plan;
   const box = useRef<HTMLDivElement>(null);
@@ -58,16 +65,8 @@ export function Wall(props: { plan: WallPlan; onWidth: (width: number) => void; 
     return () => sizes.disconnect();
   }, []);
   const ids = (row: number) => Array.from({ length: columns }, (_, i) => row * columns + i).filter((p) => p < targets.list.total);
-  const whole = () => void document.querySelector('.overview')?.requestFullscreen?.();
   return (
     <div class="wall" ref={box}>
-      {document.fullscreenEnabled && (
-        <p class="wall-bar">
-          <Button kind="quiet" icon="wall" onClick={whole}>
-            {t('overview.wall.full')}
-          </Button>
-        </p>
-      )}
       <VirtualList
         label={t('overview.list')}
         plan={plan}

@@ -158,3 +158,22 @@ export function errorPlace(message: string): { line: number; column: number } | 
   const found = /(?:^|\s|")(\d+):(\d+): parse error/.exec(message);
   return found ? { line: Number(found[1]), column: Number(found[2]) } : null;
 }
+
+const keepsUnit = new Set(
+  ('avg min max sum quantile topk bottomk stddev by without and or unless on ignoring offset bool group_left group_right abs ceil floor round clamp clamp_min clamp_max ' +
+    'sort sort_desc delta idelta avg_over_time min_over_time max_over_time sum_over_time quantile_over_time last_over_time first_over_time stddev_over_time').split(' '),
+);
+
+/** What the values are, where the query says it: metrics of one unit, by what leaves a unit as it is. */
+export function unitOf(query: string): 's' | 'B' | null {
+  const bare = query
+    .replace(/#.*/g, '')
+    .replace(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`/g, '')
+    .replace(/\{[^}]*\}|\[[^\]]*\]|\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)/g, ' ')
+    .replace(/(?<![\w:])\d[\w.]*/g, '');
+  if (/[*/%^]|\bbool\b/.test(bare)) return null;
+  const metrics = (bare.match(/[a-zA-Z_:][\w:]*/g) ?? []).filter((word) => !keepsUnit.has(word));
+  const all = (suffix: RegExp) => metrics.length > 0 && metrics.every((m) => suffix.test(m));
+  if (all(/(?<!_time|_timestamp)_seconds$/)) return 's';
+  return all(/_bytes$/) ? 'B' : null;
+}

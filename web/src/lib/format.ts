@@ -74,12 +74,13 @@ export function clock(ms: number): string {
   return dateFormat('clock', { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' }).format(ms);
 }
 
-/** Today: the time. Else: the day and the time. */
+/** Today: the time, to the second if it is past. Else: the day and the time. */
 export function when(time: number | string | null | undefined): string {
   if (time === null || time === undefined || time === '') return t('common.never');
   const ms = typeof time === 'number' ? time : Date.parse(time);
   if (Number.isNaN(ms)) return String(time);
   const same = new Date(ms).toDateString() === new Date().toDateString();
+  if (same && ms > Date.now() + 60_000) return dateFormat('minute', { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(ms);
   if (same) return clock(ms);
   return dateFormat('day', {
     month: 'short',

@@ -39,7 +39,7 @@ export interface PhaseColumn {
   ms: (number | null)[];
 }
 
-const quoted = (text: string) => `"${text.replace(/\\/g, '\\\\').replace(/"/g, '\\"').replace(/\n/g, '\\n')}"`;
+export const quoted = (text: string) => `"${text.replace(/\\/g, '\\\\').replace(/"/g, '\\"').replace(/\n/g, '\\n')}"`;
 
 /** Each phase's mean of a cell. `ms`: how far a cell looks back. */
 export function phaseQuery(group: string, target: string, ms: number): string {

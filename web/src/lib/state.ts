@@ -60,3 +60,12 @@ export function countStates(targets: Iterable<Target>): Totals {
   }
   return totals;
 }
+
+const verdict = /^down at (\d+) of (\d+) locations(?:, and (\d+) more [^:]*|, fewer than \d+)?: /;
+
+/** "down at 2 of 3 locations: beijing: connection refused" in pieces, those included that fell silent after they had said so; null:
+    the message is of another kind. */
+export function readVerdict(message: string | null | undefined): { down: number; of: number; rest: string } | null {
+  const found = verdict.exec(message ?? '');
+  return found && message ? { down: Number(found[1]) + Number(found[3] ?? 0), of: Number(found[2]), rest: message.slice(found[0].length) } : null;
+}

@@ -2,6 +2,7 @@
 import type { Json, JsonObject, Prober, Target, TargetDraft } from '../api/types';
 import { durationText, parseDuration } from './duration';
 import { configFromUrl } from './guess';
+import { localPlace } from './places';
 import { fromForm, isObject, toForm, validate, type Complaints, type FormObject } from './form-model';
 
 export interface BurstForm {
@@ -20,11 +21,15 @@ export interface TargetForm {
   timeout: string;
   attempts: string;
   threshold: string;
+  successes: string;
+  invert: boolean;
   resend: string;
   enabled: boolean;
   labels: [string, string][];
   channels: number[];
   depends: number[];
+  locations: string[];
+  quorum: string;
   connect: string;
   burst: BurstForm;
 }
@@ -39,12 +44,16 @@ export function emptyForm(): TargetForm {
     timeout: '',
     attempts: '',
     threshold: '',
+    successes: '',
+    invert: false,
     resend: '',
     connect: '',
     enabled: true,
     labels: [],
     channels: [],
     depends: [],
+    locations: [],
+    quorum: '',
     burst: { times: '', delta_seconds: '', min_success: '', max_mean_seconds: '' },
   };
 }
@@ -88,12 +97,16 @@ export function formOf(target: Target, prober: Prober | undefined): TargetForm {
     timeout: seconds(target.timeout_seconds),
     attempts: anyText(target.attempts),
     threshold: anyText(target.threshold),
+    successes: anyText(target.success_threshold),
+    invert: target.invert === true,
     resend: seconds(target.resend_interval_seconds),
     connect: seconds(target.connect_timeout_seconds),
     enabled: target.enabled,
     labels: Object.entries(target.labels ?? {}),
     channels: [...(target.notify_channel_ids ?? [])],
     depends: [...(target.depends_on ?? [])],
+    locations: [...(target.locations ?? [])],
+    quorum: target.location_quorum ? String(target.location_quorum) : '',
     burst: {
       times: anyText(burst['times']),
       delta_seconds: spanText(burst['delta_seconds']),
@@ -131,6 +144,11 @@ export function configOf(form: TargetForm, prober: Prober | undefined, before: J
   return config;
 }
 
+/** It is checked from somewhere besides here. */
+function isElsewhere(form: TargetForm): boolean {
+  return form.locations.some((name) => name !== localPlace);
+}
+
 /** What to send, whole. `before` is the target that it replaces, or null for a new one. */
 export function draftOf(form: TargetForm, prober: Prober | undefined, before: Target | null): TargetDraft {
   const draft: TargetDraft = {
@@ -139,6 +157,7 @@ export function draftOf(form: TargetForm, prober: Prober | undefined, before: Ta
     type: form.type,
     config: configOf(form, prober, before?.config ?? {}),
     enabled: form.enabled,
+    invert: form.invert,
     labels: Object.fromEntries(form.labels.filter(([k]) => k.trim() !== '').map(([k, v]) => [k.trim(), v])),
     notify_channel_ids: form.channels,
     depends_on: form.depends,
@@ -150,12 +169,17 @@ export function draftOf(form: TargetForm, prober: Prober | undefined, before: Ta
     resend_interval_seconds: span(form.resend),
     attempts: numeric(form.attempts),
     threshold: numeric(form.threshold),
+    success_threshold: numeric(form.successes),
   };
   for (const [key, value] of Object.entries(numbers)) {
     if (value !== undefined) (draft as Record<string, unknown>)[key] = value;
   }
   const burst = burstOf(form);
   if (burst) draft.burst = burst;
+  if (isElsewhere(form)) {
+    draft.locations = form.locations;
+    if (form.quorum.trim()) draft.location_quorum = Number(form.quorum);
+  }
   if (!draft.group) delete draft.group;
   return draft;
 }
@@ -179,9 +203,14 @@ export function complaintsOf(form: TargetForm, prober: Prober | undefined): Comp
   for (const [field, text] of [
     ['attempts', form.attempts],
     ['threshold', form.threshold],
+    ['success_threshold', form.successes],
     ['burst.times', form.burst.times],
   ] as const) {
     if (text.trim() !== '' && !/^\d+$/.test(text.trim())) out.set(field, { key: 'check.int' });
+  }
+  const quorum = form.quorum.trim();
+  if (quorum !== '' && isElsewhere(form) && !(/^\d+$/.test(quorum) && Number(quorum) >= 1 && Number(quorum) <= form.locations.length)) {
+    out.set('location_quorum', { key: 'check.quorum', args: { n: form.locations.length } });
   }
   const interval = span(form.interval);
   const timeout = span(form.timeout);

@@ -27,6 +27,10 @@ export function targetYaml(target: Target, channels: readonly string[]): string 
   for (const [key, seconds] of times) if (seconds !== undefined && seconds !== usual[key]) out[key] = durationText(seconds);
   if ((target.attempts ?? 1) !== 1) out['attempts'] = target.attempts as number;
   if (target.threshold !== 3) out['threshold'] = target.threshold;
+  if ((target.success_threshold ?? 1) !== 1) out['success_threshold'] = target.success_threshold as number;
+  if (target.invert) out['invert'] = true;
+  if ((target.locations ?? []).length > 0) out['locations'] = target.locations as string[];
+  if (target.location_quorum) out['location_quorum'] = target.location_quorum;
   if (!target.enabled) out['enabled'] = false;
   if (Object.keys(target.labels ?? {}).length > 0) out['labels'] = target.labels as JsonObject;
   if (channels.length > 0) out['channels'] = [...channels];

@@ -36,6 +36,13 @@ export function onEvent(listener: Listener): () => void {
   return () => listeners.delete(listener);
 }
 
+/** For what a view has read by itself: called when it may have changed, by such an event or unseen. Returns the undo. */
+export function onChange(of: EventName, work: () => void): () => void {
+  return onEvent((name) => {
+    if (name === of || name === 'reset') work();
+  });
+}
+
 function dispatch(name: EventName, data: unknown): void {
   if (data !== null && typeof data === 'object') {
     if (name === 'target') targets.merge(data as Target);
@@ -46,6 +53,10 @@ function dispatch(name: EventName, data: unknown): void {
     else if (name === 'channel') mergeChannel(data as Channel & { deleted?: boolean });
   }
   if (name === 'config' || name === 'reset') reloadAll();
+  tell(name, data);
+}
+
+function tell(name: EventName, data: unknown): void {
   for (const listener of [...listeners]) listener(name, data);
 }
 
@@ -57,6 +68,12 @@ function mergeChannel(channel: Channel & { deleted?: boolean }): void {
 
 function reloadAll(): void {
   targets.reload();
+  refresh();
+}
+
+/** What was read may be old by a moment. */
+function refresh(): void {
+  targets.stale();
   alerts.stale();
   channels.stale();
   processes.stale();
@@ -76,7 +93,11 @@ function start(): void {
   stream = new LiveStream({
     onEvent: dispatch,
     onState: (state) => live.set(state),
-    onGap: reloadAll,
+    onOpen: (again) => {
+      if (again) targets.reload();
+      refresh();
+      tell('reset', null);
+    },
     onRefused: () => void session.ask(),
   });
   const opened = stream;

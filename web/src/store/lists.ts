@@ -24,6 +24,12 @@ export class ListStore<T> extends Observable {
     if (this.state !== 'no') void this.load();
   }
 
+  /** An event came: an answer that is under way may be older than it. */
+  protected touched(): void {
+    if (this.state === 'loading') this.again = true;
+    this.changed();
+  }
+
   async load(): Promise<void> {
     if (this.state === 'loading') {
       this.again = true;
@@ -56,7 +62,7 @@ export class AlertStore extends ListStore<Alert> {
     // Events leave the deliveries out.
     this.items = alert.status === 'firing' ? [{ ...old, ...alert }, ...rest] : rest;
     this.items.sort((a, b) => Date.parse(b.fired_at) - Date.parse(a.fired_at));
-    this.changed();
+    this.touched();
   }
 }
 
@@ -68,12 +74,12 @@ export class ChannelStore extends ListStore<Channel> {
   merge(channel: Channel): void {
     const i = this.items.findIndex((c) => c.id === channel.id);
     this.items = i < 0 ? [...this.items, channel] : this.items.map((c) => (c.id === channel.id ? { ...c, ...channel } : c));
-    this.changed();
+    this.touched();
   }
 
   remove(id: number): void {
     this.items = this.items.filter((c) => c.id !== id);
-    this.changed();
+    this.touched();
   }
 }
 

@@ -34,6 +34,8 @@ export class ProcessStore extends Observable {
   error: Error | null = null;
   private wanted = false;
   private run = 0;
+  /** Of whom events told since the load began: its answer may be older. */
+  private told = new Set<string>();
   private cached: { shape: number; totals: ProgramTotals } | null = null;
 
   want(): void {
@@ -47,6 +49,7 @@ export class ProcessStore extends Observable {
   /** Reads all anew; what has gone meanwhile goes. */
   async load(): Promise<void> {
     this.wanted = true;
+    this.told.clear();
     const run = ++this.run;
     const seen = new Set<string>();
     let cursor: string | null = null;
@@ -56,11 +59,11 @@ export class ProcessStore extends Observable {
         if (run !== this.run) return; // a newer load has started
         for (const process of page.items) {
           seen.add(process.id);
-          this.keep(process);
+          if (!this.told.has(process.id)) this.keep(process);
         }
         cursor = page.next ?? null;
       } while (cursor !== null);
-      for (const id of [...this.items.keys()]) if (!seen.has(id)) this.forget(id);
+      for (const id of [...this.items.keys()]) if (!seen.has(id) && !this.told.has(id)) this.forget(id);
       this.loaded = true;
       this.error = null;
     } catch (error) {
@@ -86,6 +89,7 @@ export class ProcessStore extends Observable {
 
   merge(change: Process): void {
     if (!this.wanted) return;
+    this.told.add(change.id);
     if (change.deleted) {
       this.remove(change.id);
       return;
@@ -102,6 +106,7 @@ export class ProcessStore extends Observable {
   }
 
   remove(id: string): void {
+    this.told.add(id);
     this.forget(id);
     this.shape++;
     this.changed();

@@ -84,7 +84,8 @@ export class TargetStore extends Observable {
     this.stale();
   }
 
-  private stale(): void {
+  /** The list in sight, or the count of those down, is read again soon. */
+  stale(): void {
     this.list.stale();
     if (this.list.open || this.downTimer !== undefined) return;
     this.downTimer = setTimeout(() => {

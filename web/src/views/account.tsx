@@ -4,6 +4,7 @@ import { access, type SessionInfo } from '../api/access';
 import { ApiError } from '../api/client';
 import { Button, Card, Empty, Failure, Loading, PageHead, StateLabel } from '../components/basics';
 import { TextField } from '../components/fields';
+import { FormSummary, useSubmit } from '../components/edit-form';
 import { useFormErrors } from '../components/form-errors';
 import { complain, toast } from '../components/overlay';
 import { SecondFactor } from '../components/second-factor';
@@ -22,30 +23,25 @@ function Password() {
   const [old, setOld] = useState('');
   const [next, setNext] = useState('');
   const [again, setAgain] = useState('');
-  const [busy, setBusy] = useState(false);
   const complaints: Complaints = new Map();
   if (old === '') complaints.set('old', { key: 'check.required' });
   if (next.length < leastPassword) complaints.set('new', { key: 'check.password', args: { n: leastPassword } });
   if (again !== next) complaints.set('again', { key: 'check.again' });
   const errors = useFormErrors(complaints);
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    if (!errors.attempt()) return;
-    setBusy(true);
-    try {
-      await access.changePassword({ old, new: next });
-      toast(t('account.password.done'));
-      for (const set of [setOld, setNext, setAgain]) set('');
-      errors.clear();
-    } catch (error) {
-      const wrong = error instanceof ApiError && [401, 403].includes(error.status) && error.errors.length === 0;
-      errors.fail(wrong ? new ApiError(403, '', '', [{ field: 'old', message: t('account.wrong') }]) : error);
-    }
-    setBusy(false);
+  const change = async () => {
+    await access.changePassword({ old, new: next });
+    toast(t('account.password.done'));
+    for (const set of [setOld, setNext, setAgain]) set('');
+    errors.clear();
   };
+  const mend = (error: unknown) => {
+    const wrong = error instanceof ApiError && [401, 403].includes(error.status) && error.errors.length === 0;
+    return wrong ? new ApiError(403, '', '', [{ field: 'old', message: t('account.wrong') }]) : error;
+  };
+  const { busy, submit } = useSubmit(errors, change, { mend, stays: true });
   return (
     <Card title={t('account.password')}>
-      <form class="card-form" onSubmit={(e) => void submit(e)} noValidate>
+      <form class="card-form" onSubmit={submit} noValidate>
         <input type="text" hidden autocomplete="username" value={session.who.name} readOnly />
         <div class="fields">
           <TextField wide path="old" label={t('account.password.old')} secret autocomplete="current-password" value={old} error={errors.errorAt('old')} onInput={(v) => (setOld(v), errors.touch('old'))} />
@@ -53,7 +49,7 @@ function Password() {
           <TextField path="again" label={t('setup.again')} secret value={again} error={errors.errorAt('again')} onInput={setAgain} />
         </div>
         <div class="card-form-bar">
-          {errors.summary && <p class="form-summary" role="alert">{errors.summary}</p>}
+          <FormSummary errors={errors} />
           <Button id="change-password" type="submit" kind="primary" busy={busy}>
             {t('account.password.change')}
           </Button>

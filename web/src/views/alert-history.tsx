@@ -25,7 +25,8 @@ export default function AlertHistory({ route }: { route: Route }) {
   useEffect(
     () =>
       onEvent((name, data) => {
-        if (name === 'alert' && (data as Alert).status === 'resolved' && (list.items?.length ?? 0) <= 50) list.reload();
+        const news = name === 'reset' || (name === 'alert' && (data as Alert).status === 'resolved');
+        if (news && (list.items?.length ?? 0) <= 50) list.reload();
       }),
     [list.items?.length],
   );

@@ -6,7 +6,7 @@ import { Button, Card, Empty, Failure, LinkButton, Loading, PageHead } from '../
 import { FilterBar, useFilters } from '../components/filter-bar';
 import { Icon } from '../components/icons';
 import { SettingsNav } from '../components/sections';
-import { hasKey, t } from '../i18n';
+import { hasKey, lang, t } from '../i18n';
 import { changes } from '../lib/diff';
 import { fullTime, when } from '../lib/format';
 import { useMore } from '../lib/more';
@@ -55,7 +55,7 @@ function Entry({ entry }: { entry: AuditEntry }) {
         <span class="entry-who">{entry.actor}</span>
         <span class="entry-what">
           <span class={failed ? 'is-down stateful' : ''}>{word('audit.action', entry.action)}</span>
-          {entry.kind && entry.kind !== 'session' && <> {word('audit.kind', entry.kind)}</>} {name && <strong>{name}</strong>}
+          {entry.kind && entry.kind !== 'session' && <>{lang() === 'zh' ? '' : ' '}{word('audit.kind', entry.kind)}</>} {name && <strong>{name}</strong>}
         </span>
         <span class="entry-from num muted">{entry.address}</span>
       </button>

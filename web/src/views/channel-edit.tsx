@@ -2,16 +2,17 @@
 import { useEffect, useState } from 'preact/hooks';
 import { api } from '../api/client';
 import type { Channel, ChannelDraft, ChannelTest, JsonObject, Prober } from '../api/types';
-import { Button, Card, Failure, LinkButton, Loading, PageHead } from '../components/basics';
+import { Button, Card, Failure, Loading } from '../components/basics';
 import { TestAnswer, typeTitle } from '../components/channel-parts';
+import { EditForm, useEditing } from '../components/edit-form';
 import { CheckField, SelectField, TextField } from '../components/fields';
-import { fieldShown, useFormErrors, useLeaveGuard } from '../components/form-errors';
+import { optionShown } from '../components/form-errors';
 import { OptionFields } from '../components/option-fields';
-import { complain, toast } from '../components/overlay';
+import { complain } from '../components/overlay';
 import { pick, t } from '../i18n';
 import { fromForm, toForm, validate, type FormObject } from '../lib/form-model';
 import { useLoad } from '../lib/hooks';
-import { go, href } from '../router';
+import { href } from '../router';
 import { channels, channelTypes } from '../store';
 import { useStores } from '../store/observable';
 
@@ -44,41 +45,28 @@ function ChannelForm({ before }: { before: Channel | null }) {
   const [name, setName] = useState(before?.name ?? '');
   const [enabled, setEnabled] = useState(before?.enabled ?? true);
   const [values, setValues] = useState<FormObject>(() => toForm(options, document));
-  const [dirty, setDirty] = useState(false);
-  const [busy, setBusy] = useState(false);
   const complaints = validate(options, values, '');
   if (name.trim() === '') complaints.set('name', { key: 'check.required' });
-  const errors = useFormErrors(complaints);
-  const release = useLeaveGuard(dirty && !busy);
+  const body = () => draft(name, type, enabled, fromForm(options, values, document));
+  const edit = useEditing(complaints, async () => {
+    const saved = before ? await api.updateChannel(before.id, body()) : await api.createChannel(body());
+    channels.merge(saved);
+    return { say: t('channels.saved', { name: saved.name }), to: '/channels' };
+  });
+  const { errors } = edit;
   // The server may name an option with or without the "config." before it.
   const errorAt = (path: string) => errors.errorAt(path) ?? errors.errorAt(`config.${path}`);
-  const body = () => draft(name, type, enabled, fromForm(options, values, document));
-  const save = async (event: Event) => {
-    event.preventDefault();
-    if (!errors.attempt()) return;
-    setBusy(true);
-    try {
-      const saved = before ? await api.updateChannel(before.id, body()) : await api.createChannel(body());
-      channels.merge(saved);
-      toast(t('channels.saved', { name: saved.name }));
-      release();
-      go('/channels');
-    } catch (error) {
-      errors.fail(error);
-      setBusy(false);
-    }
-  };
-  const stray = errors.rest((path) => fieldShown(path) || fieldShown(path.replace(/^config\./, '')));
   const change = (work: () => void) => {
     work();
-    setDirty(true);
+    edit.change();
   };
   return (
-    <form class="form" onSubmit={(e) => void save(e)} noValidate>
-      <PageHead
-        title={before ? t('channels.edit', { name: before.name }) : t('channels.add')}
-        back={{ href: href('/channels'), text: t('channels.title') }}
-      />
+    <EditForm
+      edit={edit}
+      title={before ? t('channels.edit', { name: before.name }) : t('channels.add')}
+      back={{ href: href('/channels'), text: t('channels.title') }}
+      shown={optionShown}
+    >
       <Card title={t('channels.section.what')}>
         <div class="fields">
           <SelectField
@@ -130,21 +118,7 @@ function ChannelForm({ before }: { before: Channel | null }) {
         />
       </Card>
       {before === null && <TestCard ready={errors.attempt} body={body} />}
-      <div class="form-bar">
-        {errors.summary && (
-          <p class="form-summary" role="alert">
-            {errors.summary}
-            {stray.map((s) => (
-              <span key={s}>{s}</span>
-            ))}
-          </p>
-        )}
-        <LinkButton href={href('/channels')}>{t('common.cancel')}</LinkButton>
-        <Button id="save" type="submit" kind="primary" icon="check" busy={busy}>
-          {t(busy ? 'common.saving' : 'common.save')}
-        </Button>
-      </div>
-    </form>
+    </EditForm>
   );
 }
 

@@ -13,14 +13,15 @@ import {
   seriesName,
   span,
   tableRows,
+  unitOf,
   type ExploreState,
   type ExploreTab,
 } from '../lib/explore';
-import { bytes, fullTime, number, span as spanText } from '../lib/format';
+import { bytes, fullTime, latency, number, span as spanText } from '../lib/format';
 import { useLoad, usePoll } from '../lib/hooks';
 import { go, replaceQuery, type Route } from '../router';
 
-const SeriesChart = lazy(() => import('../components/series-chart'));
+const SeriesChart = lazy(async () => (await import('../components/series-chart')).default);
 const rowsMax = 500;
 const refreshMs = 15_000;
 const examples = ['probe_success', 'avg by (target) (probe_duration_seconds)', 'quantile_over_time(0.95, probe_duration_seconds[5m])', 'sum by (type) (probe_success == 0)'];
@@ -129,15 +130,18 @@ function ResultTable({ data }: { data: QueryData }) {
   );
 }
 
+const inUnit = { s: (value: number) => latency(value * 1000), B: bytes };
+
 function Result({ shown, onZoom }: { shown: Shown; onZoom: (start: number, end: number) => void }) {
   const { data } = shown;
+  const unit = unitOf(shown.query);
   const series = Array.isArray(data.result) && data.resultType !== 'scalar' && data.resultType !== 'string' ? data.result.length : 1;
   return (
     <>
       <Notes answer={shown} />
       {shown.state.tab === 'graph' && data.resultType === 'matrix' ? (
         data.result.length > 0 ? (
-          <SeriesChart series={data.result as MatrixItem[]} {...shown.at} stacked={shown.state.stacked} onZoom={onZoom} />
+          <SeriesChart series={data.result as MatrixItem[]} {...shown.at} stacked={shown.state.stacked} show={unit ? inUnit[unit] : undefined} onZoom={onZoom} />
         ) : (
           <Empty small title={t('explore.empty')} hint={t('explore.empty.hint')} />
         )
@@ -377,9 +381,7 @@ export default function ExploreView({ route }: { route: Route }) {
   const zoom = (start: number, end: number) => ask({ ...state, range: Math.max(10, Math.round(end - start)), end: Math.round(end), step: null });
   return (
     <div class="explore">
-      <h1 class="sr-only" tabIndex={-1}>
-        {t('explore.title')}
-      </h1>
+      <h1 tabIndex={-1}>{t('explore.title')}</h1>
       <Controls state={state} auto={auto} onAuto={setAuto} onChange={change} />
       {state.queries.map((_, i) => (
         <Panel

@@ -1,9 +1,9 @@
 // One incident: what it is, where it is told, and the updates that tell how it goes.
 import { useState } from 'preact/hooks';
 import { impacts, stages, status, type Impact, type Incident, type IncidentDraft, type Stage, type StatusPage, type Update } from '../api/status';
-import { Button, Card, Failure, LinkButton, Loading, PageHead } from '../components/basics';
+import { Button, Card, Failure, Loading } from '../components/basics';
+import { EditForm, useEditing } from '../components/edit-form';
 import { CheckField, SelectField, TextField } from '../components/fields';
-import { fieldShown, useFormErrors, useLeaveGuard } from '../components/form-errors';
 import { Markdown, MarkdownField } from '../components/markdown-field';
 import { ask, complain, toast } from '../components/overlay';
 import { TargetPicker } from '../components/target-picker';
@@ -12,7 +12,7 @@ import '../i18n/more';
 import type { Complaints } from '../lib/form-model';
 import { fullTime, when } from '../lib/format';
 import { useLoad } from '../lib/hooks';
-import { go, href, type Route } from '../router';
+import { href, type Route } from '../router';
 
 function UpdateItem({ update, onDelete }: { update: Update; onDelete: () => void }) {
   return (
@@ -96,48 +96,28 @@ function Form({ first, pages, route }: { first: Incident | null; pages: StatusPa
   const [targets, setTargets] = useState(first?.targets ?? (target ? [target] : []));
   const [markdown, setMarkdown] = useState('');
   const [notify, setNotify] = useState(true);
-  const [dirty, setDirty] = useState(false);
-  const [busy, setBusy] = useState(false);
   const complaints: Complaints = new Map();
   if (title.trim() === '') complaints.set('title', { key: 'check.required' });
   if (chosen.length === 0) complaints.set('status_pages', { key: 'check.page' });
-  const errors = useFormErrors(complaints);
-  const release = useLeaveGuard(dirty && !busy);
+  const edit = useEditing(complaints, async () => {
+    const draft: IncidentDraft = { title: title.trim(), impact, status_pages: chosen, targets };
+    const saved = incident ? await status.updateIncident(incident.id, draft) : await status.createIncident({ ...draft, status: stage, markdown: markdown.trim(), notify });
+    return { say: t('form.saved', { name: saved.title }), to: '/status-pages' };
+  });
+  const { errors } = edit;
   const change = (path: string, work: () => void) => {
     work();
-    setDirty(true);
-    errors.touch(path);
+    edit.change(path);
   };
-  const save = async (event: Event) => {
-    event.preventDefault();
-    if (!errors.attempt()) return;
-    setBusy(true);
-    const draft: IncidentDraft = { title: title.trim(), impact, status_pages: chosen, targets };
-    try {
-      const saved = incident ? await status.updateIncident(incident.id, draft) : await status.createIncident({ ...draft, status: stage, markdown: markdown.trim(), notify });
-      toast(t('form.saved', { name: saved.title }));
-      release();
-      go('/status-pages');
-    } catch (error) {
-      errors.fail(error);
-      setBusy(false);
-    }
-  };
-  const remove = async () => {
-    if (!incident || !(await ask({ title: t('users.deletePage', { name: incident.title }), text: t('incidents.delete.text'), yes: t('common.delete'), danger: true }))) return;
-    try {
-      await status.deleteIncident(incident.id);
-      release();
-      go('/status-pages');
-    } catch (error) {
-      complain(error);
-    }
-  };
+  const remove = (it: Incident) => edit.remove({ title: t('users.deletePage', { name: it.title }), text: t('incidents.delete.text') }, () => status.deleteIncident(it.id), '/status-pages');
   return (
-    <form class="form" onSubmit={(e) => void save(e)} noValidate>
-      <PageHead title={incident ? t('users.edit', { name: incident.title }) : t('incidents.add')} back={{ href: href('/status-pages'), text: t('nav.statusPages') }}>
-        {incident && <Button id="delete-incident" icon="trash" onClick={() => void remove()}>{t('common.delete')}</Button>}
-      </PageHead>
+    <EditForm
+      edit={edit}
+      title={incident ? t('users.edit', { name: incident.title }) : t('incidents.add')}
+      back={{ href: href('/status-pages'), text: t('nav.statusPages') }}
+      actions={incident && <Button id="delete-incident" icon="trash" onClick={() => void remove(incident)}>{t('common.delete')}</Button>}
+      yes={incident ? undefined : t('incidents.open')}
+    >
       <Card title={t('incidents.what')}>
         <div class="fields">
           <TextField wide path="title" label={t('maintenance.title')} required value={title} error={errors.errorAt('title')} onInput={(v) => change('title', () => setTitle(v))} />
@@ -150,17 +130,7 @@ function Form({ first, pages, route }: { first: Incident | null; pages: StatusPa
         </div>
       </Card>
       {incident && <Updates incident={incident} onChange={setIncident} />}
-      <div class="form-bar">
-        {errors.summary && (
-          <p class="form-summary" role="alert">
-            {errors.summary}
-            {errors.rest(fieldShown).map((s) => <span key={s}>{s}</span>)}
-          </p>
-        )}
-        <LinkButton href={href('/status-pages')}>{t('common.cancel')}</LinkButton>
-        <Button id="save" type="submit" kind="primary" icon="check" busy={busy}>{t(busy ? 'common.saving' : incident ? 'common.save' : 'incidents.open')}</Button>
-      </div>
-    </form>
+    </EditForm>
   );
 }
 

@@ -2,12 +2,11 @@
 import { useEffect, useState } from 'preact/hooks';
 import { alerting, type Maintenance, type MaintenanceDraft, type Matcher, type Schedule } from '../api/alerting';
 import { ApiError } from '../api/client';
-import { Button, Card, Failure, LinkButton, Loading, PageHead, Segmented } from '../components/basics';
+import { Card, Failure, Loading, Segmented } from '../components/basics';
+import { EditForm, useEditing } from '../components/edit-form';
 import { Field, TextField } from '../components/fields';
-import { fieldShown, useFormErrors, useLeaveGuard } from '../components/form-errors';
 import { GroupPicks } from '../components/group-picks';
 import { filled, MatcherRows } from '../components/matchers';
-import { toast } from '../components/overlay';
 import { TargetPicker } from '../components/target-picker';
 import { fromLocal, localInput, MomentField } from '../components/time-fields';
 import { t } from '../i18n';
@@ -17,7 +16,7 @@ import { fullTime, span } from '../lib/format';
 import type { Complaints } from '../lib/form-model';
 import { useLoad } from '../lib/hooks';
 import { dayName, days, ownTimeZone, timeZones } from '../lib/schedule-words';
-import { go, href, type Route } from '../router';
+import { href, type Route } from '../router';
 
 type Kind = Schedule['kind'];
 
@@ -215,56 +214,29 @@ function What({ v, set, errorAt }: PartProps) {
 
 function Form({ before, route }: { before: Maintenance | null; route: Route }) {
   const [v, setValues] = useState(() => valuesOf(before, route));
-  const [dirty, setDirty] = useState(false);
-  const [busy, setBusy] = useState(false);
   const complaints = complaintsOf(v);
-  const errors = useFormErrors(complaints);
-  const release = useLeaveGuard(dirty && !busy);
+  const edit = useEditing(complaints, async () => {
+    const saved = before ? await alerting.updateMaintenance(before.id, draftOf(v)) : await alerting.createMaintenance(draftOf(v));
+    return { say: t('form.saved', { name: saved.title }), to: '/maintenance' };
+  });
+  const { errorAt } = edit.errors;
   const set = (path: string, part: Partial<Values>) => {
     setValues({ ...v, ...part });
-    setDirty(true);
-    errors.touch(path);
-  };
-  const save = async (event: Event) => {
-    event.preventDefault();
-    if (!errors.attempt()) return;
-    setBusy(true);
-    try {
-      const saved = before ? await alerting.updateMaintenance(before.id, draftOf(v)) : await alerting.createMaintenance(draftOf(v));
-      toast(t('form.saved', { name: saved.title }));
-      release();
-      go('/maintenance');
-    } catch (error) {
-      errors.fail(error);
-      setBusy(false);
-    }
+    edit.change(path);
   };
   const blocking = [...complaints.keys()].some((k) => k !== 'title');
-  const parts: PartProps = { v, set, errorAt: errors.errorAt };
+  const parts: PartProps = { v, set, errorAt };
   return (
-    <form class="form" onSubmit={(e) => void save(e)} noValidate>
-      <PageHead title={before ? t('maintenance.edit', { name: before.title }) : t('maintenance.add')} back={{ href: href('/maintenance'), text: t('nav.maintenance') }} />
+    <EditForm edit={edit} title={before ? t('maintenance.edit', { name: before.title }) : t('maintenance.add')} back={{ href: href('/maintenance'), text: t('nav.maintenance') }}>
       <Card title={t('maintenance.why')}>
         <div class="fields">
-          <TextField wide path="title" label={t('maintenance.title')} required value={v.title} help={t('maintenance.title.help')} error={errors.errorAt('title')} onInput={(title) => set('title', { title })} />
+          <TextField wide path="title" label={t('maintenance.title')} required value={v.title} help={t('maintenance.title.help')} error={errorAt('title')} onInput={(title) => set('title', { title })} />
         </div>
       </Card>
       <When {...parts} />
       <What {...parts} />
       <Preview draft={draftOf(v)} ready={!blocking} />
-      <div class="form-bar">
-        {errors.summary && (
-          <p class="form-summary" role="alert">
-            {errors.summary}
-            {errors.rest(fieldShown).map((s) => <span key={s}>{s}</span>)}
-          </p>
-        )}
-        <LinkButton href={href('/maintenance')}>{t('common.cancel')}</LinkButton>
-        <Button id="save" type="submit" kind="primary" icon="check" busy={busy}>
-          {t(busy ? 'common.saving' : 'common.save')}
-        </Button>
-      </div>
-    </form>
+    </EditForm>
   );
 }
 

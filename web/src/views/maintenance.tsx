@@ -12,7 +12,7 @@ import { useClock, useLoad } from '../lib/hooks';
 import { dayName, days, scheduleWords } from '../lib/schedule-words';
 import { useTargetNames } from '../lib/target-names';
 import { href, replaceQuery, type Route } from '../router';
-import { onEvent } from '../store';
+import { onChange } from '../store';
 import { maySome } from '../store/session';
 
 function Scope({ item }: { item: Maintenance }) {
@@ -139,7 +139,7 @@ export default function MaintenanceView({ route }: { route: Route }) {
   const month = isMonth(asked) ? asked : monthText(Date.now());
   const show: Show = asked !== null ? 'month' : 'list';
   const list = useLoad(() => alerting.maintenances(), []);
-  useEffect(() => onEvent((name) => name === 'maintenance' && list.reload()), []);
+  useEffect(() => onChange('maintenance', list.reload), []);
   const choose = (query: Record<string, string>) => replaceQuery('/maintenance', new URLSearchParams(query));
   const items = list.data?.items ?? [];
   const ordered = [...items].sort((a, b) => Number(b.active) - Number(a.active) || (a.next_starts_at ?? '9').localeCompare(b.next_starts_at ?? '9'));

@@ -2,12 +2,12 @@
 // sorts; here are the rows in sight (store/target-list.ts).
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { Count, GroupCounts } from '../api/types';
-import { Button, Empty, Failure, LinkButton, Loading, Segmented, targetWord } from '../components/basics';
+import { Button, Choice, ClearFilters, Empty, Failure, LinkButton, Loading, Said, SearchBox, Segmented, targetWord } from '../components/basics';
 import { Beats, BeatTip, hideTip } from '../components/beats';
 import { Icon, Mark } from '../components/icons';
 import { Spark } from '../components/spark';
 import { VirtualList } from '../components/virtual-list';
-import { Wall, wallPlan } from '../components/wall';
+import { Wall, wallPlan, WholeScreen } from '../components/wall';
 import { t, type Key } from '../i18n';
 import { filterFromQuery, filterToQuery, isFiltered, noFilter, serverQuery, sorts, type Filter } from '../lib/filter';
 import { latency, number, percent } from '../lib/format';
@@ -68,19 +68,10 @@ function Summary({ totals, filter, onChange }: { totals: Totals; filter: Filter;
 }
 
 /** What is chosen stays among the choices, even when nothing fits it any more. */
-function Choice(props: { label: string; all: string; value: string; counts: Count[]; onChange: (v: string) => void }) {
-  const missing = props.value !== '' && !props.counts.some((c) => c.name === props.value);
-  const counts = missing ? [{ name: props.value, targets: 0 }, ...props.counts] : props.counts;
-  return (
-    <select aria-label={props.label} value={props.value} onChange={(e) => props.onChange(e.currentTarget.value)}>
-      <option value="">{props.all}</option>
-      {counts.map((c) => (
-        <option key={c.name} value={c.name}>
-          {c.name || t('overview.group.none')} ({number(c.targets)})
-        </option>
-      ))}
-    </select>
-  );
+function choicesOf(value: string, counts: Count[] = []): { value: string; text: string }[] {
+  const missing = value !== '' && !counts.some((c) => c.name === value);
+  const all = missing ? [{ name: value, targets: 0 }, ...counts] : counts;
+  return all.map((c) => ({ value: c.name, text: `${c.name || t('overview.group.none')} (${number(c.targets)})` }));
 }
 
 function FilterBar({ filter, onChange }: { filter: Filter; onChange: (f: Filter) => void }) {
@@ -88,36 +79,13 @@ function FilterBar({ filter, onChange }: { filter: Filter; onChange: (f: Filter)
   const all = facets?.all.total ?? 0;
   return (
     <div class="filters" role="search">
-      <label class="search">
-        <Icon name="search" />
-        <input
-          id="search"
-          type="search"
-          placeholder={t('overview.search')}
-          aria-label={t('overview.search')}
-          value={filter.q}
-          spellcheck={false}
-          autocomplete="off"
-          onInput={(e) => onChange({ ...filter, q: e.currentTarget.value })}
-        />
-        <kbd aria-hidden="true">/</kbd>
-      </label>
-      <Choice label={t('overview.group')} all={t('overview.group.all')} value={filter.group} counts={facets?.groups ?? []} onChange={(group) => onChange({ ...filter, group })} />
-      <Choice label={t('overview.type')} all={t('overview.type.all')} value={filter.type} counts={facets?.types ?? []} onChange={(type) => onChange({ ...filter, type })} />
+      <SearchBox label={t('overview.search')} value={filter.q} onInput={(q) => onChange({ ...filter, q })} />
+      <Choice label={t('overview.group')} all={t('overview.group.all')} value={filter.group} choices={choicesOf(filter.group, facets?.groups)} onChange={(group) => onChange({ ...filter, group })} />
+      <Choice label={t('overview.type')} all={t('overview.type.all')} value={filter.type} choices={choicesOf(filter.type, facets?.types)} onChange={(type) => onChange({ ...filter, type })} />
       {(filter.label !== '' || (facets?.labels.length ?? 0) > 0) && (
-        <Choice label={t('overview.label')} all={t('overview.label.all')} value={filter.label} counts={facets?.labels ?? []} onChange={(label) => onChange({ ...filter, label })} />
+        <Choice label={t('overview.label')} all={t('overview.label.all')} value={filter.label} choices={choicesOf(filter.label, facets?.labels)} onChange={(label) => onChange({ ...filter, label })} />
       )}
-      <select
-        aria-label={t('overview.sort')}
-        value={filter.sort}
-        onChange={(e) => onChange({ ...filter, sort: e.currentTarget.value as Filter['sort'] })}
-      >
-        {sorts.map((s) => (
-          <option key={s} value={s}>
-            {t(`overview.sort.${s}` as Key)}
-          </option>
-        ))}
-      </select>
+      <Choice label={t('overview.sort')} value={filter.sort} choices={sorts.map((s) => ({ value: s, text: t(`overview.sort.${s}` as Key) }))} onChange={(sort) => onChange({ ...filter, sort })} />
       <Segmented
         label={t('overview.layout')}
         value={filter.layout}
@@ -128,14 +96,11 @@ function FilterBar({ filter, onChange }: { filter: Filter; onChange: (f: Filter)
         ]}
         onChange={(layout) => onChange({ ...filter, layout })}
       />
+      {filter.layout === 'wall' && <WholeScreen />}
       <span class={`found muted num${targets.list.behind ? ' behind' : ''}`} role="status">
         {total === all ? t('overview.found', { n: total }) : t('overview.foundOf', { n: total, of: all })}
       </span>
-      {isFiltered(filter) && (
-        <Button kind="quiet" icon="cross" onClick={() => onChange({ ...filter, ...noFilter })}>
-          {t('overview.clear')}
-        </Button>
-      )}
+      {isFiltered(filter) && <ClearFilters onClick={() => onChange({ ...filter, ...noFilter })} />}
     </div>
   );
 }
@@ -189,7 +154,9 @@ function TargetLine({ id, grouped }: { id: number | undefined; grouped: boolean 
         {!grouped && target.group && <span class="chip">{target.group}</span>}
       </span>
       <span class="cell-type muted">{target.type}</span>
-      <span class="cell-message muted">{target.last_message ?? ''}</span>
+      <span class="cell-message muted">
+        <Said text={target.last_message} />
+      </span>
       <span class="cell-beats">
         <Beats beats={beats} />
       </span>

@@ -2,16 +2,16 @@
 import { useEffect, useState } from 'preact/hooks';
 import { api } from '../api/client';
 import type { JsonObject, Option } from '../api/types';
-import { Button, Card, Failure, LinkButton, Loading, PageHead } from '../components/basics';
+import { Card, Failure, Loading } from '../components/basics';
+import { EditForm, useEditing } from '../components/edit-form';
 import { TextField } from '../components/fields';
-import { fieldShown, useFormErrors, useLeaveGuard, type FormErrors } from '../components/form-errors';
+import { optionShown, type FormErrors } from '../components/form-errors';
 import { OptionFields } from '../components/option-fields';
-import { toast } from '../components/overlay';
 import { t, type Key } from '../i18n';
 import type { FormObject } from '../lib/form-model';
 import { useLoad } from '../lib/hooks';
 import { cardsOf, commandWords, formOptions, processComplaints, processDoc, processForm, type ProcessCard } from '../lib/process-form';
-import { go, href, programPath, type Route } from '../router';
+import { href, programPath, type Route } from '../router';
 import { channels, processes } from '../store';
 import { useStores } from '../store/observable';
 
@@ -168,43 +168,30 @@ interface FormProps {
 function ProgramForm({ table, before, start, back }: FormProps) {
   const [options] = useState(() => formOptions(table));
   const [form, setForm] = useState<FormObject>(() => processForm(options, start));
-  const [dirty, setDirty] = useState(false);
-  const [busy, setBusy] = useState(false);
   const complaints = processComplaints(options, form);
   if (commandWords(form).length === 0 && !hasAdopt(form)) complaints.set('command', { key: 'check.required' });
-  const errors = useFormErrors(complaints);
-  const release = useLeaveGuard(dirty && !busy);
+  const id = String(before?.['id'] ?? '');
+  const edit = useEditing(complaints, async () => {
+    const doc = processDoc(table, options, form, before ?? start);
+    const saved = before ? await api.replaceProcess(id, doc) : await api.createProcess(doc);
+    processes.merge(saved);
+    processes.stale();
+    return { say: t(before ? 'form.saved' : 'program.form.added', { name: saved.id }), to: programPath(saved.id) };
+  });
+  const { errors } = edit;
   const set = (change: FormObject, touched?: string) => {
     setForm((old) => ({ ...old, ...change }));
-    setDirty(true);
-    if (touched) errors.touch(touched);
+    edit.change(touched);
   };
-  const id = String(before?.['id'] ?? '');
-  const save = async (event: Event) => {
-    event.preventDefault();
-    if (!errors.attempt()) return;
-    setBusy(true);
-    try {
-      const doc = processDoc(table, options, form, before ?? start);
-      const saved = before ? await api.replaceProcess(id, doc) : await api.createProcess(doc);
-      processes.merge(saved);
-      processes.stale();
-      toast(t(before ? 'form.saved' : 'program.form.added', { name: saved.id }));
-      release();
-      go(programPath(saved.id));
-    } catch (error) {
-      errors.fail(error);
-      setBusy(false);
-    }
-  };
-  const stray = errors.rest((path) => fieldShown(path) || fieldShown(path.replace(/^config\./, '')));
   const props = { form, set, errors };
   return (
-    <form class="form" onSubmit={(e) => void save(e)} noValidate>
-      <PageHead
-        title={before ? t('form.edit', { name: id }) : t('programs.add')}
-        back={{ href: back, text: before ? id : t('nav.programs') }}
-      />
+    <EditForm
+      edit={edit}
+      title={before ? t('form.edit', { name: id }) : t('programs.add')}
+      back={{ href: back, text: before ? id : t('nav.programs') }}
+      yes={before ? undefined : t('program.form.save')}
+      shown={optionShown}
+    >
       {cardsOf(options).map((card) => (
         <PartCard key={card.part} card={card} isNew={before === null} {...props} />
       ))}
@@ -212,21 +199,7 @@ function ProgramForm({ table, before, start, back }: FormProps) {
         <ChannelsField form={form} set={set} />
       </Card>
       {before && <p class="note">{t('program.form.restarts')}</p>}
-      <div class="form-bar">
-        {errors.summary && (
-          <p class="form-summary" role="alert">
-            {errors.summary}
-            {stray.map((s) => (
-              <span key={s}>{s}</span>
-            ))}
-          </p>
-        )}
-        <LinkButton href={back}>{t('common.cancel')}</LinkButton>
-        <Button id="save" type="submit" kind="primary" icon="check" busy={busy}>
-          {t(busy ? 'common.saving' : before ? 'common.save' : 'program.form.save')}
-        </Button>
-      </div>
-    </form>
+    </EditForm>
   );
 }
 

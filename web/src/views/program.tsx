@@ -346,7 +346,7 @@ function useProgram(id: string) {
     processes.want();
     setGone(false);
     return onEvent((name, data) => {
-      if (name === 'config') first.reload();
+      if (name === 'config' || name === 'reset') first.reload();
       const event = data as { id?: string; deleted?: boolean } | null;
       if (name === 'process' && event?.id === id && event.deleted) setGone(true);
     });

@@ -2,8 +2,8 @@
 // of its own.
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { BulkAction, Process } from '../api/process-types';
-import { Button, CopyButton, Empty, Failure, LinkButton, Loading } from '../components/basics';
-import { Icon, Mark } from '../components/icons';
+import { Button, Choice, ClearFilters, CopyButton, Empty, Failure, LinkButton, Loading, SearchBox } from '../components/basics';
+import { Mark } from '../components/icons';
 import { useProgramActions } from '../components/program-actions';
 import { HealthLabel, ProgramMark, ProgramMessage, programStateWord, programWord } from '../components/program-parts';
 import { Spark } from '../components/spark';
@@ -84,49 +84,15 @@ function FilterBar({ filter, found, onChange }: { filter: ProgramFilter; found: 
   const total = processes.items.size;
   return (
     <div class="filters" role="search">
-      <label class="search">
-        <Icon name="search" />
-        <input
-          id="search"
-          type="search"
-          placeholder={t('programs.search')}
-          aria-label={t('programs.search')}
-          value={filter.q}
-          spellcheck={false}
-          autocomplete="off"
-          onInput={(e) => onChange({ ...filter, q: e.currentTarget.value })}
-        />
-        <kbd aria-hidden="true">/</kbd>
-      </label>
+      <SearchBox label={t('programs.search')} value={filter.q} onInput={(q) => onChange({ ...filter, q })} />
       {types.length > 1 && (
-        <select aria-label={t('overview.type')} value={filter.type} onChange={(e) => onChange({ ...filter, type: e.currentTarget.value })}>
-          <option value="">{t('overview.type.all')}</option>
-          {types.map((v) => (
-            <option key={v} value={v}>
-              {v}
-            </option>
-          ))}
-        </select>
+        <Choice label={t('overview.type')} all={t('overview.type.all')} value={filter.type} choices={types.map((v) => ({ value: v, text: v }))} onChange={(type) => onChange({ ...filter, type })} />
       )}
-      <select
-        aria-label={t('overview.sort')}
-        value={filter.sort}
-        onChange={(e) => onChange({ ...filter, sort: e.currentTarget.value as ProgramFilter['sort'] })}
-      >
-        {programSorts.map((s) => (
-          <option key={s} value={s}>
-            {t(`programs.sort.${s}`)}
-          </option>
-        ))}
-      </select>
+      <Choice label={t('overview.sort')} value={filter.sort} choices={programSorts.map((v) => ({ value: v, text: t(`programs.sort.${v}`) }))} onChange={(sort) => onChange({ ...filter, sort })} />
       <span class="found muted num" role="status">
         {isProgramFiltered(filter) && t('programs.foundOf', { n: found, of: total })}
       </span>
-      {isProgramFiltered(filter) && (
-        <Button kind="quiet" icon="cross" onClick={() => onChange({ ...filter, q: '', states: [], type: '' })}>
-          {t('overview.clear')}
-        </Button>
-      )}
+      {isProgramFiltered(filter) && <ClearFilters onClick={() => onChange({ ...filter, q: '', states: [], type: '' })} />}
       <LinkButton icon="plus" href={href('/programs/new')}>
         {t('programs.add')}
       </LinkButton>

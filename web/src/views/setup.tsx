@@ -4,6 +4,7 @@ import { access } from '../api/access';
 import { ApiError } from '../api/client';
 import { Button } from '../components/basics';
 import { TextField } from '../components/fields';
+import { FormSummary, useSubmit } from '../components/edit-form';
 import { useFormErrors } from '../components/form-errors';
 import { Logo } from '../components/icons';
 import { toast } from '../components/overlay';
@@ -18,39 +19,34 @@ export default function SetupView() {
   const [name, setName] = useState('admin');
   const [password, setPassword] = useState('');
   const [again, setAgain] = useState('');
-  const [busy, setBusy] = useState(false);
   const complaints: Complaints = new Map();
   if (code.trim() === '') complaints.set('code', { key: 'check.required' });
   if (name.trim() === '') complaints.set('name', { key: 'check.required' });
   if (password.length < leastPassword) complaints.set('password', { key: 'check.password', args: { n: leastPassword } });
   if (again !== password) complaints.set('again', { key: 'check.again' });
   const errors = useFormErrors(complaints);
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    if (!errors.attempt()) return;
-    setBusy(true);
-    try {
-      session.take(await access.setup({ code: code.trim(), name: name.trim(), password }));
-      toast(t('setup.done', { name: name.trim() }));
-      if (location.hash.startsWith('#/setup')) go('/');
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 409) await session.ask(); // someone else was quicker
-      const wrongCode = error instanceof ApiError && error.status === 403;
-      errors.fail(wrongCode ? new ApiError(403, '', '', [{ field: 'code', message: t('setup.wrongCode') }]) : error);
-      setBusy(false);
-    }
+  const create = async () => {
+    session.take(await access.setup({ code: code.trim(), name: name.trim(), password }));
+    toast(t('setup.done', { name: name.trim() }));
+    if (location.hash.startsWith('#/setup')) go('/');
   };
+  const mend = (error: unknown) => {
+    if (error instanceof ApiError && error.status === 409) void session.ask(); // someone else was quicker
+    const wrongCode = error instanceof ApiError && error.status === 403;
+    return wrongCode ? new ApiError(403, '', '', [{ field: 'code', message: t('setup.wrongCode') }]) : error;
+  };
+  const { busy, submit } = useSubmit(errors, create, { mend });
   return (
     <div class="gate">
       <Logo />
       <h1 tabIndex={-1}>{t('setup.title')}</h1>
       <p class="gate-note">{t('setup.hint')}</p>
-      <form class="gate-form" onSubmit={(e) => void submit(e)} noValidate>
+      <form class="gate-form" onSubmit={submit} noValidate>
         <TextField path="code" label={t('setup.code')} value={code} required help={t('setup.code.help')} error={errors.errorAt('code')} onInput={(v) => (setCode(v), errors.touch('code'))} />
         <TextField path="name" label={t('login.name')} value={name} required autocomplete="username" error={errors.errorAt('name')} onInput={(v) => (setName(v), errors.touch('name'))} />
         <TextField path="password" label={t('login.password')} value={password} required secret help={t('check.password', { n: leastPassword })} error={errors.errorAt('password')} onInput={setPassword} />
         <TextField path="again" label={t('setup.again')} value={again} required secret error={errors.errorAt('again')} onInput={setAgain} />
-        {errors.summary && <p class="form-summary" role="alert">{errors.summary}</p>}
+        <FormSummary errors={errors} />
         <Button id="set-up" type="submit" kind="primary" busy={busy}>
           {t('setup.create')}
         </Button>

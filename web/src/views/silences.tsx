@@ -3,7 +3,8 @@ import { useEffect, useState } from 'preact/hooks';
 import { alerting, type Matcher, type Silence, type SilenceDraft } from '../api/alerting';
 import { Button, Card, Empty, Failure, Loading, PageHead, Segmented } from '../components/basics';
 import { TextField } from '../components/fields';
-import { fieldShown, useFormErrors } from '../components/form-errors';
+import { FormSummary, useSubmit } from '../components/edit-form';
+import { useFormErrors } from '../components/form-errors';
 import { filled, MatcherChips, MatcherRows } from '../components/matchers';
 import { complain, toast } from '../components/overlay';
 import { AlertsNav } from '../components/sections';
@@ -14,7 +15,7 @@ import type { Complaints } from '../lib/form-model';
 import { useClock, useLoad } from '../lib/hooks';
 import { parseMatcher } from '../lib/matchers';
 import { replaceQuery, type Route } from '../router';
-import { onEvent } from '../store';
+import { onChange } from '../store';
 import { maySome } from '../store/session';
 
 const spans = ['30m', '1h', '2h', '8h', '1d', '7d'] as const;
@@ -45,29 +46,20 @@ function SilenceForm({ like, onDone }: { like: Silence | null; onDone: () => voi
   const [matchers, setMatchers] = useState<Matcher[]>(like?.matchers ?? [{ name: 'group', op: '=', value: '' }]);
   const [duration, setDuration] = useState('2h');
   const [comment, setComment] = useState(like?.comment ?? '');
-  const [busy, setBusy] = useState(false);
   const given = filled(matchers).filter((m) => m.value !== '' || m.op !== '=');
   const complaints: Complaints = new Map();
   if (given.length === 0) complaints.set('matchers', { key: 'check.matchers' });
   if (!(Number(parseDuration(duration)) > 0)) complaints.set('duration', { key: 'check.duration' });
   const errors = useFormErrors(complaints);
-  const save = async (event: Event) => {
-    event.preventDefault();
-    if (!errors.attempt()) return;
-    setBusy(true);
+  const { busy, submit } = useSubmit(errors, async () => {
     const draft: SilenceDraft = { matchers: given, duration, ...(comment.trim() && { comment: comment.trim() }) };
-    try {
-      await alerting.createSilence(draft);
-      toast(t('silences.added'));
-      onDone();
-    } catch (error) {
-      errors.fail(error);
-      setBusy(false);
-    }
-  };
+    await alerting.createSilence(draft);
+    toast(t('silences.added'));
+    onDone();
+  });
   return (
     <Card title={t('silences.add')}>
-      <form class="card-form" onSubmit={(e) => void save(e)} noValidate>
+      <form class="card-form" onSubmit={submit} noValidate>
         <div class="fields">
           <MatcherRows path="matchers" label={t('silences.matchers')} help={t('silences.matchers.help')} value={matchers} error={errors.errorAt('matchers')} onChange={(v) => (setMatchers(v), errors.touch('matchers'))} />
           <TextField path="duration" label={t('silence.span')} value={duration} numeric list={spans} help={t('form.interval.help')} error={errors.errorAt('duration') ?? errors.errorAt('ends_at')} onInput={(v) => (setDuration(v), errors.touch('duration'))} />
@@ -75,12 +67,7 @@ function SilenceForm({ like, onDone }: { like: Silence | null; onDone: () => voi
         </div>
         <Preview matchers={given} />
         <div class="card-form-bar">
-          {errors.summary && (
-            <p class="form-summary" role="alert">
-              {errors.summary}
-              {errors.rest(fieldShown).map((s) => <span key={s}>{s}</span>)}
-            </p>
-          )}
+          <FormSummary errors={errors} />
           <Button onClick={onDone}>{t('common.cancel')}</Button>
           <Button id="add-silence" type="submit" kind="primary" icon="mute" busy={busy}>{t('alerts.silence')}</Button>
         </div>
@@ -148,7 +135,7 @@ export default function SilencesView({ route }: { route: Route }) {
   const wanted = route.query.get('new');
   const list = useLoad((signal) => alerting.silences({}, signal), []);
   const [form, setForm] = useState<{ like: Silence | null } | null>(wanted !== null && maySome('editor') ? { like: prefilled(wanted) } : null);
-  useEffect(() => onEvent((name) => name === 'silence' && list.reload()), []);
+  useEffect(() => onChange('silence', list.reload), []);
   const items = list.data?.items ?? [];
   const shown = items.filter((s) => (s.status === 'expired') === (show === 'expired'));
   const close = () => {

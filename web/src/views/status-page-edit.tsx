@@ -1,12 +1,12 @@
 // The form of one public status page: what it shows, how it looks, who may read it, badges to copy, who subscribed.
 import { useState } from 'preact/hooks';
 import { status, type PageDraft, type Section, type StatusPage } from '../api/status';
-import { Button, Card, CopyButton, Empty, Failure, LinkButton, Loading, PageHead } from '../components/basics';
+import { Button, Card, Empty, Failure, Loading, Snippets } from '../components/basics';
+import { EditForm, useEditing } from '../components/edit-form';
 import { CheckField, Field, SelectField, TextField } from '../components/fields';
-import { fieldShown, useFormErrors, useLeaveGuard } from '../components/form-errors';
 import { GroupPicks } from '../components/group-picks';
 import { MarkdownField } from '../components/markdown-field';
-import { ask, complain, toast } from '../components/overlay';
+import { complain } from '../components/overlay';
 import { TargetPicker } from '../components/target-picker';
 import { t } from '../i18n';
 import '../i18n/more';
@@ -15,7 +15,7 @@ import { when } from '../lib/format';
 import { useLoad } from '../lib/hooks';
 import { timeZones } from '../lib/schedule-words';
 import { useTargetNames } from '../lib/target-names';
-import { go, href } from '../router';
+import { href } from '../router';
 import { channels } from '../store';
 import { useStores } from '../store/observable';
 import { publicAddress } from './status-pages';
@@ -182,17 +182,7 @@ function Badges({ page }: { page: StatusPage }) {
           </select>
           <img src={`badge/${id}.svg?type=${type}`} alt={t('badges.looks')} height={20} />
         </div>
-        <dl class="snippets">
-          {snippets.map(([kind, text]) => (
-            <div key={kind}>
-              <dt>{kind}</dt>
-              <dd>
-                <code>{text}</code>
-                <CopyButton kind="quiet" text={text} />
-              </dd>
-            </div>
-          ))}
-        </dl>
+        <Snippets rows={snippets} />
       </div>
     </Card>
   );
@@ -251,47 +241,32 @@ function draftOf(v: Values, before: StatusPage | null): PageDraft {
 function Form({ before }: { before: StatusPage | null }) {
   const [v, setValues] = useState(() => valuesOf(before));
   const [ownSlug, setOwnSlug] = useState(before !== null);
-  const [dirty, setDirty] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const errors = useFormErrors(complaintsOf(v));
-  const release = useLeaveGuard(dirty && !busy);
+  const edit = useEditing(complaintsOf(v), async () => {
+    const saved = before ? await status.updatePage(before.id, draftOf(v, before)) : await status.createPage(draftOf(v, before));
+    return { say: t('form.saved', { name: saved.title }), to: '/status-pages' };
+  });
+  const { errors } = edit;
   channels.want();
   const set = (path: string, part: Partial<Values>) => {
     setValues({ ...v, ...part });
-    setDirty(true);
-    errors.touch(path);
+    edit.change(path);
   };
-  const save = async (event: Event) => {
-    event.preventDefault();
-    if (!errors.attempt()) return;
-    setBusy(true);
-    try {
-      const saved = before ? await status.updatePage(before.id, draftOf(v, before)) : await status.createPage(draftOf(v, before));
-      toast(t('form.saved', { name: saved.title }));
-      release();
-      go('/status-pages');
-    } catch (error) {
-      errors.fail(error);
-      setBusy(false);
-    }
-  };
-  const remove = async () => {
-    if (!before || !(await ask({ title: t('users.deletePage', { name: before.title }), text: t('pages.delete.text'), yes: t('common.delete'), danger: true }))) return;
-    try {
-      await status.deletePage(before.id);
-      release();
-      go('/status-pages');
-    } catch (error) {
-      complain(error);
-    }
-  };
+  const remove = (page: StatusPage) => edit.remove({ title: t('users.deletePage', { name: page.title }), text: t('pages.delete.text') }, () => status.deletePage(page.id), '/status-pages');
   const parts: PartProps = { v, set, errorAt: errors.errorAt };
   return (
-    <form class="form" onSubmit={(e) => void save(e)} noValidate>
-      <PageHead title={before ? t('users.edit', { name: before.title }) : t('pages.add')} back={{ href: href('/status-pages'), text: t('nav.statusPages') }}>
-        {before && <a class="button" href={publicAddress(before)} target="_blank" rel="noreferrer">{t('pages.open')}</a>}
-        {before && <Button id="delete-page" icon="trash" onClick={() => void remove()}>{t('common.delete')}</Button>}
-      </PageHead>
+    <EditForm
+      edit={edit}
+      title={before ? t('users.edit', { name: before.title }) : t('pages.add')}
+      back={{ href: href('/status-pages'), text: t('nav.statusPages') }}
+      actions={
+        before && (
+          <>
+            <a class="button" href={publicAddress(before)} target="_blank" rel="noreferrer">{t('pages.open')}</a>
+            <Button id="delete-page" icon="trash" onClick={() => void remove(before)}>{t('common.delete')}</Button>
+          </>
+        )
+      }
+    >
       <Card title={t('maintenance.why')}>
         <div class="fields">
           <TextField path="title" label={t('maintenance.title')} required value={v.title} error={errors.errorAt('title')} onInput={(title) => set('title', ownSlug ? { title } : { title, slug: slugOf(title) })} />
@@ -305,17 +280,7 @@ function Form({ before }: { before: StatusPage | null }) {
       <Readers {...parts} />
       {before && <Badges page={before} />}
       {before && <Subscribers page={before} />}
-      <div class="form-bar">
-        {errors.summary && (
-          <p class="form-summary" role="alert">
-            {errors.summary}
-            {errors.rest(fieldShown).map((s) => <span key={s}>{s}</span>)}
-          </p>
-        )}
-        <LinkButton href={href('/status-pages')}>{t('common.cancel')}</LinkButton>
-        <Button id="save" type="submit" kind="primary" icon="check" busy={busy}>{t(busy ? 'common.saving' : 'common.save')}</Button>
-      </div>
-    </form>
+    </EditForm>
   );
 }
 

@@ -9,7 +9,7 @@ import { span, when } from '../lib/format';
 import { useClock, useLoad } from '../lib/hooks';
 import type { State } from '../lib/state';
 import { href } from '../router';
-import { onEvent } from '../store';
+import { onChange } from '../store';
 import { may } from '../store/session';
 
 /** Relative to the page itself, so that it works behind a prefix. */
@@ -71,7 +71,7 @@ function IncidentRow({ incident, now }: { incident: Incident; now: number }) {
 function Incidents({ pages }: { pages: number }) {
   const now = useClock();
   const list = useLoad(() => status.incidents({}), []);
-  useEffect(() => onEvent((name) => name === 'incident' && list.reload()), []);
+  useEffect(() => onChange('incident', list.reload), []);
   const items = list.data?.items ?? [];
   return (
     <Card
@@ -92,7 +92,7 @@ function Incidents({ pages }: { pages: number }) {
 
 export default function StatusPagesView() {
   const list = useLoad(() => status.pages(), []);
-  useEffect(() => onEvent((name) => name === 'status_page' && list.reload()), []);
+  useEffect(() => onChange('status_page', list.reload), []);
   const items = list.data?.items ?? [];
   const add = may('editor') && <LinkButton kind="primary" icon="plus" href={href('/status-pages/new')}>{t('pages.add')}</LinkButton>;
   return (

@@ -3,8 +3,9 @@ import { useEffect, useState } from 'preact/hooks';
 import { api } from '../api/client';
 import { system, type Crash } from '../api/system';
 import type { BelfryNode } from '../api/types';
-import { Card, CopyButton, Empty, Failure, Loading, PageHead } from '../components/basics';
+import { Card, CopyButton, Empty, Failure, Loading, PageHead, Snippets } from '../components/basics';
 import { Icon, Mark } from '../components/icons';
+import { LocationsCard } from '../components/locations';
 import { ConfigErrors, ReloadButton, useReload } from '../components/reload';
 import { SettingsNav } from '../components/sections';
 import { hasKey, t } from '../i18n';
@@ -161,17 +162,7 @@ function Keeping() {
     <Card title={t('keep.title')}>
       <div class="card-body">
         <p class="muted">{t('keep.hint')}</p>
-        <dl class="snippets">
-          {keeping.map(([command, key]) => (
-            <div key={command}>
-              <dt>{t(key)}</dt>
-              <dd>
-                <code>{command}</code>
-                <CopyButton kind="quiet" text={command} />
-              </dd>
-            </div>
-          ))}
-        </dl>
+        <Snippets rows={keeping.map(([command, key]) => [t(key), command])} />
       </div>
     </Card>
   );
@@ -199,6 +190,7 @@ export default function SystemView() {
         {nodes.data && items.length === 0 && <Empty small title={t('system.empty')} hint={t('system.empty.hint')} />}
         {items.length > 0 && <Processes items={items} now={now} />}
       </Card>
+      <LocationsCard now={now} />
       {may('admin') && <Crashes />}
       {may('admin') && <Keeping />}
     </div>

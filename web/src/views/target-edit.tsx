@@ -2,15 +2,16 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { api } from '../api/client';
 import type { JsonObject, Prober, Result, Target } from '../api/types';
-import { Button, Card, Failure, LinkButton, Loading, PageHead } from '../components/basics';
-import { TextField, SelectField } from '../components/fields';
-import { fieldShown, useFormErrors, useLeaveGuard, type FormErrors } from '../components/form-errors';
+import { Button, Card, Failure, LinkButton, Loading } from '../components/basics';
+import { EditForm, useEditing } from '../components/edit-form';
+import { TextField } from '../components/fields';
+import type { FormErrors } from '../components/form-errors';
 import { OptionFields } from '../components/option-fields';
-import { toast } from '../components/overlay';
 import { ResultView } from '../components/result-view';
-import { TargetCommon, WhoFields } from './target-common';
+import { TypePicker, proberTitle } from '../components/type-picker';
+import { TargetCommon, WhereFields, WhoFields } from './target-common';
 import { TargetMany } from './target-many';
-import { pick, t } from '../i18n';
+import { t } from '../i18n';
 import '../i18n/more';
 import { secretMask, toForm, type FormObject } from '../lib/form-model';
 import { configFromUrl, guessProber, nameFromUrl, schemeOf } from '../lib/guess';
@@ -18,13 +19,9 @@ import { useGroups } from '../lib/groups';
 import { useLoad } from '../lib/hooks';
 import { complaintsOf, configOf, draftOf, emptyForm, formOf, type TargetForm } from '../lib/target-form';
 import { parseDuration } from '../lib/duration';
-import { go, href, type Route } from '../router';
+import { href, type Route } from '../router';
 import { channels, probers, targets } from '../store';
 import { useStores } from '../store/observable';
-
-export function proberTitle(prober: Prober): string {
-  return pick(prober.title) || prober.type;
-}
 
 interface PartProps {
   form: TargetForm;
@@ -77,9 +74,6 @@ function UrlField({ form, set }: Omit<PartProps, 'errors'>) {
 
 function WhatCard({ form, set, errors, isNew }: PartProps & { isNew: boolean }) {
   const groups = useGroups();
-  const choices = [...probers.items]
-    .sort((a, b) => proberTitle(a).localeCompare(proberTitle(b)))
-    .map((p) => ({ value: p.type, text: proberTitle(p) === p.type ? p.type : `${proberTitle(p)} (${p.type})` }));
   const choose = (type: string) => {
     const prober = probers.find(type);
     set({ type, config: toForm(prober?.options ?? [], {}) }, 'type');
@@ -88,14 +82,13 @@ function WhatCard({ form, set, errors, isNew }: PartProps & { isNew: boolean }) 
     <Card title={t('form.section.what')}>
       <div class="fields">
         {isNew && <UrlField form={form} set={set} />}
-        <SelectField
+        <TypePicker
           path="type"
           label={t('form.type')}
           value={form.type}
+          probers={probers.items}
           disabled={!isNew}
           error={errors.errorAt('type')}
-          help={pick(probers.find(form.type)?.help)}
-          choices={form.type === '' ? [{ value: '', text: t('form.type.choose') }, ...choices] : choices}
           onChange={choose}
         />
         <TextField
@@ -135,7 +128,7 @@ function TryCard({ form, prober, before }: { form: TargetForm; prober: Prober | 
     abort.current = new AbortController();
     const config = configOf(form, prober, before?.config ?? {});
     const timeout = parseDuration(form.timeout);
-    const request = { type: form.type, config, ...(timeout ? { timeout_seconds: timeout } : {}) };
+    const request = { type: form.type, config, ...(timeout ? { timeout_seconds: timeout } : {}), ...(form.invert ? { invert: true } : {}) };
     try {
       setResult(await api.tryTarget(before && hasMask(config) ? { ...request, target_id: before.id } : request, abort.current.signal));
     } catch (problem) {
@@ -168,46 +161,33 @@ function hasMask(config: JsonObject): boolean {
 
 function Form({ start, before }: { start: TargetForm; before: Target | null }) {
   const [form, setForm] = useState(start);
-  const [dirty, setDirty] = useState(false);
-  const [busy, setBusy] = useState(false);
   const prober = probers.find(form.type);
-  const errors = useFormErrors(complaintsOf(form, prober));
-  const release = useLeaveGuard(dirty && !busy);
+  const edit = useEditing(complaintsOf(form, prober), async () => {
+    const draft = draftOf(form, prober, before);
+    const saved = before ? await api.replaceTarget(before.id, draft) : await api.createTarget(draft);
+    targets.merge(saved);
+    return { say: t(before ? 'form.saved' : 'form.created', { name: saved.name }), to: `/targets/${saved.id}` };
+  });
+  const { errors } = edit;
   const set = (change: Partial<TargetForm>, touched?: string) => {
     setForm((old) => ({ ...old, ...change }));
-    setDirty(true);
-    if (touched) errors.touch(touched);
+    edit.change(touched);
   };
-  const save = async (event: Event) => {
-    event.preventDefault();
-    if (!errors.attempt()) return;
-    setBusy(true);
-    try {
-      const draft = draftOf(form, prober, before);
-      const saved = before ? await api.replaceTarget(before.id, draft) : await api.createTarget(draft);
-      targets.merge(saved);
-      toast(t(before ? 'form.saved' : 'form.created', { name: saved.name }));
-      release();
-      go(`/targets/${saved.id}`);
-    } catch (error) {
-      errors.fail(error);
-      setBusy(false);
-    }
-  };
+  const probed = !prober?.in_core;
   const back = before ? href(`/targets/${before.id}`) : href('/');
-  const stray = errors.rest(fieldShown);
   return (
-    <form class="form" onSubmit={(e) => void save(e)} noValidate>
-      <PageHead
-        title={before ? t('form.edit', { name: before.name }) : t('form.add')}
-        back={{ href: back, text: before ? before.name : t('nav.overview') }}
-      >
-        {!before && (
+    <EditForm
+      edit={edit}
+      title={before ? t('form.edit', { name: before.name }) : t('form.add')}
+      back={{ href: back, text: before ? before.name : t('nav.overview') }}
+      actions={
+        !before && (
           <LinkButton kind="quiet" icon="list" href={href('/targets/new', { many: '1' })}>
             {t('many.open')}
           </LinkButton>
-        )}
-      </PageHead>
+        )
+      }
+    >
       <WhatCard form={form} set={set} errors={errors} isNew={before === null} />
       {prober && (
         <Card title={t('form.section.how', { type: proberTitle(prober) })}>
@@ -224,24 +204,11 @@ function Form({ start, before }: { start: TargetForm; before: Target | null }) {
           />
         </Card>
       )}
-      <TargetCommon form={form} set={set} errors={errors} />
+      <TargetCommon form={form} set={set} errors={errors} probed={probed} />
+      {probed && <WhereFields form={form} set={set} errors={errors} />}
       <WhoFields form={form} set={set} self={before?.id ?? 0} />
-      <TryCard form={form} prober={prober} before={before} />
-      <div class="form-bar">
-        {errors.summary && (
-          <p class="form-summary" role="alert">
-            {errors.summary}
-            {stray.map((s) => (
-              <span key={s}>{s}</span>
-            ))}
-          </p>
-        )}
-        <LinkButton href={back}>{t('common.cancel')}</LinkButton>
-        <Button id="save" type="submit" kind="primary" icon="check" busy={busy}>
-          {t(busy ? 'common.saving' : 'common.save')}
-        </Button>
-      </div>
-    </form>
+      {(probed || form.type === 'group') && <TryCard form={form} prober={prober} before={before} />}
+    </EditForm>
   );
 }
 

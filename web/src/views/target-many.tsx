@@ -74,17 +74,17 @@ export function TargetMany() {
     <form class="form" onSubmit={(e) => void add(e)} noValidate>
       <PageHead title={t('many.title')} back={{ href: href('/targets/new'), text: t('form.add') }} />
       <Card>
-        <p class="muted">{t('many.text')}</p>
+        <p class="muted form-text">{t('many.text')}</p>
         <div class="fields">
           <TextField path="group" label={t('form.group')} value={group} list={groups} placeholder="default" onInput={setGroup} />
-          <label class="field wide">
-            {t('many.lines')}
+          <div class="field wide">
+            <label for="f-lines">{t('many.lines')}</label>
             <textarea id="f-lines" rows={10} spellcheck={false} value={text} placeholder={'https://shop.example.com/health\ndb tcp://10.0.0.5:5432'} onInput={(e) => setText(e.currentTarget.value)} />
-          </label>
+          </div>
         </div>
         {lines.length > 0 && (
           <>
-            <p role="status">{t('many.found', { n: good.length })}</p>
+            <p class="form-text" role="status">{t('many.found', { n: good.length })}</p>
             <ol class="many">
               {lines.slice(0, 200).map((l) => (
                 <LineRow key={l.number} line={l} />
@@ -93,7 +93,7 @@ export function TargetMany() {
           </>
         )}
         {refused.length > 0 && (
-          <div class="form-summary" role="alert">
+          <div class="form-summary form-text" role="alert">
             <p>{t('many.failed', { n: refused.length })}</p>
             {refused.slice(0, 20).map((r) => (
               <span key={r.line.number}>

@@ -4,20 +4,21 @@ import { useEffect, useState } from 'preact/hooks';
 import { api, ApiError } from '../api/client';
 import type { Alert, Result, Target } from '../api/types';
 import { AlertItem } from '../components/alert-item';
-import { Button, Card, Empty, Failure, LinkButton, Loading, PageHead, targetWord } from '../components/basics';
+import { Button, Card, Empty, Failure, LinkButton, Loading, PageHead, Said, targetWord } from '../components/basics';
 import { Beats, BeatTip } from '../components/beats';
 import { Icon, Mark } from '../components/icons';
 import { ask, complain, toast } from '../components/overlay';
-import { ResultView } from '../components/result-view';
 import { ResultTable } from '../components/result-table';
 import { CertificateCard, UptimeCards } from '../components/target-cards';
 import { TargetGraph } from '../components/target-graph';
+import { MembersCard, PushCards } from '../components/target-jobs';
 import { MaintenanceDialog } from '../components/target-maintenance';
+import { Checked, PlacesCard } from '../components/target-places';
 import { TargetYaml } from '../components/target-yaml';
-import { t } from '../i18n';
+import { t, type Key } from '../i18n';
 import '../i18n/more';
 import { fullTime, latency, since, spanSeconds, when } from '../lib/format';
-import { useClock, useLoad } from '../lib/hooks';
+import { useClock, useLoad, useNarrow } from '../lib/hooks';
 import { isFailing, stateOf } from '../lib/state';
 import { go, href } from '../router';
 import { channels, onEvent, targets } from '../store';
@@ -40,29 +41,40 @@ function channelNames(target: Target): string {
   return ids.map((id) => channels.items.find((c) => c.id === id)?.name ?? `#${id}`).join(', ');
 }
 
-function Facts({ target, now }: { target: Target; now: number }) {
+/** When it is probed; nothing of what Belfry itself knows of. */
+function ProbeFacts({ target }: { target: Target }) {
+  return (
+    <>
+      <Fact name={t('target.interval')}>{t('target.every', { span: spanSeconds(target.interval_seconds) })}</Fact>
+      <Fact name={t('target.timeout')}>{spanSeconds(target.timeout_seconds)}</Fact>
+      <Fact name={t('target.threshold')}>{t('target.threshold.value', { n: target.threshold })}</Fact>
+    </>
+  );
+}
+
+function Facts({ target, probed, now }: { target: Target; probed: boolean; now: number }) {
   const labels = Object.entries(target.labels ?? {});
   return (
     <dl class="facts">
-      <Fact name={t('target.latency')}>
-        <span class="num big">{latency(target.last_latency_ms)}</span>
-      </Fact>
+      {probed && (
+        <Fact name={t('target.latency')}>
+          <span class="num big">{latency(target.last_latency_ms)}</span>
+        </Fact>
+      )}
       <Fact name={t('target.lastCheck')} title={target.last_checked_at ? fullTime(target.last_checked_at) : ''}>
         <span class="num">{when(target.last_checked_at)}</span>
         {target.last_checked_at && <span class="muted"> · {since(target.last_checked_at, now)}</span>}
       </Fact>
       <Fact name={t('target.type')}>{target.type}</Fact>
       {target.address && (
-        <Fact name={t('target.address')}>
+        <Fact name={t(probed ? 'target.address' : 'target.rule')}>
           <span class="breakable">{target.address}</span>
         </Fact>
       )}
       <Fact name={t('target.group')}>
         <a href={href('/', { group: target.group })}>{target.group || t('overview.group.none')}</a>
       </Fact>
-      <Fact name={t('target.interval')}>{t('target.every', { span: spanSeconds(target.interval_seconds) })}</Fact>
-      <Fact name={t('target.timeout')}>{spanSeconds(target.timeout_seconds)}</Fact>
-      <Fact name={t('target.threshold')}>{t('target.threshold.value', { n: target.threshold })}</Fact>
+      {probed && <ProbeFacts target={target} />}
       <Fact name={t('target.channels')}>{channelNames(target)}</Fact>
       {labels.length > 0 && (
         <Fact name={t('target.labels')}>
@@ -77,7 +89,7 @@ function Facts({ target, now }: { target: Target; now: number }) {
   );
 }
 
-function Actions({ target, onResult }: { target: Target; onResult: (r: Result) => void }) {
+function Actions({ target, probed, onResult }: { target: Target; probed: boolean; onResult: (r: Result) => void }) {
   const [busy, setBusy] = useState('');
   const [planning, setPlanning] = useState(false);
   const run = async (name: string, work: () => Promise<void>) => {
@@ -111,26 +123,26 @@ function Actions({ target, onResult }: { target: Target; onResult: (r: Result) =
       targets.remove(target.id);
     });
   const file = target.source === 'file';
+  const narrow = useNarrow();
   if (!may('editor', target.group)) return null;
+  const label = (key: Key) => (narrow ? { title: t(key), kind: 'quiet' as const } : { children: t(key) });
   return (
     <>
-      <Button id="check-now" kind="primary" icon="refresh" busy={busy === 'check'} onClick={check}>
-        {t(busy === 'check' ? 'target.checking' : 'target.checkNow')}
-      </Button>
+      {probed && (
+        <Button id="check-now" kind="primary" icon="refresh" busy={busy === 'check'} onClick={check}>
+          {t(busy === 'check' ? 'target.checking' : 'target.checkNow')}
+        </Button>
+      )}
       <Button id="pause" icon={target.enabled ? 'pause' : 'play'} busy={busy === 'pause'} onClick={pause}>
         {t(target.enabled ? 'target.pause' : 'target.resume')}
       </Button>
-      <Button id="maintain" icon="wrench" onClick={() => setPlanning(true)}>
-        {t('target.maintain')}
-      </Button>
       {planning && <MaintenanceDialog target={target} onClose={() => setPlanning(false)} />}
-      {!file && (
-        <LinkButton icon="edit" href={href(`/targets/${target.id}/edit`)}>
-          {t('common.edit')}
-        </LinkButton>
-      )}
-      <LinkButton icon="copy" kind="quiet" title={t('target.duplicate')} href={href('/targets/new', { from: String(target.id) })} />
-      {!file && <Button id="delete" icon="trash" kind="quiet" title={t('target.delete')} busy={busy === 'delete'} onClick={remove} />}
+      <span class="icon-buttons">
+        <Button id="maintain" icon="wrench" onClick={() => setPlanning(true)} {...label('target.maintain')} />
+        {!file && <LinkButton icon="edit" href={href(`/targets/${target.id}/edit`)} {...label('common.edit')} />}
+        <LinkButton icon="copy" kind="quiet" title={t('target.duplicate')} href={href('/targets/new', { from: String(target.id) })} />
+        {!file && <Button id="delete" icon="trash" kind="quiet" title={t('target.delete')} busy={busy === 'delete'} onClick={remove} />}
+      </span>
     </>
   );
 }
@@ -158,7 +170,7 @@ function Banner({ target, firing, now }: { target: Target; firing: Alert | undef
           )}
         </p>
         {isFailing(target) && <p class="small">{t('target.failing', { n: target.fail_count, of: target.threshold })}</p>}
-        {target.last_message && <p class="banner-message">{target.last_message}</p>}
+        {target.last_message && <p class="banner-message"><Said text={target.last_message} /></p>}
       </div>
       <div class="banner-beats">
         <Beats beats={beats} slots={40} />
@@ -194,8 +206,9 @@ export function TargetView({ id }: { id: number }) {
     channels.want();
     setFresh(null);
     return onEvent((name, data) => {
-      const event = data as { target_id?: number } | null;
-      if (name === 'delivery') setAlertTick((n) => n + 1);
+      const event = data as { id?: number; target_id?: number } | null;
+      if (name === 'reset' || (name === 'target' && event?.id === id)) first.reload();
+      if (name === 'reset' || name === 'delivery') setAlertTick((n) => n + 1);
       if (event?.target_id !== id) return;
       if (name === 'result') setResultTick((n) => n + 1);
       if (name === 'alert') setAlertTick((n) => n + 1);
@@ -210,16 +223,22 @@ export function TargetView({ id }: { id: number }) {
     if (alertTick > 0) alerts.reload();
   }, [alertTick]);
 
+  const judgedInside = first.data?.push ?? first.data?.members ?? first.data?.places; // what the core tells of them comes with the target alone
+  useEffect(() => {
+    if (resultTick > 0 && judgedInside) first.reload();
+  }, [resultTick]);
+
   const target = targets.get(id) ?? first.data;
   if (!target) {
     if (first.error instanceof ApiError && first.error.status === 404) return <NotFound />;
     return first.error ? <Failure error={first.error} onRetry={first.reload} /> : <Loading />;
   }
+  const probed = !first.data?.push && !first.data?.members;
   const firing = alerts.data?.items.find((a) => a.status === 'firing' && a.target_id === id);
   return (
     <div class="target">
       <PageHead title={target.name} back={{ href: href('/'), text: t('nav.overview') }}>
-        <Actions target={target} onResult={setFresh} />
+        <Actions target={target} probed={probed} onResult={setFresh} />
       </PageHead>
       {target.source === 'file' && (
         <p class="note">
@@ -230,14 +249,17 @@ export function TargetView({ id }: { id: number }) {
       <Banner target={target} firing={firing} now={now} />
       {fresh && (
         <Card class="fresh">
-          <ResultView result={fresh} title={t('result.fresh')} />
+          <Checked result={fresh} title={t('result.fresh')} />
           <Button icon="cross" kind="quiet" title={t('common.close')} onClick={() => setFresh(null)} />
         </Card>
       )}
       <Card>
-        <Facts target={{ ...first.data, ...target }} now={now} />
+        <Facts target={{ ...first.data, ...target }} probed={probed} now={now} />
       </Card>
-      <TargetGraph target={target} tick={resultTick} />
+      {first.data?.push && <PushCards push={first.data.push} config={first.data.config ?? {}} now={now} />}
+      {first.data?.members && <MembersCard members={first.data.members} missing={first.data.members_missing ?? []} />}
+      {first.data?.places && <PlacesCard target={{ ...first.data, ...target }} places={first.data.places} now={now} />}
+      <TargetGraph target={target} places={first.data?.places} title={first.data?.push && 'push.duration'} tick={resultTick} />
       <div class="two">
         <UptimeCards id={id} tick={alertTick} />
       </div>

@@ -1,9 +1,9 @@
 // One account: its role, its roles in groups, a new password, its second factor, its sessions.
 import { useState } from 'preact/hooks';
 import { access, type User, type UserDraft } from '../api/access';
-import { Button, Card, CopyButton, Failure, LinkButton, Loading, PageHead } from '../components/basics';
+import { Button, Card, CopyButton, Failure, Loading } from '../components/basics';
+import { EditForm, useEditing } from '../components/edit-form';
 import { CheckField, SelectField, TextField } from '../components/fields';
-import { fieldShown, useFormErrors, useLeaveGuard } from '../components/form-errors';
 import { ask, complain, toast } from '../components/overlay';
 import { t, type FirstKey } from '../i18n';
 import '../i18n/more';
@@ -112,38 +112,23 @@ function Form({ before, onChange }: { before: User | null; onChange: () => void 
   const [role, setRole] = useState<Role>(before?.role ?? 'viewer');
   const [groups, setGroups] = useState<[string, Role][]>(Object.entries(before?.groups ?? {}));
   const [enabled, setEnabled] = useState(before?.enabled ?? true);
-  const [dirty, setDirty] = useState(false);
-  const [busy, setBusy] = useState(false);
   const complaints: Complaints = new Map();
   if (name.trim() === '') complaints.set('name', { key: 'check.required' });
   if ((before === null || password !== '') && password.length < leastPassword) complaints.set('password', { key: 'check.password', args: { n: leastPassword } });
-  const errors = useFormErrors(complaints);
-  const release = useLeaveGuard(dirty && !busy);
-  const change = (path: string, work: () => void) => {
-    work();
-    setDirty(true);
-    if (path !== 'password') errors.touch(path);
-  };
-  const save = async (event: Event) => {
-    event.preventDefault();
-    if (!errors.attempt()) return;
-    setBusy(true);
+  const edit = useEditing(complaints, async () => {
     const draft: UserDraft = { name: name.trim(), role, groups: Object.fromEntries(groups.filter(([g]) => g.trim() !== '')), enabled };
     if (password !== '') draft.password = password;
-    try {
-      const saved = before ? await access.updateUser(before.id, draft) : await access.createUser(draft);
-      toast(t('form.saved', { name: saved.name }));
-      release();
-      go('/users');
-    } catch (error) {
-      errors.fail(error);
-      setBusy(false);
-    }
+    const saved = before ? await access.updateUser(before.id, draft) : await access.createUser(draft);
+    return { say: t('form.saved', { name: saved.name }), to: '/users' };
+  });
+  const { errors } = edit;
+  const change = (path: string, work: () => void) => {
+    work();
+    edit.change(path === 'password' ? undefined : path);
   };
   const local = before === null || before.source !== 'oidc';
   return (
-    <form class="form" onSubmit={(e) => void save(e)} noValidate>
-      <PageHead title={before ? t('users.edit', { name: before.name }) : t('users.add')} back={{ href: href('/users'), text: t('nav.users') }} />
+    <EditForm edit={edit} title={before ? t('users.edit', { name: before.name }) : t('users.add')} back={{ href: href('/users'), text: t('nav.users') }}>
       <Card title={t('users.who')}>
         <div class="fields">
           <TextField wide path="name" label={t('login.name')} required value={name} error={errors.errorAt('name')} onInput={(v) => change('name', () => setName(v))} />
@@ -158,19 +143,7 @@ function Form({ before, onChange }: { before: User | null; onChange: () => void 
         </div>
       </Card>
       {before && <Dangers user={before} onChange={onChange} />}
-      <div class="form-bar">
-        {errors.summary && (
-          <p class="form-summary" role="alert">
-            {errors.summary}
-            {errors.rest(fieldShown).map((s) => <span key={s}>{s}</span>)}
-          </p>
-        )}
-        <LinkButton href={href('/users')}>{t('common.cancel')}</LinkButton>
-        <Button id="save" type="submit" kind="primary" icon="check" busy={busy}>
-          {t(busy ? 'common.saving' : 'common.save')}
-        </Button>
-      </div>
-    </form>
+    </EditForm>
   );
 }
 
