@@ -28,6 +28,7 @@ char *addr_ip(const struct addr *a, char *buf);   /* "10.0.0.1" / "::1" */
 char *addr_text(const struct addr *a, char *buf); /* "10.0.0.1:80" / "[::1]:80" */
 uint16_t addr_port(const struct addr *a);
 void addr_set_port(struct addr *a, uint16_t port);
+#define HOST_SIZE 256 /* a host name (at most 253 bytes) and its NUL */
 /* "host:port", "[v6]:port", "host" (port stays *port). host is written NUL-terminated. */
 int hostport_parse(const char *text, char *host, size_t host_size, uint16_t *port, struct err *err);
 

@@ -7,13 +7,14 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "io/addr.h"
 
 struct http_url {
     bool https;
     bool bracketed; /* an IPv6 literal */
     uint16_t port;  /* given, or 80 / 443 */
     bool port_given;
-    char host[256];              /* lower case, without brackets */
+    char host[HOST_SIZE];        /* lower case, without brackets */
     const char *target;          /* "/path?query", at least "/"; in the arena */
     const char *user, *password; /* decoded; NULL when absent */
 };

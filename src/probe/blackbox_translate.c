@@ -135,7 +135,7 @@ static void put_text(struct bb_asked *q, const char *key, const char *value)
 /* Host and port of a target that has both. */
 static int put_address(struct bb_asked *q, struct err *err)
 {
-    char host[256];
+    char host[HOST_SIZE];
     uint16_t port = 0;
     if (hostport_parse(q->target, host, sizeof(host), &port, err) != 0)
         return -1;
@@ -269,7 +269,7 @@ static struct node *dns_expect(struct bb_asked *q, const struct bb_dns *d)
 int bb__dns(struct bb_asked *q, struct err *err)
 {
     const struct bb_dns *d = &q->b->dns;
-    char host[256];
+    char host[HOST_SIZE];
     uint16_t port = d->over_tls ? 853 : 53;
     if (hostport_parse(q->target, host, sizeof(host), &port, err) != 0)
         return -1;

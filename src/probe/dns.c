@@ -20,7 +20,7 @@
 
 struct server {
     const char *text; /* as given */
-    char host[256];
+    char host[HOST_SIZE];
     uint16_t port; /* 0: the transport's */
 };
 

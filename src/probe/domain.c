@@ -91,7 +91,12 @@ static void domain_validate(void *config, struct arena *a, struct problems *p, c
     bool plain = strchr(c->domain, '.') != NULL;
     for (const char *s = c->domain; *s; s++)
         plain = plain && (unsigned char)*s > ' ' && !strchr("/:@?#\\", *s) && *s != 0x7f;
+    char host[HOST_SIZE];
+    uint16_t port = WHOIS_PORT;
+    struct err err = {0};
     c->expect.compiled = conditions_compile(&c->expect.conditions, a, p, path);
+    if (hostport_parse(c->whois_server, host, sizeof(host), &port, &err) != 0)
+        problem_add(p, NULL, path, "whois_server: %s", err.msg);
     if (!plain)
         problem_add(p, NULL, path,
                     "domain: got \"%.80s\"; want a registered name such as example.com", c->domain);
@@ -143,15 +148,11 @@ static int whois_once(struct probe *p, const char *server, struct buf *answer, s
     const struct domain_config *c = p->config;
     struct resolved to;
     struct addr used;
-    struct str host, port_text;
-    uint64_t port = 43;
-    if (!str_cut(str_of(server), ':', &host, &port_text))
-        host = str_of(server);
-    else if (str_to_u64(port_text, &port, err) != 0 || port == 0 || port > 65535)
-        return err_set(err, ERR_INVALID, "whois server \"%.80s\": want HOST or HOST:PORT", server);
-    const char *name = arena_strndup(p->arena, host.p, host.n);
-    if (resolve(p->env->resolver, name, (uint16_t)port, IP_ANY, p->connect_deadline_ns, &to, err) !=
-        0)
+    char host[HOST_SIZE];
+    uint16_t port = WHOIS_PORT;
+    if (hostport_parse(server, host, sizeof(host), &port, err) != 0)
+        return err_prefix(err, "whois server");
+    if (resolve(p->env->resolver, host, port, IP_ANY, p->connect_deadline_ns, &to, err) != 0)
         return -1;
     struct stream *s = stream_connect_any(&to, p->connect_deadline_ns, &used, err);
     if (!s)

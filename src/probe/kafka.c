@@ -119,7 +119,7 @@ static struct node *kafka_from_url(const char *text, struct arena *a, struct err
 static void complete_broker(const char **broker, struct arena *a, struct problems *p,
                             const char *path)
 {
-    char host[256];
+    char host[HOST_SIZE];
     uint16_t port = DEFAULT_PORT;
     struct err err = {0};
     if (hostport_parse(*broker, host, sizeof(host), &port, &err) != 0)
@@ -166,7 +166,7 @@ static int look_at_tls(struct probe *p, const struct kafka_config *c, struct res
     struct err err = {0};
     struct addr used = {0};
     for (size_t i = 0; i < c->brokers.n; i++) {
-        char host[256];
+        char host[HOST_SIZE];
         uint16_t port = 0;
         struct resolved to;
         must(hostport_parse(c->brokers.at[i], host, sizeof(host), &port, NULL) == 0);

@@ -6,8 +6,6 @@
 #include "base/clock.h"
 #include "base/str.h"
 
-#define HOST_SIZE 256
-
 int seeds_from_url(const struct url *u, struct node *map, struct arena *a, struct err *err)
 {
     struct str rest = str_of(u->host), part;

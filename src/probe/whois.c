@@ -7,6 +7,7 @@
 #include "base/civil.h"
 #include "base/clock.h"
 #include "config/node.h"
+#include "io/addr.h"
 
 /* --- dates --- */
 
@@ -173,13 +174,12 @@ int whois_read(struct str text, struct arena *a, struct registration *out, struc
     return 0;
 }
 
-/* It is connected to: what is no name of a host, a byte 0 in it for one, is no referral. */
-static bool is_host(struct str s)
+/* It is connected to: what is no host, a byte 0 in it for one, is no referral. */
+static bool is_server(const char *text, size_t n)
 {
-    for (size_t i = 0; i < s.n; i++)
-        if (!isalnum((unsigned char)s.p[i]) && s.p[i] != '-' && s.p[i] != '.')
-            return false;
-    return s.n > 0 && s.n < 256;
+    char host[HOST_SIZE];
+    uint16_t port = WHOIS_PORT;
+    return strlen(text) == n && hostport_parse(text, host, sizeof(host), &port, NULL) == 0;
 }
 
 const char *whois_refer(struct str text, struct arena *a)
@@ -190,8 +190,9 @@ const char *whois_refer(struct str text, struct arena *a)
         if (!str_cut(line, ':', &key, &value) || !is_key(str_trim(key), "refer"))
             continue;
         value = str_trim(value);
-        if (is_host(value))
-            return arena_strndup(a, value.p, value.n);
+        const char *server = arena_strndup(a, value.p, value.n);
+        if (is_server(server, value.n))
+            return server;
     }
     return NULL;
 }

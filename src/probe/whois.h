@@ -7,6 +7,8 @@
 #include "base/err.h"
 #include "base/str.h"
 
+#define WHOIS_PORT 43
+
 struct registration {
     int64_t ends_ms;       /* Unix time; 0: not said */
     const char *registrar; /* "" when not said */
@@ -15,7 +17,7 @@ struct registration {
 
 int rdap_read(struct str json, struct arena *a, struct registration *out, struct err *err);
 int whois_read(struct str text, struct arena *a, struct registration *out, struct err *err);
-/* The server that a whois answer refers to ("refer:", "Registrar WHOIS Server:" is not one); NULL: none. */
+/* The server that a whois answer refers to, HOST or HOST:PORT ("refer:"; "Registrar WHOIS Server:" is not one); NULL: none. */
 const char *whois_refer(struct str text, struct arena *a);
 /* 2027-08-13, 2027-08-13T04:00:00Z, 2027/08/13, 2027.08.13, 20270813, 13-Aug-2027, 13.08.2027, "… 04:00:00" behind it;
  * midnight UTC when there is no time. */

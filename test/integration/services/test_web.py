@@ -326,6 +326,7 @@ def test_domain_not_registered(registry):
     status, doc, _ = check("domain", {"domain": "example.com", "rdap_url": registry.rdap})
     assert status == 1 and "is not registered" in doc["message"], doc
     for bad, words in (({"domain": "localhost"}, "registered name"), ({"domain": "a b.c"}, "registered name"),
+                       ({"domain": "a.c", "whois_server": "a:b"}, "whois_server: cannot read the port"),
                        ({"domain": "a.c", "expect": {"expiry_failure": "60d"}}, "want it shorter")):
         status, _, err = check("domain", bad)
         assert status == 2 and words in err, (bad, err)

@@ -81,6 +81,9 @@ static void test_whois(void **state)
     assert_null(whois_refer((struct str){bad, sizeof(bad) - 1}, a));
     assert_string_equal(whois_refer(str_of("refer: \x01\nrefer: whois.nic.example\n"), a),
                         "whois.nic.example");
+    assert_string_equal(whois_refer(str_of("refer: whois.nic.example:4343\n"), a),
+                        "whois.nic.example:4343");
+    assert_null(whois_refer(str_of("refer: whois.nic.example:port\n"), a));
     arena_free(a);
 }
 
