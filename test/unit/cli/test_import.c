@@ -13,21 +13,12 @@
 
 #include "base/fs.h"
 #include "cli/import.h"
-#include "config/config.h"
-
-struct imported {
-    struct arena *arena;
-    struct problems problems;
-    struct buf yaml;
-    struct config *c;
-    char dir[64];
-};
+#include "imported.h"
 
 static struct imported begin(void)
 {
-    struct imported t = {
-        .arena = arena_new(), .yaml = BUF_INIT(1 << 20), .dir = "/tmp/belfry-import-XXXXXX"};
-    problems_init(&t.problems, t.arena);
+    struct imported t = imported_begin();
+    snprintf(t.dir, sizeof(t.dir), "/tmp/belfry-import-XXXXXX");
     assert_non_null(mkdtemp(t.dir));
     return t;
 }
@@ -42,35 +33,12 @@ static void put(struct imported *t, const char *name, const char *text)
     assert_int_equal(fs_write_atomic(path, text, strlen(text), 0644, false, NULL), 0);
 }
 
-static void load(struct imported *t)
-{
-    struct problems p;
-    problems_init(&p, t->arena);
-    struct config_input in = {
-        .path = "belfry.yaml", .text = t->yaml.data, .size = t->yaml.len, .alone = true};
-    t->c = config_load(&in, NULL, &p);
-    if (t->c == NULL)
-        fail_msg("%s\n%s", p.list.at[0].message, t->yaml.data);
-    problems_done(&p);
-}
-
-static bool told(const struct imported *t, const char *what)
-{
-    for (size_t i = 0; i < t->problems.list.n; i++)
-        if (strstr(t->problems.list.at[i].message, what) != NULL)
-            return true;
-    return false;
-}
-
 static void end(struct imported *t)
 {
     char command[128];
     snprintf(command, sizeof(command), "rm -rf '%s'", t->dir);
     assert_int_equal(system(command), 0);
-    config_unref(&t->c);
-    buf_done(&t->yaml);
-    problems_done(&t->problems);
-    arena_free(t->arena);
+    imported_end(t);
 }
 
 static const struct config_channel *channel(const struct config *c, const char *name)
@@ -100,7 +68,7 @@ static void test_waf(void **state)
     put(&t, "conf/targets_group2.txt", "http://two.example.com/\n");
     struct err err = {0};
     assert_int_equal(import_waf(t.dir, &t.yaml, &t.problems, &err), 0);
-    load(&t);
+    imported_load(&t);
     assert_int_equal(t.c->n_groups, 3);
     assert_string_equal(t.c->groups[1].name, "group2");
     assert_int_equal(t.c->groups[0].n_targets, 3);
@@ -127,12 +95,12 @@ static void test_waf(void **state)
     assert_int_equal(node_get(email->options, "to")->count, 3);
     assert_int_equal(t.c->log.level, LOG_DEBUG);
     assert_non_null(strstr(t.yaml.data, "# global.json: check_interval"));
-    assert_true(told(&t, "\"colour\""));
-    assert_true(told(&t, "\"nonsense\" is no URL"));
-    assert_true(told(&t, "twice"));
-    assert_true(told(&t, "has no scheme"));
-    assert_true(told(&t, "cannot use this value"));
-    assert_false(told(&t, "max_workers"));
+    assert_true(imported_told(&t, "\"colour\""));
+    assert_true(imported_told(&t, "\"nonsense\" is no URL"));
+    assert_true(imported_told(&t, "twice"));
+    assert_true(imported_told(&t, "has no scheme"));
+    assert_true(imported_told(&t, "cannot use this value"));
+    assert_false(imported_told(&t, "max_workers"));
     end(&t);
 }
 
@@ -179,7 +147,7 @@ static void test_connmon(void **state)
         "告警: {{ triggerStatus }}\n域名: {url}\n均值 ${requestTimeMean} 秒\n价格 $5 {x}\n");
     struct err err = {0};
     assert_int_equal(import_connmon(t.dir, &t.yaml, &t.problems, &err), 0);
-    load(&t);
+    imported_load(&t);
     assert_int_equal(t.c->n_targets, 3);
     const struct target *s = &t.c->targets[0].spec;
     assert_int_equal(s->burst.times, 10);
@@ -196,7 +164,7 @@ static void test_connmon(void **state)
     assert_string_equal(node_get(c->options, "mentioned_users")->first->text.p, "manager01");
     assert_string_equal(node_get(c->options, "template")->text.p,
                         "告警: {{ .Word }}\n域名: {{ .Instance }}\n价格 $5 {x}\n{{ .Message }}\n");
-    assert_true(told(&t, "no counterpart"));
+    assert_true(imported_told(&t, "no counterpart"));
     end(&t);
 }
 
@@ -210,13 +178,13 @@ static void test_connmon_sparse(void **state)
     put(&t, "urlInput.txt", "https://a.example.com/\n");
     char *path = arena_printf(t.arena, "%s/conf.ini", t.dir);
     assert_int_equal(import_connmon(path, &t.yaml, &t.problems, &err), 0);
-    load(&t);
+    imported_load(&t);
     assert_false(t.c->targets[0].spec.enabled);
     assert_int_equal(t.c->n_channels, 0);
-    assert_true(told(&t, "want a number"));
-    assert_true(told(&t, "want key=value"));
-    assert_true(told(&t, "\"unknown\""));
-    assert_true(told(&t, "nobody is told"));
+    assert_true(imported_told(&t, "want a number"));
+    assert_true(imported_told(&t, "want key=value"));
+    assert_true(imported_told(&t, "\"unknown\""));
+    assert_true(imported_told(&t, "nobody is told"));
     end(&t);
 }
 

@@ -11,57 +11,26 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/fs.h"
 #include "cli/import.h"
-#include "config/config.h"
-#include "core/hooks.h"
+#include "imported.h"
 
-struct imported {
-    struct arena *arena;
-    struct problems problems;
-    struct buf yaml;
-    struct config *c;
-};
-
-static struct imported begin(void)
-{
-    struct imported t = {.arena = arena_new(), .yaml = BUF_INIT(1 << 20)};
-    problems_init(&t.problems, t.arena);
-    return t;
-}
-
-/* As `belfry config check` does, with the environment that it would have. */
+/* With the environment that the configurations name. */
 static void load(struct imported *t)
 {
-    struct problems p;
-    problems_init(&p, t->arena);
     setenv("SLACK_URL", "https://hooks.slack.com/services/x", 1);
     setenv("MAIL_PASSWORD", "secret", 1);
     setenv("GATUS_HOST", "www.example.com", 1);
     setenv("GATUS_SECRET", "secret", 1);
-    struct config_input in = {
-        .path = "belfry.yaml", .text = t->yaml.data, .size = t->yaml.len, .alone = true};
-    t->c = config_load(&in, core_config_hooks(), &p);
-    if (t->c == NULL)
-        fail_msg("%s: %s\n%s", p.list.at[0].field, p.list.at[0].message, t->yaml.data);
-    problems_done(&p);
+    imported_load(t);
     unsetenv("SLACK_URL");
     unsetenv("MAIL_PASSWORD");
     unsetenv("GATUS_HOST");
     unsetenv("GATUS_SECRET");
 }
 
-static void end(struct imported *t)
-{
-    config_unref(&t->c);
-    buf_done(&t->yaml);
-    problems_done(&t->problems);
-    arena_free(t->arena);
-}
-
 static struct imported from_text(const char *text)
 {
-    struct imported t = begin();
+    struct imported t = imported_begin();
     struct err err = {0};
     struct import_file file = {"config.yaml", str_of(text)};
     if (import_gatus_texts(&file, 1, &t.yaml, &t.problems, &err) != 0)
@@ -70,39 +39,25 @@ static struct imported from_text(const char *text)
     return t;
 }
 
-static bool told(const struct imported *t, const char *what)
-{
-    for (size_t i = 0; i < t->problems.list.n; i++)
-        if (strstr(t->problems.list.at[i].message, what) != NULL)
-            return true;
-    return false;
-}
-
 static void test_golden(void **state)
 {
-    const char *data = getenv("BELFRY_TEST_DATA"), *write = getenv("BELFRY_GOLDEN");
-    struct imported t = begin();
+    const char *data = getenv("BELFRY_TEST_DATA");
+    struct imported t = imported_begin();
     struct err err = {0};
-    struct buf want = BUF_INIT(1 << 20);
     char path[4096], *here = getcwd(NULL, 0);
     char *const paths[] = {(char[]){"."}};
     snprintf(path, sizeof(path), "%s/import/gatus", data != NULL ? data : "test");
     assert_int_equal(chdir(path), 0); /* no path of this machine is in the text */
     if (import_gatus(paths, 1, &t.yaml, &t.problems, &err) != 0)
         fail_msg("%s", err.msg);
-    if (write != NULL && streq(write, "write"))
-        assert_int_equal(
-            fs_write_atomic("../gatus.yaml", t.yaml.data, t.yaml.len, 0644, false, NULL), 0);
     load(&t);
-    assert_int_equal(fs_read("../gatus.yaml", &want, NULL), 0);
-    assert_string_equal(t.yaml.data, want.data);
+    imported_golden(&t, "../gatus.yaml");
     assert_int_equal(t.c->n_groups, 3);
-    assert_true(told(&t, "pagerduty"));
+    assert_true(imported_told(&t, "pagerduty"));
     assert_int_equal(t.problems.list.at[0].line > 0, 1);
     assert_int_equal(chdir(here), 0);
     free(here);
-    buf_done(&want);
-    end(&t);
+    imported_end(&t);
 }
 
 /* One endpoint, and what stands in the file for it. */
@@ -149,7 +104,7 @@ static void test_kinds(void **state)
         for (size_t k = 0; k < array_len(cases[i].want) && cases[i].want[k]; k++)
             if (!strstr(t.yaml.data, cases[i].want[k]))
                 fail_msg("no %s in\n%s", cases[i].want[k], t.yaml.data);
-        end(&t);
+        imported_end(&t);
     }
 }
 
@@ -172,9 +127,9 @@ static void test_left_out(void **state)
         char text[1000];
         snprintf(text, sizeof(text), "endpoints:\n  - %s\n", cases[i][0]);
         struct imported t = from_text(text);
-        if (!told(&t, cases[i][1]))
+        if (!imported_told(&t, cases[i][1]))
             fail_msg("%s: not told: %s", cases[i][0], cases[i][1]);
-        end(&t);
+        imported_end(&t);
     }
 }
 
@@ -186,19 +141,19 @@ static void test_refused(void **state)
         {"endpoints: [\n", "config.yaml"},
     };
     for (size_t i = 0; i < array_len(cases); i++) {
-        struct imported t = begin();
+        struct imported t = imported_begin();
         struct err err = {0};
         struct import_file file = {"config.yaml", str_of(cases[i][0])};
         assert_int_equal(import_gatus_texts(&file, 1, &t.yaml, &t.problems, &err), -1);
         assert_non_null(strstr(err_text(&err, (char[600]){0}, 600), cases[i][1]));
-        end(&t);
+        imported_end(&t);
     }
-    struct imported t = begin();
+    struct imported t = imported_begin();
     char *const paths[] = {(char[]){"/nowhere/config.yaml"}};
     struct err err = {0};
     assert_int_equal(import_gatus(paths, 1, &t.yaml, &t.problems, &err), -1);
     assert_int_equal(err.code, ERR_NOT_FOUND);
-    end(&t);
+    imported_end(&t);
 }
 
 int main(void)

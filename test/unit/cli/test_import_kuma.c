@@ -11,73 +11,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/fs.h"
 #include "cli/import.h"
-#include "config/config.h"
-#include "core/hooks.h"
-
-struct imported {
-    struct arena *arena;
-    struct problems problems;
-    struct buf yaml;
-    struct config *c;
-};
-
-static struct imported begin(void)
-{
-    struct imported t = {.arena = arena_new(), .yaml = BUF_INIT(1 << 20)};
-    problems_init(&t.problems, t.arena);
-    return t;
-}
-
-/* As `belfry config check` does. */
-static void load(struct imported *t)
-{
-    struct problems p;
-    problems_init(&p, t->arena);
-    struct config_input in = {
-        .path = "belfry.yaml", .text = t->yaml.data, .size = t->yaml.len, .alone = true};
-    t->c = config_load(&in, core_config_hooks(), &p);
-    if (t->c == NULL)
-        fail_msg("%s: %s\n%s", p.list.at[0].field, p.list.at[0].message, t->yaml.data);
-    problems_done(&p);
-}
-
-static void end(struct imported *t)
-{
-    config_unref(&t->c);
-    buf_done(&t->yaml);
-    problems_done(&t->problems);
-    arena_free(t->arena);
-}
-
-static bool told(const struct imported *t, const char *what)
-{
-    for (size_t i = 0; i < t->problems.list.n; i++)
-        if (strstr(t->problems.list.at[i].message, what) != NULL)
-            return true;
-    return false;
-}
+#include "imported.h"
 
 static void test_golden(void **state)
 {
-    const char *data = getenv("BELFRY_TEST_DATA"), *write = getenv("BELFRY_GOLDEN");
-    struct imported t = begin();
+    const char *data = getenv("BELFRY_TEST_DATA");
+    struct imported t = imported_begin();
     struct err err = {0};
-    struct buf want = BUF_INIT(1 << 20);
     char path[4096], golden[4096];
     snprintf(path, sizeof(path), "%s/import/kuma/backup.json", data != NULL ? data : "test");
     snprintf(golden, sizeof(golden), "%s/import/kuma.yaml", data != NULL ? data : "test");
     if (import_kuma(path, NULL, &t.yaml, &t.problems, &err) != 0)
         fail_msg("%s", err.msg);
-    if (write != NULL && streq(write, "write"))
-        assert_int_equal(fs_write_atomic(golden, t.yaml.data, t.yaml.len, 0644, false, NULL), 0);
-    load(&t);
-    assert_int_equal(fs_read(golden, &want, NULL), 0);
-    assert_string_equal(t.yaml.data, want.data);
+    imported_load(&t);
+    imported_golden(&t, golden);
     assert_int_equal(t.c->n_groups, 3);
-    buf_done(&want);
-    end(&t);
+    imported_end(&t);
 }
 
 /* One monitor, and what stands in the file for it, or (with a "!") what is told. */
@@ -107,23 +57,23 @@ static void test_monitors(void **state)
     };
     for (size_t i = 0; i < array_len(cases); i++) {
         char text[1000];
-        struct imported t = begin();
+        struct imported t = imported_begin();
         struct err err = {0};
         snprintf(text, sizeof(text), "{\"monitorList\":[{\"id\":1,\"name\":\"x\",%s}]}",
                  cases[i][0]);
         assert_int_equal(import_kuma_text(str_of(text), &t.yaml, &t.problems, &err), 0);
-        load(&t);
-        bool good = cases[i][1][0] == '!' ? told(&t, cases[i][1] + 1)
+        imported_load(&t);
+        bool good = cases[i][1][0] == '!' ? imported_told(&t, cases[i][1] + 1)
                                           : strstr(t.yaml.data, cases[i][1]) != NULL;
         if (!good)
             fail_msg("%s: no %s in\n%s", cases[i][0], cases[i][1], t.yaml.data);
-        end(&t);
+        imported_end(&t);
     }
 }
 
 static void test_circle_of_groups(void **state)
 {
-    struct imported t = begin();
+    struct imported t = imported_begin();
     struct err err = {0};
     assert_int_equal(
         import_kuma_text(
@@ -132,9 +82,9 @@ static void test_circle_of_groups(void **state)
                 "\"type\":\"ping\",\"hostname\":\"h\",\"parent\":1}]}"),
             &t.yaml, &t.problems, &err),
         0);
-    load(&t);
+    imported_load(&t);
     assert_true(t.c->n_targets >= 2);
-    end(&t);
+    imported_end(&t);
 }
 
 int main(void)

@@ -14,53 +14,19 @@
 
 #include "base/fs.h"
 #include "cli/import_systemd.h"
-#include "config/config.h"
 #include "config/process.h"
+#include "imported.h"
 
 typedef int texts_fn(const struct import_file *files, size_t n, struct buf *yaml,
                      struct problems *p, struct err *err);
 
-struct imported {
-    struct arena *arena;
-    struct problems problems;
-    struct buf yaml;
-    struct config *c;
-};
-
-static struct imported begin(void)
-{
-    struct imported t = {.arena = arena_new(), .yaml = BUF_INIT(1 << 20)};
-    problems_init(&t.problems, t.arena);
-    return t;
-}
-
-static void load(struct imported *t)
-{
-    struct problems p;
-    problems_init(&p, t->arena);
-    struct config_input in = {
-        .path = "belfry.yaml", .text = t->yaml.data, .size = t->yaml.len, .alone = true};
-    t->c = config_load(&in, NULL, &p);
-    if (t->c == NULL)
-        fail_msg("%s\n%s", p.list.at[0].message, t->yaml.data);
-    problems_done(&p);
-}
-
-static void end(struct imported *t)
-{
-    config_unref(&t->c);
-    buf_done(&t->yaml);
-    problems_done(&t->problems);
-    arena_free(t->arena);
-}
-
 static struct imported from_texts(texts_fn *run, const struct import_file *files, size_t n)
 {
-    struct imported t = begin();
+    struct imported t = imported_begin();
     struct err err = {0};
     if (run(files, n, &t.yaml, &t.problems, &err) != 0)
         fail_msg("%s", err.msg);
-    load(&t);
+    imported_load(&t);
     return t;
 }
 
@@ -86,37 +52,24 @@ static const char *variable(const struct process_config *c, const char *name)
     return NULL;
 }
 
-static bool told(const struct imported *t, const char *what)
-{
-    for (size_t i = 0; i < t->problems.list.n; i++)
-        if (strstr(t->problems.list.at[i].message, what) != NULL)
-            return true;
-    return false;
-}
-
 /* --- goldens -------------------------------------------------------------------------------------
  */
 
 static void check_golden(const char *name, int (*run)(const char *path, struct buf *yaml,
                                                       struct problems *p, struct err *err))
 {
-    const char *data = getenv("BELFRY_TEST_DATA"), *write = getenv("BELFRY_GOLDEN");
-    struct imported t = begin();
+    const char *data = getenv("BELFRY_TEST_DATA");
+    struct imported t = imported_begin();
     struct err err = {0};
-    struct buf want = BUF_INIT(1 << 20);
     char path[4096];
     snprintf(path, sizeof(path), "%s/import/%s", data != NULL ? data : "test", name);
     assert_int_equal(chdir(path), 0); /* no path of this machine is in the text */
     assert_int_equal(run(".", &t.yaml, &t.problems, &err), 0);
-    load(&t);
+    imported_load(&t);
     snprintf(path, sizeof(path), "../%s.yaml", name);
-    if (write != NULL && streq(write, "write"))
-        assert_int_equal(fs_write_atomic(path, t.yaml.data, t.yaml.len, 0644, false, NULL), 0);
-    assert_int_equal(fs_read(path, &want, NULL), 0);
-    assert_string_equal(t.yaml.data, want.data);
+    imported_golden(&t, path);
     assert_int_equal(chdir("/"), 0);
-    buf_done(&want);
-    end(&t);
+    imported_end(&t);
 }
 
 static void test_goldens(void **state)
@@ -160,7 +113,7 @@ static void test_supervisor(void **state)
     c = unit(&t, "status-2"); /* "status" is an address of the API */
     assert_int_equal(c->start_ms, 120000);
     assert_int_equal(c->start_timeout_ms, 240000);
-    end(&t);
+    imported_end(&t);
 }
 
 static void test_supervisor_faults(void **state)
@@ -171,12 +124,12 @@ static void test_supervisor_faults(void **state)
                   "[program:none]\nuser=b\n[fcgi-program:f]\ncommand=/bin/f\nnonsense\n");
     assert_int_equal(t.c->n_units, 1);
     assert_string_equal(unit(&t, "x")->umask, "");
-    assert_true(told(&t, "umask: left out"));
-    assert_true(told(&t, "directory: left out"));
-    assert_true(told(&t, "none is left out"));
-    assert_true(told(&t, "[fcgi-program:f]"));
-    assert_true(told(&t, "want key=value"));
-    end(&t);
+    assert_true(imported_told(&t, "umask: left out"));
+    assert_true(imported_told(&t, "directory: left out"));
+    assert_true(imported_told(&t, "none is left out"));
+    assert_true(imported_told(&t, "[fcgi-program:f]"));
+    assert_true(imported_told(&t, "want key=value"));
+    imported_end(&t);
 }
 
 /* --- systemd -------------------------------------------------------------------------------------
@@ -268,7 +221,7 @@ static void test_exec(void **state)
         assert_int_equal(c->shell, cases[i].shell);
         if (cases[i].second != NULL)
             assert_string_equal(c->command.at[1], cases[i].second);
-        end(&t);
+        imported_end(&t);
     }
 }
 
@@ -284,18 +237,18 @@ static void test_systemd_circle(void **state)
     };
     struct imported t = from_texts(import_systemd_texts, files, array_len(files));
     assert_int_equal(t.c->n_units, 3);
-    assert_true(told(&t, "circle"));
-    assert_true(told(&t, "d is left out"));
-    assert_true(told(&t, "e.timer starts a service"));
+    assert_true(imported_told(&t, "circle"));
+    assert_true(imported_told(&t, "d is left out"));
+    assert_true(imported_told(&t, "e.timer starts a service"));
     assert_int_equal(unit(&t, "c")->after.n, 0);
-    end(&t);
+    imported_end(&t);
 }
 
 static void test_template(void **state)
 {
     char dir[] = "/tmp/belfry-import-XXXXXX", path[100];
     static const char text[] = "[Service]\nExecStart=/bin/w --port %i\n";
-    struct imported t = begin();
+    struct imported t = imported_begin();
     struct err err = {0};
     assert_non_null(mkdtemp(dir));
     snprintf(path, sizeof(path), "%s/w@.service", dir);
@@ -303,13 +256,13 @@ static void test_template(void **state)
     char instance[100];
     snprintf(instance, sizeof(instance), "%s/w@8080.service", dir);
     assert_int_equal(import_systemd(instance, &t.yaml, &t.problems, &err), 0);
-    load(&t);
+    imported_load(&t);
     assert_string_equal(unit(&t, "w-8080")->command.at[2], "8080");
     assert_int_equal(import_systemd("/nonexistent.service", &t.yaml, &t.problems, &err), -1);
     assert_int_equal(err.code, ERR_NOT_FOUND);
     unlink(path);
     rmdir(dir);
-    end(&t);
+    imported_end(&t);
 }
 
 /* --- Monit ---------------------------------------------------------------------------------------
@@ -337,15 +290,15 @@ static void test_monit(void **state)
     assert_int_equal(c->limits.watch_memory, 2147483648);
     assert_int_equal(c->monitor.check_interval_ms, 10000);
     assert_int_equal(c->requires.n, 1);
-    assert_true(told(&t, "if failed port 9000"));
-    assert_true(told(&t, "50%"));
-    assert_true(told(&t, "if changed pid"));
+    assert_true(imported_told(&t, "if failed port 9000"));
+    assert_true(imported_told(&t, "50%"));
+    assert_true(imported_told(&t, "if changed pid"));
     bool probed = t.c->n_targets == 1; /* a build with that prober */
-    assert_true(probed || told(&t, "the target disk is left out"));
+    assert_true(probed || imported_told(&t, "the target disk is left out"));
     c = unit(&t, "db");
     assert_string_equal(c->command.at[0], "/etc/init.d/db");
     assert_false(c->monitor.enable);
-    end(&t);
+    imported_end(&t);
 }
 
 static void test_empty(void **state)
@@ -354,7 +307,7 @@ static void test_empty(void **state)
     for (size_t i = 0; i < array_len(all); i++) {
         struct imported t = from_text(all[i], "empty.service", "");
         assert_true(t.c->n_units <= 1);
-        end(&t);
+        imported_end(&t);
     }
 }
 
