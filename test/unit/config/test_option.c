@@ -6,51 +6,7 @@
 
 #include <cmocka.h>
 
-#include "config/option.h"
-
-struct inner {
-    int64_t port;
-    const char *password;
-};
-struct sample {
-    const char *host, *note;
-    int64_t count, wait, size;
-    double share;
-    bool tls;
-    int mode;
-    struct str_list names;
-    struct range_list status;
-    struct pair_list headers;
-    struct inner inner;
-    struct section_list more;
-    const struct node *any;
-};
-
-static const char *const modes[] = {"disable", "require", "verify-full", NULL};
-static const struct option inner_options[] = {
-    {"port", OPT_INT, offsetof(struct inner, port), .required = true, .min = 1, .max = 65535},
-    {"password", OPT_STRING, offsetof(struct inner, password), .def = "", .secret = true},
-    OPTION_END};
-static const struct option options[] = {
-    {"host", OPT_STRING, offsetof(struct sample, host), .required = true, .min = 1, .max = 20},
-    {"note", OPT_TEXT, offsetof(struct sample, note), .def = "none"},
-    {"count", OPT_INT, offsetof(struct sample, count), .def = "7", .min = 0, .max = 100},
-    {"wait", OPT_DURATION, offsetof(struct sample, wait), .def = "1m30s", .min = 100,
-     .max = 600000},
-    {"size", OPT_SIZE, offsetof(struct sample, size), .def = "64KiB"},
-    {"share", OPT_F64, offsetof(struct sample, share), .def = "0.7", .min = 0, .max = 1},
-    {"tls", OPT_BOOL, offsetof(struct sample, tls), .def = "true"},
-    {"mode", OPT_ENUM, offsetof(struct sample, mode), .def = "require", .choices = modes},
-    {"names", OPT_LIST, offsetof(struct sample, names), .def = "[a, b]"},
-    {"status", OPT_RANGES, offsetof(struct sample, status), .def = "[200-299]", .min = 100,
-     .max = 599},
-    {"headers", OPT_MAP, offsetof(struct sample, headers), .def = "{Accept: text, X: 1}"},
-    {"inner", OPT_SECTION, offsetof(struct sample, inner), .sub = inner_options},
-    {"more", OPT_SECTIONS, offsetof(struct sample, more), .sub = inner_options,
-     .sub_size = sizeof(struct inner)},
-    {"any", OPT_NODE, offsetof(struct sample, any)},
-    {"token", OPT_MAP, offsetof(struct sample, headers), .secret = true},
-    OPTION_END};
+#include "../../helpers/option_sample.h"
 
 struct fixture {
     struct arena *arena;
@@ -67,7 +23,7 @@ static struct fixture bind_text(const char *text, bool json)
     struct node *n = json ? node_from_json(f.arena, text, strlen(text), &err)
                           : node_from_yaml(f.arena, text, strlen(text), NULL, &err);
     assert_string_equal(err.msg, "");
-    f.good = options_bind(options, n, &f.s, f.arena, &f.problems, "config");
+    f.good = options_bind(sample_options, n, &f.s, f.arena, &f.problems, "config");
     assert_int_equal(f.good, f.problems.list.n == 0);
     return f;
 }
@@ -252,20 +208,21 @@ static void test_normalize_and_masks(void **state)
                        "inner: {port: 1, password: pw}, more: [{port: 2, password: q}], "
                        "token: {a: b}, unknown: 7}";
     struct node *n = node_from_yaml(a, text, strlen(text), NULL, NULL);
-    struct node *typed = options_normalize(options, n, a);
+    struct node *typed = options_normalize(sample_options, n, a);
     assert_string_equal(json_of(a, typed),
                         "{\"host\":\"10\",\"count\":3,\"wait\":\"5s\",\"tls\":true,\"share\":0.5,"
                         "\"status\":[200,\"3xx\"],\"inner\":{\"port\":1,\"password\":\"pw\"},"
                         "\"more\":[{\"port\":2,\"password\":\"q\"}],\"token\":{\"a\":\"b\"},"
                         "\"unknown\":\"7\"}");
-    struct node *masked = options_mask(options, typed, a);
+    struct node *masked = options_mask(sample_options, typed, a);
     assert_null(strstr(json_of(a, masked), "pw"));
     assert_null(strstr(json_of(a, masked), "\"q\""));
     assert_null(strstr(json_of(a, masked), "\"b\""));
-    assert_string_equal(json_of(a, options_unmask(options, masked, typed, a)), json_of(a, typed));
+    assert_string_equal(json_of(a, options_unmask(sample_options, masked, typed, a)),
+                        json_of(a, typed));
     /* A changed secret stays changed; a mask without an old value goes away. */
     node_put(node_get(masked, "inner"), a, "password", node_text(a, "new"));
-    struct node *back = options_unmask(options, masked, NULL, a);
+    struct node *back = options_unmask(sample_options, masked, NULL, a);
     assert_string_equal(json_of(a, node_get(back, "inner")), "{\"port\":1,\"password\":\"new\"}");
     assert_string_equal(json_of(a, node_get(back, "more")), "[{\"port\":2}]");
     arena_free(a);
@@ -276,21 +233,21 @@ static void test_descriptions(void **state)
     struct arena *a = arena_new();
     struct buf out = BUF_INIT(1 << 20);
     struct json j = json_start(&out);
-    options_form(options, &j);
+    options_form(sample_options, &j);
     struct node *form = node_from_json(a, out.data, out.len, NULL);
     assert_non_null(form);
-    assert_int_equal(form->count, array_len(options) - 1);
+    assert_int_equal(form->count, array_len(sample_options) - 1);
     assert_int_equal(node_get(form->first->next->next, "default")->num, 7);
     buf_clear(&out);
     j = json_start(&out);
-    options_schema(options, &j);
+    options_schema(sample_options, &j);
     struct node *schema = node_from_json(a, out.data, out.len, NULL);
     assert_non_null(schema);
     struct node *port =
         node_get(node_get(node_get(node_get(schema, "properties"), "inner"), "properties"), "port");
     assert_int_equal(node_get(port, "maximum")->num, 65535);
     buf_clear(&out);
-    options_doc(options, &out, "config", false);
+    options_doc(sample_options, &out, "config", false);
     assert_non_null(strstr(out.data, "| `config.inner.port` | int, 1 to 65535 | **required** |"));
     assert_non_null(strstr(out.data, "| `config.more[].password` |"));
     assert_non_null(strstr(out.data, "| `config.wait` | duration, 100ms to 10m | `1m30s` |"));
