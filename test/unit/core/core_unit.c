@@ -236,6 +236,27 @@ void bed_reload(struct bed *b)
     arena_free(a);
 }
 
+struct answer_wait {
+    struct waiter *waiter;
+    struct err err;
+};
+
+static bool has_answer(struct bed *b, void *arg)
+{
+    struct answer_wait *w = arg;
+    (void)b;
+    err_clear(&w->err);
+    return waiter_wait(w->waiter, 0, NULL, &w->err) == 0 || w->err.code != ERR_TIMEOUT;
+}
+
+enum err_code bed_answer(struct bed *b, struct waiter *w)
+{
+    struct answer_wait a = {.waiter = w};
+    assert_true(bed_until(b, has_answer, &a, 15000));
+    waiter_unref(w);
+    return a.err.code;
+}
+
 /* --- watchers --- */
 
 struct entry *bed_target(struct bed *b, const char *name)

@@ -60,6 +60,8 @@ bool bed_until(struct bed *b, bool (*good)(struct bed *b, void *arg), void *arg,
 void bed_turn(struct bed *b, int64_t ms); /* for so long */
 void bed_settle(struct bed *b);           /* until nothing waits for a commit; asserts it */
 void bed_reload(struct bed *b);           /* asserts success */
+/* The code with which the waiter ended, within 15 s; takes it. */
+enum err_code bed_answer(struct bed *b, struct waiter *w);
 
 struct entry *bed_target(struct bed *b,
                          const char *name); /* of group "g"; asserts that it is there */

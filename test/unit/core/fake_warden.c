@@ -13,6 +13,7 @@
 #include "base/fs.h"
 #include "base/str.h"
 #include "config/process.h"
+#include "core_unit.h"
 #include "ipc/command.h"
 #include "ipc/ring.h"
 #include "ipc/table.h"
@@ -352,6 +353,24 @@ int fake_warden_count(struct fake_warden *w, const char *line)
         n++;
     pthread_mutex_unlock(&w->lock);
     return n;
+}
+
+struct line_wait {
+    struct fake_warden *warden;
+    const char *line;
+    int n;
+};
+
+static bool has_come(struct bed *b, void *arg)
+{
+    struct line_wait *w = arg;
+    (void)b;
+    return fake_warden_count(w->warden, w->line) >= w->n;
+}
+
+bool fake_warden_until(struct fake_warden *w, struct bed *b, const char *line, int n)
+{
+    return bed_until(b, has_come, &(struct line_wait){w, line, n}, 15000);
 }
 
 void fake_warden_scribble(struct fake_warden *w, const char *unit, const struct unit_record *r)

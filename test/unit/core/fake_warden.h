@@ -10,6 +10,8 @@
 #include "model/process.h"
 #include "proc/supervisor.h"
 
+struct bed;
+
 struct fake_warden {
     char run_dir[200];
     pthread_t thread;
@@ -45,5 +47,7 @@ void fake_warden_forget(struct fake_warden *w); /* what was heard */
 int fake_warden_count(struct fake_warden *w, const char *line);
 /* Whether the command came, "START web". */
 bool fake_warden_heard(struct fake_warden *w, const char *line);
+/* Turns the bed's loop until it came n times or 15 s are over; returns whether it did. */
+bool fake_warden_until(struct fake_warden *w, struct bed *b, const char *line, int n);
 
 #endif

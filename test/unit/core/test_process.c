@@ -40,25 +40,6 @@ static void close_scene(struct scene *s)
     fake_warden_close(&s->warden);
 }
 
-struct heard_wait {
-    struct fake_warden *warden;
-    const char *line;
-    int n;
-};
-
-static bool was_heard(struct bed *b, void *arg)
-{
-    struct heard_wait *w = arg;
-    (void)b;
-    return fake_warden_count(w->warden, w->line) >= w->n;
-}
-
-static bool heard(struct scene *s, const char *line, int n)
-{
-    struct heard_wait w = {&s->warden, line, n};
-    return bed_until(&s->bed, was_heard, &w, 10000);
-}
-
 struct state_wait {
     const char *id;
     enum unit_state state;
@@ -77,37 +58,13 @@ static bool comes_to(struct scene *s, const char *id, enum unit_state state)
     return bed_until(&s->bed, has_state, &w, 10000);
 }
 
-struct answer_wait {
-    struct waiter *waiter;
-    int rc;
-    struct err err;
-};
-
-static bool has_answer(struct bed *b, void *arg)
-{
-    struct answer_wait *w = arg;
-    (void)b;
-    err_clear(&w->err);
-    w->rc = waiter_wait(w->waiter, 0, NULL, &w->err);
-    return w->rc == 0 || w->err.code != ERR_TIMEOUT;
-}
-
-/* The code with which the waiter ended; takes it. */
-static enum err_code answer(struct scene *s, struct waiter *w)
-{
-    struct answer_wait a = {.waiter = w};
-    assert_true(bed_until(&s->bed, has_answer, &a, 15000));
-    waiter_unref(w);
-    return a.err.code;
-}
-
 static enum err_code act(struct scene *s, const char *id, enum core_process_action action,
                          bool wait)
 {
     struct err err = {0};
     struct waiter *w = waiter_new();
     if (core_process_act(s->bed.core, id, action, 0, wait, w, &err) == 0)
-        return answer(s, w);
+        return bed_answer(&s->bed, w);
     waiter_unref(w);
     return err.code;
 }
@@ -162,7 +119,7 @@ static void the_list_follows_the_file(void **state)
                    "    - {id: 'worker-%i', command: [/bin/true], replicas: 3}\n");
     assert_int_equal(listed(&s, a, &units), 4);
     assert_string_equal(units[2].config->id, "worker-2");
-    assert_true(heard(&s, "LOAD", 1));
+    assert_true(fake_warden_until(&s.warden, &s.bed, "LOAD", 1));
     assert_true(comes_to(&s, "worker-3", UNIT_RUNNING));
     int loads = fake_warden_count(&s.warden, "LOAD");
     bed_reload(&s.bed); /* the same again is no news for the warden */
@@ -170,7 +127,7 @@ static void the_list_follows_the_file(void **state)
     assert_int_equal(fake_warden_count(&s.warden, "LOAD"), loads);
     bed_config(&s.bed, "processes: {units: [{id: web, command: [/bin/true]}]}\n");
     bed_reload(&s.bed);
-    assert_true(heard(&s, "LOAD", loads + 1));
+    assert_true(fake_warden_until(&s.warden, &s.bed, "LOAD", loads + 1));
     assert_int_equal(listed(&s, a, &units), 1);
     struct core_process p;
     assert_false(core_process_get(s.bed.core, "worker-1", &p));
@@ -189,7 +146,7 @@ static void a_warden_that_comes_back_gets_the_list(void **state)
     bed_turn(&s.bed, 200);
     assert_int_equal(act(&s, "web", PROCESS_STOP, false), ERR_BUSY);
     fake_warden_open(&s.warden, s.bed.dir);
-    assert_true(heard(&s, "LOAD", 1));
+    assert_true(fake_warden_until(&s.warden, &s.bed, "LOAD", 1));
     assert_int_equal(act(&s, "web", PROCESS_STOP, true), ERR_OK);
     close_scene(&s);
 }
@@ -220,7 +177,7 @@ static void commands_end_when_it_has_come_to_rest(void **state)
     bed_turn(&s.bed, 100);
     assert_int_equal(waiter_wait(w, 0, NULL, NULL), -1); /* it still starts */
     fake_warden_state(&s.warden, "slow", UNIT_READY);
-    assert_int_equal(answer(&s, w), ERR_OK);
+    assert_int_equal(bed_answer(&s.bed, w), ERR_OK);
     assert_int_equal(act(&s, "denied", PROCESS_START, true), ERR_DENIED);
     assert_true(core_process_get(s.bed.core, "denied", &p));
     assert_non_null(strstr(p.refused, "not allowed"));
@@ -232,7 +189,7 @@ static enum err_code roll(struct scene *s, const char *const *ids)
     struct err err = {0};
     struct waiter *w = waiter_new();
     if (core_process_rolling_restart(s->bed.core, ids, w, &err) == 0)
-        return answer(s, w);
+        return bed_answer(&s->bed, w);
     waiter_unref(w);
     return err.code;
 }
@@ -274,7 +231,7 @@ static void a_switch_outlives_the_core(void **state)
     bed_reload(&s.bed);
     assert_true(core_process_get(s.bed.core, "web", &p));
     assert_false(p.enabled);
-    assert_true(heard(&s, "LOAD", 2));
+    assert_true(fake_warden_until(&s.warden, &s.bed, "LOAD", 2));
     assert_int_equal(act(&s, "web", PROCESS_ENABLE, false), ERR_OK);
     assert_true(core_process_get(s.bed.core, "web", &p));
     assert_true(p.enabled);
@@ -575,7 +532,7 @@ static void a_damaged_ring_loses_no_more_than_it_held(void **state)
     fake_warden_forget(&s.warden);
     fake_warden_kill(&s.warden, "web", KILLED);
     fake_warden_damage(&s.warden); /* before the core has read of it */
-    assert_true(heard(&s, "LOAD ", 1));
+    assert_true(fake_warden_until(&s.warden, &s.bed, "LOAD ", 1));
     bed_turn(&s.bed, 50);
     int64_t before = bed_sql(&s.bed, "SELECT count(*) FROM process_events WHERE kind='death'");
     fake_warden_kill(&s.warden, "web", KILLED);

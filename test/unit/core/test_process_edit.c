@@ -34,25 +34,6 @@ static void close_scene(struct scene *s)
     fake_warden_close(&s->warden);
 }
 
-struct heard_wait {
-    struct fake_warden *warden;
-    const char *line;
-    int n;
-};
-
-static bool was_heard(struct bed *b, void *arg)
-{
-    struct heard_wait *w = arg;
-    (void)b;
-    return fake_warden_count(w->warden, w->line) >= w->n;
-}
-
-static bool heard(struct scene *s, const char *line, int n)
-{
-    struct heard_wait w = {&s->warden, line, n};
-    return bed_until(&s->bed, was_heard, &w, 15000);
-}
-
 static bool is_known(struct bed *b, void *arg)
 {
     struct core_process p;
@@ -68,27 +49,6 @@ static bool comes_up(struct scene *s, const char *id)
 
 /* --- the API's units --- */
 
-struct answer_wait {
-    struct waiter *waiter;
-    struct err err;
-};
-
-static bool has_answer(struct bed *b, void *arg)
-{
-    struct answer_wait *w = arg;
-    (void)b;
-    err_clear(&w->err);
-    return waiter_wait(w->waiter, 0, NULL, &w->err) == 0 || w->err.code != ERR_TIMEOUT;
-}
-
-static enum err_code answer(struct scene *s, struct waiter *w)
-{
-    struct answer_wait a = {.waiter = w};
-    assert_true(bed_until(&s->bed, has_answer, &a, 15000));
-    waiter_unref(w);
-    return a.err.code;
-}
-
 /* field: "" or where the first problem is. */
 static enum err_code put(struct scene *s, const char *id, bool create, const char *json,
                          const char *field)
@@ -102,7 +62,7 @@ static enum err_code put(struct scene *s, const char *id, bool create, const cha
     assert_non_null(doc);
     enum err_code code = ERR_OK;
     if (core_process_put(s->bed.core, id, create, doc, &p, w, &err) == 0) {
-        code = answer(s, w);
+        code = bed_answer(&s->bed, w);
     } else {
         waiter_unref(w);
         code = err.code;
@@ -119,7 +79,7 @@ static enum err_code del(struct scene *s, const char *id)
     struct err err = {0};
     struct waiter *w = waiter_new();
     if (core_process_del(s->bed.core, id, w, &err) == 0)
-        return answer(s, w);
+        return bed_answer(&s->bed, w);
     waiter_unref(w);
     return err.code;
 }
@@ -258,13 +218,13 @@ static void health_makes_it_ready_and_replaces_it(void **state)
     assert_false(fake_warden_heard(&s.warden, "FAIL slow"));
     assert_string_equal(s.asked, "tcp");
     s.healthy = true;
-    assert_true(heard(&s, "READY slow", 1));
+    assert_true(fake_warden_until(&s.warden, &s.bed, "READY slow", 1));
     fake_warden_state(&s.warden, "slow", UNIT_READY);
     assert_true(core_process_get(s.bed.core, "slow", &p));
     assert_int_equal(p.health, 1);
     assert_string_equal(p.health_message, "connected");
     s.healthy = false;
-    assert_true(heard(&s, "FAIL slow", 1));
+    assert_true(fake_warden_until(&s.warden, &s.bed, "FAIL slow", 1));
     assert_true(bed_sql_until(&s.bed,
                               "SELECT count(*) FROM alert_records WHERE target_name='slow' AND"
                               " message='health check fails: connection refused'",
@@ -303,7 +263,7 @@ static void no_watcher_is_not_ill(void **state)
     assert_false(fake_warden_heard(&s.warden, "FAIL"));
     open_watcher(&s);
     assert_true(bed_until(&s.bed, saw_probe, &s.probes, 10000));
-    assert_true(heard(&s, "FAIL web", 1));
+    assert_true(fake_warden_until(&s.warden, &s.bed, "FAIL web", 1));
     bed_turn(&s.bed, 300);
     assert_false(fake_warden_heard(&s.warden, "FAIL off"));
     close_scene(&s);
@@ -320,13 +280,13 @@ static void jobs_run_when_due(void **state)
             "    - {id: each, command: [/bin/true], schedule: '* * * * * *'}\n"
             "    - {id: rare, command: [/bin/true], schedule: '0 0 29 2 *'}\n"
             "    - {id: paused, command: [/bin/true], schedule: '* * * * * *', enabled: false}\n");
-    assert_true(heard(&s, "START each", 1));
+    assert_true(fake_warden_until(&s.warden, &s.bed, "START each", 1));
     assert_true(core_process_get(s.bed.core, "rare", &p));
     assert_true(p.next_run_ms > clock_wall_ms());
     bed_turn(&s.bed, 2200); /* it still runs: skipped */
     assert_int_equal(fake_warden_count(&s.warden, "START each"), 1);
     fake_warden_state(&s.warden, "each", UNIT_STOPPED);
-    assert_true(heard(&s, "START each", 2));
+    assert_true(fake_warden_until(&s.warden, &s.bed, "START each", 2));
     assert_false(fake_warden_heard(&s.warden, "rare"));
     assert_false(fake_warden_heard(&s.warden, "paused"));
     close_scene(&s);
@@ -339,11 +299,12 @@ static void overlaps_queue_or_replace(void **state)
                "  units:\n"
                "    - {id: q, command: [/bin/true], schedule: '* * * * * *', overlap: queue}\n"
                "    - {id: r, command: [/bin/true], schedule: '* * * * * *', overlap: replace}\n");
-    assert_true(heard(&s, "START q", 1));
-    assert_true(heard(&s, "RESTART r", 2));
+    assert_true(fake_warden_until(&s.warden, &s.bed, "START q", 1));
+    assert_true(fake_warden_until(&s.warden, &s.bed, "RESTART r", 2));
     assert_int_equal(fake_warden_count(&s.warden, "START q"), 1);
     fake_warden_state(&s.warden, "q", UNIT_STOPPED);
-    assert_true(heard(&s, "START q", 2)); /* at once, not at the next second */
+    assert_true(
+        fake_warden_until(&s.warden, &s.bed, "START q", 2)); /* at once, not at the next second */
     close_scene(&s);
 }
 
@@ -361,7 +322,7 @@ static void a_missed_time_is_made_up_for_once(void **state)
     bed_sql(&s.bed,
             "REPLACE INTO settings VALUES('process_jobs','daily=1000 never=1000 gone=5 x= =7')");
     bed_open(&s.bed);
-    assert_true(heard(&s, "START daily", 1));
+    assert_true(fake_warden_until(&s.warden, &s.bed, "START daily", 1));
     assert_true(core_process_get(s.bed.core, "daily", &p));
     assert_true(p.next_run_ms > clock_wall_ms());
     bed_turn(&s.bed, 300);
