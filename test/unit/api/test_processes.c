@@ -48,8 +48,8 @@ static void start(struct world *w)
 
 static void end(struct world *w)
 {
+    fake_warden_close(&w->warden); /* while its folder is there: a LOAD may still be under way */
     service_close(&w->s);
-    fake_warden_close(&w->warden);
 }
 
 static struct reply post(struct world *w, const char *path, const char *body)

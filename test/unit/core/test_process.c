@@ -36,8 +36,8 @@ static void open_scene(struct scene *s, const char *units)
 
 static void close_scene(struct scene *s)
 {
+    fake_warden_close(&s->warden); /* while its folder is there: a LOAD may still be under way */
     bed_done(&s->bed);
-    fake_warden_close(&s->warden);
 }
 
 struct state_wait {

@@ -30,8 +30,8 @@ static void open_scene(struct scene *s, const char *section)
 static void close_scene(struct scene *s)
 {
     link_client_close(&s->watcher);
+    fake_warden_close(&s->warden); /* while its folder is there: a LOAD may still be under way */
     bed_done(&s->bed);
-    fake_warden_close(&s->warden);
 }
 
 static bool is_known(struct bed *b, void *arg)
