@@ -2,9 +2,9 @@
 #include "core_unit.h"
 
 #include <ftw.h>
-#include <sqlite3.h>
 #include <sys/stat.h>
 
+#include "../../helpers/sql.h"
 #include "base/fs.h"
 #include "core/hooks.h"
 
@@ -309,19 +309,7 @@ void bed_result(struct bed *b, const char *target, bool success)
 
 int64_t bed_sql(struct bed *b, const char *sql)
 {
-    sqlite3 *db;
-    sqlite3_stmt *st = NULL;
-    assert_int_equal(sqlite3_open_v2(b->db, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-    sqlite3_busy_timeout(db, 5000);
-    if (sqlite3_prepare_v2(db, sql, -1, &st, NULL) != SQLITE_OK)
-        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
-    int rc = sqlite3_step(st);
-    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
-    int64_t v = sqlite3_column_int64(st, 0);
-    sqlite3_finalize(st);
-    sqlite3_close(db);
-    return v;
+    return sql_int(b->db, sql);
 }
 
 struct sql_wait {

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
+#include "../../helpers/sql.h"
 #include "store/store.h"
 
 struct fixture {
@@ -34,8 +35,5 @@ void fixture_wait(struct fixture *f, int answers); /* until that many batches we
 
 /* A plain result; arena a keeps it. */
 struct result plain_result(struct arena *a, uint64_t target, int64_t at_ms, bool success);
-/* First column of the first row, through a connection of its own. */
-int64_t sql_int(const char *path, const char *sql);
-void sql_run(const char *path, const char *sql);
 
 #endif
