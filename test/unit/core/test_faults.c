@@ -17,6 +17,7 @@
     "    channels: [ops]\n"                                                             \
     "    threshold: 2\n"                                                                \
     "    targets:\n"
+#define TARGET_A "      - {name: a, url: 'tcp://127.0.0.1:1'}\n"
 
 static sqlite3 *lock_store(struct bed *b)
 {
@@ -25,6 +26,17 @@ static sqlite3 *lock_store(struct bed *b)
     sqlite3_busy_timeout(db, 5000);
     assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
     return db;
+}
+
+/* A core with these targets whose store somebody else holds. */
+static sqlite3 *open_locked(struct bed *b, struct bell *bell, const char *targets)
+{
+    bell_open(bell);
+    bed_init(b);
+    bed_config(b, HEAD "%s", bell->port, targets);
+    bed_open(b);
+    bed_settle(b);
+    return lock_store(b);
 }
 
 static void unlock_store(sqlite3 *db)
@@ -45,12 +57,7 @@ static void a_locked_store(void **state)
     struct bed b;
     struct bell bell;
     struct err err = {0};
-    bell_open(&bell);
-    bed_init(&b);
-    bed_config(&b, HEAD "      - {name: a, url: 'tcp://127.0.0.1:1'}\n", bell.port);
-    bed_open(&b);
-    bed_settle(&b);
-    sqlite3 *other = lock_store(&b);
+    sqlite3 *other = open_locked(&b, &bell, TARGET_A);
     bed_result(&b, "a", true);
     assert_true(bed_until(&b, trouble, NULL, 3000));
     assert_true(bell_until(&b, &bell, "Belfry: store", 1, 3000)); /* it says so, loudly */
@@ -88,12 +95,7 @@ static void an_alert_behind_a_failing_commit(void **state)
 {
     struct bed b;
     struct bell bell;
-    bell_open(&bell);
-    bed_init(&b);
-    bed_config(&b, HEAD "      - {name: a, url: 'tcp://127.0.0.1:1'}\n", bell.port);
-    bed_open(&b);
-    bed_settle(&b);
-    sqlite3 *other = lock_store(&b);
+    sqlite3 *other = open_locked(&b, &bell, TARGET_A);
     bed_result(&b, "a", false);
     bed_turn(&b, 150); /* under way now, for the 250 ms that the store waits for a lock */
     assert_non_null(b.core->under_way);
@@ -110,12 +112,7 @@ static void memory_is_bounded(void **state)
 {
     struct bed b;
     struct bell bell;
-    bell_open(&bell);
-    bed_init(&b);
-    bed_config(&b, HEAD "      - {name: a, url: 'tcp://127.0.0.1:1'}\n", bell.port);
-    bed_open(&b);
-    bed_settle(&b);
-    sqlite3 *other = lock_store(&b);
+    sqlite3 *other = open_locked(&b, &bell, TARGET_A);
     bed_result(&b, "a", true);
     assert_true(bed_until(&b, trouble, NULL, 3000));
     struct entry *e = bed_target(&b, "a");
@@ -192,7 +189,7 @@ static void a_damaged_ring_is_replaced(void **state)
     struct stat st;
     char path[200], aside[220];
     bed_init(&b);
-    bed_config(&b, HEAD "      - {name: a, url: 'tcp://127.0.0.1:1'}\n", 9);
+    bed_config(&b, HEAD TARGET_A, 9);
     bed_open(&b);
     struct watcher_slot *s = bed_target(&b, "a")->watcher;
     snprintf(path, sizeof(path), "%s/data/run/rings/%s", b.dir, s->key);

@@ -16,8 +16,16 @@
 
 #define BATCHES 60
 
+struct world;
+
+struct ticket {
+    struct world *w;
+    int number;
+};
+
 struct world {
     struct fixture f;
+    struct arena *arena;
     struct loop *loop;
     pthread_t thread;
     struct timer timer;
@@ -26,11 +34,7 @@ struct world {
     void *back_arg[BATCHES];
     int n_back, last_back, last_committed;
     int sick, well;
-};
-
-struct ticket {
-    struct world *w;
-    int number;
+    struct ticket tickets[BATCHES];
 };
 
 static void on_done(void *arg, struct batch *b, const struct err *err)
@@ -74,21 +78,44 @@ static void turn_until(struct world *w, int answered)
     assert_int_equal(w->answered, answered);
 }
 
+static void world_open(struct world *w)
+{
+    memset(w, 0, sizeof(*w));
+    w->arena = arena_new();
+    w->thread = pthread_self();
+    w->last_back = w->last_committed = -1;
+    w->loop = loop_new(NULL);
+    on_timer(&w->timer);
+    fixture_init(&w->f);
+    w->f.opt.loop = w->loop;
+    w->f.opt.on_health = on_health;
+    w->f.opt.arg = w;
+    fixture_open(&w->f);
+}
+
+static void world_close(struct world *w)
+{
+    fixture_close(&w->f);
+    timer_stop(&w->timer);
+    loop_free(w->loop);
+    arena_free(w->arena);
+    fixture_done(&w->f);
+}
+
+static void submit(struct world *w, int number)
+{
+    struct batch *b = batch_new();
+    struct result r = plain_result(w->arena, 1, clock_wall_ms(), true);
+    batch_result(b, (uint64_t)number + 1, &r, false);
+    batch_cursor(b, 1, (uint64_t)number + 1);
+    w->tickets[number] = (struct ticket){w, number};
+    store_submit(w->f.store, b, on_done, &w->tickets[number]);
+}
+
 static void nothing_overtakes(void **state)
 {
     static struct world w;
-    static struct ticket tickets[BATCHES];
-    struct arena *a = arena_new();
-    memset(&w, 0, sizeof(w));
-    w.thread = pthread_self();
-    w.last_back = w.last_committed = -1;
-    w.loop = loop_new(NULL);
-    on_timer(&w.timer);
-    fixture_init(&w.f);
-    w.f.opt.loop = w.loop;
-    w.f.opt.on_health = on_health;
-    w.f.opt.arg = &w;
-    fixture_open(&w.f);
+    world_open(&w);
     usleep(100000); /* the first look at old results is over */
 
     sqlite3 *other;
@@ -96,12 +123,7 @@ static void nothing_overtakes(void **state)
     sqlite3_busy_timeout(other, 5000);
     assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
     for (int i = 0; i < BATCHES; i++) {
-        struct batch *b = batch_new();
-        struct result r = plain_result(a, 1, clock_wall_ms(), true);
-        batch_result(b, (uint64_t)i + 1, &r, false);
-        batch_cursor(b, 1, (uint64_t)i + 1);
-        tickets[i] = (struct ticket){&w, i};
-        store_submit(w.f.store, b, on_done, &tickets[i]);
+        submit(&w, i);
         if (i % 20 == 19)
             usleep(
                 400000); /* the loop sleeps while the store fails: later ones must be refused too */
@@ -120,34 +142,16 @@ static void nothing_overtakes(void **state)
     assert_int_equal(w.committed, BATCHES);
     assert_int_equal(w.well, 1);
     assert_int_equal(sql_int(w.f.path, "SELECT seq FROM ring_cursors"), BATCHES);
-    fixture_close(&w.f);
-    timer_stop(&w.timer);
-    loop_free(w.loop);
-    arena_free(a);
-    fixture_done(&w.f);
+    world_close(&w);
 }
 
 /* What was submitted is executed before the close returns, and its answers come. */
 static void close_finishes_the_work(void **state)
 {
     static struct world w;
-    static struct ticket tickets[BATCHES];
-    struct arena *a = arena_new();
-    memset(&w, 0, sizeof(w));
-    w.thread = pthread_self();
-    w.last_back = w.last_committed = -1;
-    w.loop = loop_new(NULL);
-    on_timer(&w.timer);
-    fixture_init(&w.f);
-    w.f.opt.loop = w.loop;
-    fixture_open(&w.f);
-    for (int i = 0; i < BATCHES; i++) {
-        struct batch *b = batch_new();
-        struct result r = plain_result(a, 1, clock_wall_ms(), true);
-        batch_result(b, (uint64_t)i + 1, &r, false);
-        tickets[i] = (struct ticket){&w, i};
-        store_submit(w.f.store, b, on_done, &tickets[i]);
-    }
+    world_open(&w);
+    for (int i = 0; i < BATCHES; i++)
+        submit(&w, i);
     fixture_close(&w.f);
     assert_int_equal(w.committed, BATCHES);
     for (int i = 0; i < 20; i++) {
@@ -155,10 +159,7 @@ static void close_finishes_the_work(void **state)
         loop_turn(w.loop); /* a post that was on its way finds nobody, and that is fine */
     }
     assert_int_equal(sql_int(w.f.path, "SELECT count(*) FROM probe_results"), BATCHES);
-    timer_stop(&w.timer);
-    loop_free(w.loop);
-    arena_free(a);
-    fixture_done(&w.f);
+    world_close(&w);
 }
 
 int main(void)
