@@ -1,15 +1,20 @@
-"""A small fleet's metrics for differential runs, and how they get into a server: remote write 1.0 with snappy's literals only.
-Standard library only.
+"""A small fleet's metrics for differential runs, how they get into a server (remote write 1.0 with snappy's literals only),
+and a Prometheus to compare with. Standard library only.
 
 Samples fall between whole seconds. Steps, ranges and offsets are whole seconds, so no sample ever lies on a window's edge and
 Prometheus 2 (ranges closed on the left) sees what Prometheus 3 sees."""
 
+import contextlib
 import http.client
 import json
 import math
+import os
 import random
 import struct
+import subprocess
 import urllib.parse
+
+from belfry import free_port, wait_until
 
 STALE_BITS = 0x7FF0000000000002
 SCRAPE_MS = 15000
@@ -192,3 +197,33 @@ class Server:
         if doc["status"] != "success":
             return None, doc["error"]
         return doc["data"], None
+
+
+@contextlib.contextmanager
+def running(argv, port, log, ready):
+    """A Server of that command, from when it answers at `ready` until the block ends."""
+    with open(log, "wb") as out:
+        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    server = Server(os.path.basename(argv[0]), port)
+
+    def answers():
+        assert child.poll() is None, log.read_text()
+        try:
+            return server.ask("GET", ready)[0] == 200
+        except OSError:
+            return False
+    try:
+        wait_until(answers, 30, what=f"{argv[0]} is ready")
+        yield server
+    finally:
+        child.terminate()
+        child.wait(20)
+
+
+def prometheus(exe, folder, config="global: {}\nstorage:\n  tsdb:\n    out_of_order_time_window: 1d\n"):
+    """A Prometheus that takes remote write, also of older samples."""
+    path, port = folder / "prometheus.yml", free_port()
+    path.write_text(config)
+    return running([exe, f"--config.file={path}", f"--storage.tsdb.path={folder / 'prometheus'}",
+                    f"--web.listen-address=127.0.0.1:{port}", "--web.enable-remote-write-receiver", "--log.level=warn"],
+                   port, folder / "prometheus.log", "/-/ready")

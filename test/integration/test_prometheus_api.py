@@ -6,14 +6,14 @@ import http.client
 import json
 import os
 import shutil
-import subprocess
 import threading
 import time
 import urllib.parse
 
 import pytest
 
-from belfry import free_port, run, wait_until
+import promdata
+from belfry import run, wait_until
 from promdata import Server, bits, snappy, write_request
 
 API = "/prometheus/api/v1"
@@ -262,26 +262,8 @@ def test_a_query_ends_with_its_client(house):
 
 @pytest.fixture
 def prometheus(tmp_path):
-    config = tmp_path / "prometheus.yml"
-    config.write_text("global: {}\nstorage:\n  tsdb:\n    out_of_order_time_window: 1d\n")
-    port = free_port()
-    with open(tmp_path / "prometheus.log", "wb") as log:
-        child = subprocess.Popen(
-            [PROMETHEUS, f"--config.file={config}", f"--storage.tsdb.path={tmp_path / 'prometheus'}",
-             f"--web.listen-address=127.0.0.1:{port}", "--web.enable-remote-write-receiver", "--log.level=warn"],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    server = Server("prometheus", port)
-
-    def ready():
-        assert child.poll() is None, (tmp_path / "prometheus.log").read_text()
-        try:
-            return server.ask("GET", "/-/ready")[0] == 200
-        except OSError:
-            return False
-    wait_until(ready, 30, what="prometheus is ready")
-    yield server
-    child.terminate()
-    child.wait(20)
+    with promdata.prometheus(PROMETHEUS, tmp_path) as server:
+        yield server
 
 
 def same_questions(base):

@@ -8,12 +8,12 @@ import math
 import os
 import re
 import shutil
-import subprocess
 import time
 
 import pytest
 
-from belfry import ROOT, free_port, wait_until
+import promdata
+from belfry import ROOT
 from promdata import Server, fleet
 
 QUERIES = os.path.join(ROOT, "test", "promql", "compliance_queries.yaml")
@@ -103,26 +103,8 @@ def compare(theirs, ours, query, start, end, step):
 
 @pytest.fixture
 def prometheus(tmp_path):
-    config = tmp_path / "prometheus.yml"
-    config.write_text("global: {}\nstorage:\n  tsdb:\n    out_of_order_time_window: 1d\n")
-    port = free_port()
-    with open(tmp_path / "prometheus.log", "wb") as log:
-        child = subprocess.Popen(
-            [PROMETHEUS, f"--config.file={config}", f"--storage.tsdb.path={tmp_path / 'prometheus'}",
-             f"--web.listen-address=127.0.0.1:{port}", "--web.enable-remote-write-receiver", "--log.level=warn"],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    server = Server("prometheus", port)
-
-    def ready():
-        assert child.poll() is None, (tmp_path / "prometheus.log").read_text()
-        try:
-            return server.ask("GET", "/-/ready")[0] == 200
-        except OSError:
-            return False
-    wait_until(ready, 30, what="prometheus is ready")
-    yield server
-    child.terminate()
-    child.wait(20)
+    with promdata.prometheus(PROMETHEUS, tmp_path) as server:
+        yield server
 
 
 @pytest.mark.skipif(not PROMETHEUS, reason="no prometheus to compare with")

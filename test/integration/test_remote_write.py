@@ -6,12 +6,12 @@ import http.client
 import json
 import shutil
 import signal
-import subprocess
 import time
 import urllib.parse
 
 import pytest
 
+import promdata
 from belfry import free_port, wait_until
 from promdata import Server, bits, snappy, write_request
 
@@ -112,32 +112,15 @@ def test_statuses(belfry):
 
 # --- the sender ------------------------------------------------------------------------------------
 
-def peer(tmp_path, argv, port, ready):
-    log = open(tmp_path / "peer.log", "wb")
-    child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    log.close()
-    server = Server("peer", port)
-
-    def answers():
-        assert child.poll() is None, (tmp_path / "peer.log").read_text()
-        try:
-            return server.ask("GET", ready)[0] == 200
-        except OSError:
-            return False
-    wait_until(answers, 30, what="the peer is ready")
-    return child
+def debian_prometheus(tmp_path):
+    return promdata.prometheus(PROMETHEUS, tmp_path, "global: {}\n")
 
 
-def debian_prometheus(tmp_path, port):
-    (tmp_path / "prometheus.yml").write_text("global: {}\n")
-    return peer(tmp_path, [PROMETHEUS, f"--config.file={tmp_path / 'prometheus.yml'}",
-                           f"--storage.tsdb.path={tmp_path / 'peer'}", f"--web.listen-address=127.0.0.1:{port}",
-                           "--web.enable-remote-write-receiver", "--log.level=warn"], port, "/-/ready")
-
-
-def debian_victoria(tmp_path, port):
-    return peer(tmp_path, [VICTORIA, f"-storageDataPath={tmp_path / 'peer'}", f"-httpListenAddr=127.0.0.1:{port}",
-                           "-search.latencyOffset=0s", "-memory.allowedBytes=64MB"], port, "/health")
+def debian_victoria(tmp_path):
+    port = free_port()
+    return promdata.running([VICTORIA, f"-storageDataPath={tmp_path / 'peer'}", f"-httpListenAddr=127.0.0.1:{port}",
+                             "-search.latencyOffset=0s", "-memory.allowedBytes=64MB"],
+                            port, tmp_path / "peer.log", "/health")
 
 
 PEERS = [pytest.param(debian_prometheus, marks=pytest.mark.skipif(not PROMETHEUS, reason="no prometheus here"), id="prometheus"),
@@ -146,9 +129,8 @@ PEERS = [pytest.param(debian_prometheus, marks=pytest.mark.skipif(not PROMETHEUS
 
 @pytest.mark.parametrize("start", PEERS)
 def test_sends_to(belfry, tmp_path, start):
-    port = free_port()
-    child = start(tmp_path, port)
-    try:
+    with start(tmp_path) as peer:
+        port = peer.port
         b = belfry(config(f"http://127.0.0.1:{port}/api/v1/write", write_relabel_configs=[
             {"source_labels": ["__name__", "job"], "regex": "load;keep", "action": "keep"},
             {"source_labels": ["series"], "regex": "s(.*)", "target_label": "number"}]))
@@ -160,9 +142,6 @@ def test_sends_to(belfry, tmp_path, start):
                    what="all samples at the peer")
         check(samples_of(port, "", ahead=30), 30, want, "here")
         assert total(samples_of(port, "", 'load{number="7"}', ahead=30)) == 30
-    finally:
-        child.terminate()
-        child.wait(20)
 
 
 def test_catches_up_after_kills_and_an_outage(belfry):
