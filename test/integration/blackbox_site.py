@@ -2,7 +2,6 @@
 certificates, as HTTP/1.0, on IPv6, and over HTTP/2 by nginx."""
 
 import gzip
-import http.server
 import os
 import socket
 import ssl
@@ -12,15 +11,13 @@ import time
 import zlib
 
 from belfry import free_port, wait_until
+from servers import Http, Service
 
 MODIFIED = "Wed, 21 Oct 2015 07:28:00 GMT"
 
 
-class Site(http.server.BaseHTTPRequestHandler):
+class Site(Http):
     protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_args):
-        pass
 
     def answer(self, status=200, body=b"hello, world\n", headers=()):
         self.send_response(status)
@@ -160,26 +157,6 @@ class Site10(Site):
     protocol_version = "HTTP/1.0"
 
 
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-    def handle_error(self, *_args):
-        pass
-
-
-class Server6(Server):
-    address_family = socket.AF_INET6
-
-
-def serve(handler=Site, context=None, host="127.0.0.1"):
-    server = (Server6 if ":" in host else Server)((host, 0), handler)
-    if context:
-        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server
-
-
 class Silent:
     """Takes connections and says nothing."""
 
@@ -216,12 +193,12 @@ class World:
 
     def __init__(self, certs, folder):
         self.certs, self.ca, self.folder = certs, certs.ca, str(folder)
-        self.servers = {"plain": serve(), "old": serve(Site10), "six": serve(host="::1")}
+        self.servers = {"plain": Service(Site), "old": Service(Site10), "six": Service(Site, ("::1", 0))}
         for kind in ("good", "expired", "other", "selfsigned", "soon"):
-            self.servers[kind] = serve(context=certs.context(kind))
+            self.servers[kind] = Service(Site, tls=certs.context(kind))
         limited = certs.context("good")
         limited.maximum_version = ssl.TLSVersion.TLSv1_2
-        self.servers["tls12"] = serve(context=limited)
+        self.servers["tls12"] = Service(Site, tls=limited)
         self.silent = Silent()
         self.closed = free_port()
         self.start_nginx()
@@ -240,7 +217,7 @@ class World:
         wait_until(listens, 20, what="nginx")
 
     def port(self, name):
-        return self.servers[name].server_address[1]
+        return self.servers[name].port
 
     def url(self, name="plain", path="/", host=None):
         host = host or ("[::1]" if name == "six" else "127.0.0.1")
@@ -252,5 +229,4 @@ class World:
         self.nginx.wait(10)
         self.silent.close()
         for s in self.servers.values():
-            s.shutdown()
-            s.server_close()
+            s.close()

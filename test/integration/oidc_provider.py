@@ -3,15 +3,15 @@ can be bent: each wrong token that a client must refuse."""
 
 import base64
 import hashlib
-import http.server
 import json
 import secrets
-import threading
 import time
 import urllib.parse
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+
+from servers import Http, Service
 
 
 def b64(data):
@@ -47,7 +47,7 @@ class Key:
         return text + "." + b64(self.sign(text.encode()))
 
 
-class Provider:
+class Provider(Service):
     def __init__(self, alg="RS256"):
         self.keys = [Key(alg, "k1")]
         self.signer = self.keys[0]
@@ -55,41 +55,27 @@ class Provider:
         self.bend = lambda claims: claims      # what the token says
         self.make = None                       # claims → token, instead of signing
         self.codes, self.asked = {}, []
-        outer = self
+        super().__init__()
+        self.issuer = self.url
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def log_message(self, *_):
-                pass
+    class Handler(Http):
+        def say(self, doc, status=200):
+            self.answer(status, json.dumps(doc).encode(), Content_Type="application/json")
 
-            def answer(self, doc, status=200):
-                body = json.dumps(doc).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+        def do_GET(self):
+            p = self.server
+            p.asked.append(self.path)
+            if self.path == "/.well-known/openid-configuration":
+                self.say({"issuer": p.issuer, "authorization_endpoint": p.issuer + "/authorize",
+                          "token_endpoint": p.issuer + "/token", "jwks_uri": p.issuer + "/keys"})
+            elif self.path == "/keys":
+                self.say({"keys": [k.public() for k in p.keys]})
+            else:
+                self.say({}, 404)
 
-            def do_GET(self):
-                outer.asked.append(self.path)
-                if self.path == "/.well-known/openid-configuration":
-                    self.answer({"issuer": outer.issuer, "authorization_endpoint": outer.issuer + "/authorize",
-                                 "token_endpoint": outer.issuer + "/token", "jwks_uri": outer.issuer + "/keys"})
-                elif self.path == "/keys":
-                    self.answer({"keys": [k.public() for k in outer.keys]})
-                else:
-                    self.answer({}, 404)
-
-            def do_POST(self):
-                form = dict(urllib.parse.parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
-                self.answer(*outer.token(form, self.headers.get("Authorization")))
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.issuer = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+        def do_POST(self):
+            form = dict(urllib.parse.parse_qsl(self.body().decode()))
+            self.say(*self.server.token(form, self.headers.get("Authorization")))
 
     def authorize(self, url):
         """What the browser does at the provider: (code, state)."""

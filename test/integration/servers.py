@@ -9,6 +9,7 @@ import socket
 import socketserver
 import ssl
 import struct
+import sys
 import threading
 import time
 
@@ -19,6 +20,59 @@ def reset(conn):
     """Closes with RST."""
     conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     conn.close()
+
+
+class Service(socketserver.ThreadingTCPServer):
+    """A port of loopback, or the address or path `at`, until close(). Each connection has a thread, in which the handler
+    (a class of socketserver or http.server) serves it, or without one the subclass's serve(conn). tls: TLS at once."""
+
+    Handler = None
+    allow_reuse_address = daemon_threads = True
+    request_queue_size = 512  # a full queue costs a prober its whole timeout
+
+    def __init__(self, handler=None, at=("127.0.0.1", 0), tls=None):
+        if isinstance(at, str):
+            self.address_family = socket.AF_UNIX
+        elif ":" in at[0]:
+            self.address_family = socket.AF_INET6
+        super().__init__(at, handler or self.Handler)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+        self.port = 0 if isinstance(at, str) else self.server_address[1]
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.port}"
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self):
+        self.shutdown()
+        self.server_close()
+
+    def finish_request(self, conn, peer):
+        if self.RequestHandlerClass:
+            super().finish_request(conn, peer)
+        else:
+            self.serve(conn)
+
+    def handle_error(self, *who):
+        if not isinstance(sys.exc_info()[1], OSError):  # who goes away in the middle is no error
+            super().handle_error(*who)
+
+
+class Http(http.server.BaseHTTPRequestHandler):
+    """A handler that keeps no log and gives whole answers: answer(200, b"ok", X_Kind="apple")."""
+
+    def log_message(self, *_):
+        pass
+
+    def body(self):
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+    def answer(self, status, body=b"", **headers):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
 
 class Target:
@@ -182,7 +236,7 @@ class Received:
         return self.body.decode("utf-8", "replace")
 
 
-class Webhook:
+class Webhook(Service):
     """Receives what channels send. /wecom, /dingtalk, /feishu, /slack, /webhook answer as the vendors do.
     Modes per kind (self.modes["wecom"]): ok, refuse (robots: HTTP 200 with an error), 500, busy (429), hang, reset,
     garbage, slow (2 s), echo (what came goes back)."""
@@ -192,33 +246,17 @@ class Webhook:
         self.attempts = []  # (time, kind), whatever was answered
         self.lock = threading.Lock()
         self.stopping = threading.Event()
-        hook = self
+        super().__init__()
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+    class Handler(Http):
+        protocol_version = "HTTP/1.1"
 
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                hook.take(self, Received(self.path, dict(self.headers), body))
-
-            def log_message(self, *_):
-                pass
-
-        class Server(http.server.ThreadingHTTPServer):
-            request_queue_size = 128
-
-            def handle_error(self, *_):
-                pass
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+        def do_POST(self):
+            self.server.take(self, Received(self.path, dict(self.headers), self.body()))
 
     def close(self):
         self.stopping.set()
-        self.server.shutdown()
-        self.server.server_close()
+        super().close()
 
     def channel(self, kind="webhook", name=None, **more):
         return {"name": name or kind, "type": kind, "webhook_url": f"{self.url}/{kind}", **more}
@@ -247,10 +285,7 @@ class Webhook:
         if mode in ("ok", "slow", "echo") or (mode == "garbage" and received.kind == "webhook"):
             with self.lock:
                 self.received.append(received)
-        handler.send_response(status)
-        handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        handler.wfile.write(body)
+        handler.answer(status, body)
 
     def of(self, kind):
         with self.lock:
@@ -262,33 +297,14 @@ class Webhook:
                 for r in self.of("webhook") for a in r.json["alerts"]]
 
 
-class Smtp:
+class Smtp(Service):
     """A mail server that takes everything: EHLO, STARTTLS, AUTH PLAIN/LOGIN. self.mails: {from, to, data, tls, auth}."""
 
     def __init__(self, context=None):
         self.context, self.mails = context, []
-        sink = self
+        super().__init__()
 
-        class Handler(socketserver.BaseRequestHandler):
-            def handle(self):
-                try:
-                    sink.talk(self.request)
-                except (OSError, ssl.SSLError):
-                    pass
-
-        class Server(socketserver.ThreadingTCPServer):
-            allow_reuse_address = True
-            daemon_threads = True
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-    def talk(self, conn):
+    def serve(self, conn):
         conn.settimeout(20)
         f = conn.makefile("rb")
         tls, auth, mail = False, None, None

@@ -4,7 +4,6 @@ hold and count. A target that answers its n-th probe with a body of n bytes tell
 is lost or taken twice."""
 
 import collections
-import http.server
 import json
 import os
 import random
@@ -21,7 +20,7 @@ import pytest
 
 from belfry import EXE, OWNER, Belfry, alive, free_port, run, wait_until
 from certs import Certs
-from servers import Webhook
+from servers import Http, Service, Webhook
 
 TOKEN = "a-token-of-sixteen-and-more"
 
@@ -74,43 +73,26 @@ def agent(tmp_path, request):
         a.close()
 
 
-class Patient(http.server.ThreadingHTTPServer):
-    request_queue_size = 512  # a full queue costs the prober its whole timeout
-
-
-class Counting:
+class Counting(Service):
     """An HTTP server whose n-th answer at an address has n bytes. alternating: every second one is a 500."""
 
     def __init__(self, alternating=False):
-        outer = self
-        self.at, self.lock = collections.Counter(), threading.Lock()
+        self.alternating, self.at, self.lock = alternating, collections.Counter(), threading.Lock()
+        super().__init__()
+        self.url += "/"
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+    class Handler(Http):
+        protocol_version = "HTTP/1.1"
 
-            def do_GET(self):
-                with outer.lock:
-                    outer.at[self.path] += 1
-                    n = outer.at[self.path]
-                self.send_response(500 if alternating and n % 2 == 0 else 200)
-                self.send_header("Content-Length", str(n))
-                self.end_headers()
-                self.wfile.write(b"x" * n)
-
-            def log_message(self, *args):
-                pass
-        self.server = Patient(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}/"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        def do_GET(self):
+            with self.server.lock:
+                self.server.at[self.path] += 1
+                n = self.server.at[self.path]
+            self.answer(500 if self.server.alternating and n % 2 == 0 else 200, b"x" * n)
 
     @property
     def n(self):
         return sum(self.at.values())
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
 
 
 @pytest.fixture
@@ -396,17 +378,14 @@ def test_tls_is_verified(belfry, agent, counting, certs):
 def test_a_wrong_certificate_gets_nothing(agent, certs, tmp_path, kind):
     heard = []
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(Http):
         def do_POST(self):
             heard.append(self.headers.get("Authorization"))
-            self.send_error(404)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.socket = certs.context(kind).wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    a = agent(f"https://127.0.0.1:{server.server_address[1]}", "--ca-file", certs.ca)
+            self.answer(404)
+    server = Service(Handler, tls=certs.context(kind))
+    a = agent(server.url, "--ca-file", certs.ca)
     wait_until(lambda: a.said("certificate"), what="it says what is wrong with the certificate")
-    server.shutdown()
-    server.server_close()
+    server.close()
     assert heard == []
 
 

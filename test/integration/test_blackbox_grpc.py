@@ -6,13 +6,13 @@ import socket
 import socketserver
 import struct
 import subprocess
-import threading
 import time
 
 import pytest
 from belfry import free_port, wait_until
 from blackbox_cases import Case, pair_of, read_metrics
 from certs import Certs
+from servers import Service
 
 NEVER_S = 3  # how long the server keeps the silent call open
 DATA, HEADERS, SETTINGS, PING, WINDOW = 0, 1, 4, 6, 8
@@ -161,27 +161,20 @@ class World:
     @staticmethod
     def serve(context=None, status=200):
         handler = type("Handler", (Health,), {"context": context, "http_status": status})
-
-        class Server(socketserver.ThreadingTCPServer):
-            daemon_threads = True
-
-        s = Server(("127.0.0.1", 0), handler)
-        threading.Thread(target=s.serve_forever, daemon=True).start()
-        return s
+        return Service(handler)
 
     def etcd_listens(self):
         with socket.socket() as s:
             return s.connect_ex(("127.0.0.1", self.etcd_port)) == 0
 
     def port(self, name):
-        return self.servers[name].server_address[1]
+        return self.servers[name].port
 
     def close(self):
         self.etcd.terminate()
         self.etcd.wait(20)
         for s in self.servers.values():
-            s.shutdown()
-            s.server_close()
+            s.close()
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,10 @@
 import socket
 import socketserver
 import subprocess
-import threading
 
 import pytest
 from blackbox_cases import Case, pair_of
+from servers import Service
 
 OPEN, CLOSED = "127.0.0.2", "127.0.0.1"
 HOSTS = {
@@ -61,9 +61,6 @@ class World:
     """A server at OPEN alone: the same port at the other addresses is held, but nobody listens there."""
 
     def __init__(self):
-        class Server(socketserver.ThreadingTCPServer):
-            daemon_threads = True
-
         self.server = None
         while not self.server:
             self.held = [socket.socket(socket.AF_INET), socket.socket(socket.AF_INET6)]
@@ -71,15 +68,13 @@ class World:
                 self.held[0].bind((CLOSED, 0))
                 self.port = self.held[0].getsockname()[1]
                 self.held[1].bind(("::1", self.port))
-                self.server = Server((OPEN, self.port), Page)
+                self.server = Service(Page, (OPEN, self.port))
             except OSError:  # somebody has that port at another address
                 for s in self.held:
                     s.close()
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+        self.server.close()
         for s in self.held:
             s.close()
 

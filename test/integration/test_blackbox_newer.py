@@ -7,12 +7,12 @@ import http.client
 import json
 import re
 import socketserver
-import threading
 
 import pytest
 from belfry import run
 from blackbox_cases import Pair, read_metrics
 from certs import Certs
+from servers import Service
 
 MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -71,13 +71,6 @@ class Lines(socketserver.StreamRequestHandler):
             pass
 
 
-def serve(server, at, handler):
-    server.daemon_threads = True
-    s = server(at, handler)
-    threading.Thread(target=s.serve_forever, daemon=True).start()
-    return s
-
-
 def websocket(*steps, **options):
     return {"prober": "websocket", "timeout": "3s", "websocket": {"preferred_ip_protocol": "ip4", **options,
                                                                  **({"query_response": list(steps)} if steps else {})}}
@@ -98,10 +91,9 @@ class World:
         context = self.certs.context("good")
         secure = type("Secure", (Lines,), {"context": context})
         self.paths = {name: str(folder / name) for name in ("plain.sock", "secure.sock", "none.sock")}
-        self.servers = [serve(socketserver.ThreadingUnixStreamServer, self.paths["plain.sock"], Lines),
-                        serve(socketserver.ThreadingUnixStreamServer, self.paths["secure.sock"], secure),
-                        serve(socketserver.ThreadingTCPServer, ("127.0.0.1", 0), Socket)]
-        self.ws = f"ws://127.0.0.1:{self.servers[2].server_address[1]}"
+        self.servers = [Service(Lines, self.paths["plain.sock"]), Service(secure, self.paths["secure.sock"]),
+                        Service(Socket)]
+        self.ws = f"ws://127.0.0.1:{self.servers[2].port}"
         ca = {"ca_file": self.certs.ca}
         modules = {
             "open": websocket(),
@@ -131,8 +123,7 @@ class World:
 
     def close(self):
         for s in self.servers:
-            s.shutdown()
-            s.server_close()
+            s.close()
 
 
 @pytest.fixture

@@ -1,14 +1,13 @@
 """Belfry's /probe beside Debian's blackbox_exporter: tcp. The services are scripts of this file: each says its lines, hears what it
 waits for, and may turn to TLS in between."""
 
-import socket
 import socketserver
-import threading
 
 import pytest
 from belfry import free_port
 from blackbox_cases import Case, pair_of
 from certs import Certs
+from servers import Service
 
 
 def tcp(*steps, timeout="5s", **options):
@@ -90,22 +89,14 @@ class World:
                     pass
                 finally:
                     channel.sock.close()
-
-        class Server(socketserver.ThreadingTCPServer):
-            address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            daemon_threads = True
-
-        s = Server((host, 0), Handler)
-        threading.Thread(target=s.serve_forever, daemon=True).start()
-        return s
+        return Service(Handler, (host, 0))
 
     def port(self, name):
-        return self.servers[name].server_address[1]
+        return self.servers[name].port
 
     def close(self):
         for s in self.servers.values():
-            s.shutdown()
-            s.server_close()
+            s.close()
 
 
 EHLO = [{"expect": "^220 ([^ ]+) ESMTP", "send": "EHLO ${1}"}, {"expect": "^250[ -]", "send": "STARTTLS"}, {"expect": "^220"},

@@ -1,15 +1,14 @@
 """belfry import gatus and uptime-kuma: what is written passes `belfry config check`, can be applied, and a few of the targets
 really probe. The samples are those of the unit tests: test/import/."""
 
-import http.server
 import json
 import os
 import sqlite3
-import threading
 
 import pytest
 
 from belfry import ROOT, free_port, run, wait_until
+from servers import Http, Service
 
 SAMPLES = os.path.join(ROOT, "test", "import")
 ENV = {"SLACK_URL": "https://hooks.slack.com/services/x", "MAIL_PASSWORD": "s", "GATUS_HOST": "www.example.com",
@@ -19,27 +18,18 @@ ENV = {"SLACK_URL": "https://hooks.slack.com/services/x", "MAIL_PASSWORD": "s", 
 @pytest.fixture(scope="module")
 def server():
     """Answers JSON at every path, and remembers what it was asked."""
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(Http):
         def do_GET(self):
-            n = int(self.headers.get("Content-Length") or 0)
-            asked.append((self.command, self.path, self.headers.get("Authorization"), self.rfile.read(n).decode()))
+            self.server.asked.append((self.command, self.path, self.headers.get("Authorization"), self.body().decode()))
             body = json.dumps({"status": "UP", "token": "t0k", "items": [1, 2], "data": {"state": "up and well"}}).encode()
-            self.send_response(404 if self.path == "/missing" else 200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.answer(404 if self.path == "/missing" else 200, body)
 
         do_POST = do_GET
 
-        def log_message(self, *_):
-            pass
-
-    asked = []
-    s = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    s.asked = asked
-    threading.Thread(target=s.serve_forever, daemon=True).start()
+    s = Service(Handler)
+    s.asked = []
     yield s
-    s.shutdown()
+    s.close()
 
 
 def imported(tmp_path, kind, *paths, env=None):
@@ -82,7 +72,7 @@ def test_gatus_takes_several_files(tmp_path):
 
 
 def test_gatus_endpoints_probe(belfry, tmp_path, server):
-    base = f"http://127.0.0.1:{server.server_port}"
+    base = f"http://127.0.0.1:{server.port}"
     source = tmp_path / "config.yaml"
     with open(source, "w", encoding="utf-8") as f:
         f.write(f"""
@@ -92,7 +82,7 @@ endpoints:
   - {{name: missing, url: "{base}/missing", interval: 1s, conditions: ["[STATUS] == 404"]}}
   - {{name: any status, url: "{base}/missing", interval: 1s, conditions: ["[CONNECTED] == true"]}}
   - {{name: bad, url: "{base}/", interval: 1s, conditions: ["[BODY].status == DOWN"], alerts: [{{type: custom, failure-threshold: 1}}]}}
-  - {{name: port, url: "tcp://127.0.0.1:{server.server_port}", interval: 1s, conditions: ["[CONNECTED] == true"]}}
+  - {{name: port, url: "tcp://127.0.0.1:{server.port}", interval: 1s, conditions: ["[CONNECTED] == true"]}}
 external-endpoints:
   - {{name: job, token: potato-potato-potato-potato, heartbeat: {{interval: 1h}}}}
 suites:
@@ -215,7 +205,7 @@ def test_uptime_kuma_client_certificates_become_files(tmp_path, certs):
 
 
 def test_uptime_kuma_targets_probe(belfry, tmp_path, server):
-    port, closed = server.server_port, free_port()
+    port, closed = server.port, free_port()
     common = {"interval": 1, "active": True, "parent": 1}
     token = "abcdefghijklmnopqrstuvwxyz012345"
     monitors = [

@@ -6,7 +6,6 @@ every alert reaches its channel; whatever is killed comes back.
 BELFRY_SOAK_SECONDS lengthens the random killing (default 20).
 """
 
-import http.server
 import json
 import os
 import random
@@ -23,6 +22,7 @@ import urllib.request
 import pytest
 
 from belfry import enterable, free_port
+from servers import Http, Service
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("BELFRY_BUILD", os.path.join(ROOT, "build"))
@@ -69,27 +69,18 @@ class Listener:
         self.sock.close()
 
 
-class Hook:
+class Hook(Service):
     """A webhook that remembers every alert it was told: (status, target)."""
 
     def __init__(self):
         self.heard = []
-        heard = self.heard
+        super().__init__()
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                heard.extend((a["status"], a["labels"].get("target", a["labels"].get("alertname")))
-                             for a in body["alerts"])
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *args):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+    class Handler(Http):
+        def do_POST(self):
+            self.server.heard.extend((a["status"], a["labels"].get("target", a["labels"].get("alertname")))
+                                     for a in json.loads(self.body())["alerts"])
+            self.answer(200)
 
 
 STARTED = []

@@ -1,15 +1,14 @@
 """elasticsearch against a real node of OpenSearch 2.11 (Maven Central's jars; Elasticsearch answers the same paths). What one
 node cannot be brought to (red, full disks, Elasticsearch's own banner, API keys) are recorded answers, and named so."""
 
-import http.server
 import json
-import threading
 import urllib.request
 
 import pytest
 from belfry import free_port
 from harness import FROZEN_MS, Relay, Server, ServiceCases, check
 from javaservers import jars, java
+from servers import Http, Service
 
 NODE = """
 import java.util.*;
@@ -107,26 +106,18 @@ def recorded():
     made = []
 
     def make(answers, wanted=None):
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(Http):
             def do_GET(self):
                 good = wanted is None or self.headers.get("Authorization") == wanted
                 found = answers.get(self.path.split("?")[0])
                 body = json.dumps(found if good else {"error": {"type": "security_exception"}, "status": 401}).encode()
-                self.send_response(401 if not good else 200 if found is not None else 404)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-        made.append(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler))
-        threading.Thread(target=made[-1].serve_forever, daemon=True).start()
-        return made[-1].server_port
+                status = 401 if not good else 200 if found is not None else 404
+                self.answer(status, body, Content_Type="application/json")
+        made.append(Service(Handler))
+        return made[-1].port
     yield make
     for s in made:
-        s.shutdown()
-        s.server_close()
+        s.close()
 
 
 def disk(name, percent):

@@ -3,14 +3,13 @@ servers that misbehave is in test_cli.py and the unit tests."""
 
 import base64
 import hashlib
-import http.server
 import json
-import threading
 import urllib.parse
 
 import pytest
 from belfry import enterable, free_port
 from harness import Server, check, program
+from servers import Http, Service
 
 MODULES = "/usr/lib/apache2/modules"
 
@@ -76,62 +75,44 @@ def test_versions_and_tls(apache):
         assert (status == 1) == bool(message) and message in doc["message"], (expect, doc)
 
 
-class Tokens:
+class Tokens(Service):
     """An authorization server, a service that wants its tokens at /, and one that speaks the three messages of NTLM at
     /ntlm without looking at the proof."""
 
     def __init__(self):
-        asked = self.asked = []
+        self.asked = []
+        super().__init__()
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+    class Handler(Http):
+        protocol_version = "HTTP/1.1"
 
-            def answer(self, status, body, **headers):
-                self.send_response(status)
-                for k, v in headers.items():
-                    self.send_header(k.replace("_", "-"), v)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+        def do_POST(self):
+            form = urllib.parse.parse_qs(self.body().decode())
+            self.server.asked.append(form)
+            want = "Basic " + base64.b64encode(b"belfry:geheim").decode()
+            if self.headers["Authorization"] != want:
+                self.answer(401, b'{"error":"invalid_client","error_description":"unknown client"}')
+            else:
+                self.answer(200, json.dumps({"access_token": "t0k3n", "token_type": "Bearer"}).encode())
 
-            def do_POST(self):
-                form = urllib.parse.parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-                asked.append(form)
-                want = "Basic " + base64.b64encode(b"belfry:geheim").decode()
-                if self.headers["Authorization"] != want:
-                    self.answer(401, b'{"error":"invalid_client","error_description":"unknown client"}')
-                else:
-                    self.answer(200, json.dumps({"access_token": "t0k3n", "token_type": "Bearer"}).encode())
+        def do_GET(self):
+            if self.path == "/ntlm":
+                return self.ntlm()
+            good = self.headers["Authorization"] == "Bearer t0k3n"
+            self.answer(200 if good else 401, b"ok" if good else b"no")
 
-            def do_GET(self):
-                if self.path == "/ntlm":
-                    return self.ntlm()
-                good = self.headers["Authorization"] == "Bearer t0k3n"
-                self.answer(200 if good else 401, b"ok" if good else b"no")
-
-            def ntlm(self):
-                word = self.headers.get("Authorization") or ""
-                message = base64.b64decode(word[5:]) if word.startswith("NTLM ") else b""
-                if len(message) > 12 and message[8] == 3 and "mon".encode("utf-16le") in message:
-                    self.answer(200, b"ok")
-                elif len(message) > 12 and message[8] == 1:
-                    challenge = (b"NTLMSSP\0\2\0\0\0" + bytes(4) + (56).to_bytes(4, "little") +
-                                 (0x00828201).to_bytes(4, "little") + b"12345678" + bytes(8) + bytes(4) +
-                                 (56).to_bytes(4, "little") + bytes(8))
-                    self.answer(401, b"", WWW_Authenticate="NTLM " + base64.b64encode(challenge).decode())
-                else:
-                    self.answer(401, b"", WWW_Authenticate="NTLM")
-
-            def log_message(self, *_args):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+        def ntlm(self):
+            word = self.headers.get("Authorization") or ""
+            message = base64.b64decode(word[5:]) if word.startswith("NTLM ") else b""
+            if len(message) > 12 and message[8] == 3 and "mon".encode("utf-16le") in message:
+                self.answer(200, b"ok")
+            elif len(message) > 12 and message[8] == 1:
+                challenge = (b"NTLMSSP\0\2\0\0\0" + bytes(4) + (56).to_bytes(4, "little") +
+                             (0x00828201).to_bytes(4, "little") + b"12345678" + bytes(8) + bytes(4) +
+                             (56).to_bytes(4, "little") + bytes(8))
+                self.answer(401, b"", WWW_Authenticate="NTLM " + base64.b64encode(challenge).decode())
+            else:
+                self.answer(401, b"", WWW_Authenticate="NTLM")
 
 
 @pytest.fixture(scope="module")

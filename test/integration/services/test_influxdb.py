@@ -1,18 +1,17 @@
 """influxdb, against InfluxDB of Debian (1.6), with authentication; InfluxDB 2's health as a server of our own tells it."""
 
 import contextlib
-import http.server
 import json
 import os
 import shutil
 import tempfile
-import threading
 import urllib.parse
 import urllib.request
 
 import pytest
 from belfry import free_port, run
 from harness import Server, ServiceCases, check, listens, program
+from servers import Http, Service
 
 PASSWORD = "geheim & mehr"
 CONFIG = """reporting-disabled = true
@@ -96,7 +95,7 @@ class TestInfluxdb(ServiceCases):
         assert "error parsing query" in self.bad(self.config(server.port, query="SELEKT 1"))
 
 
-class Two(http.server.BaseHTTPRequestHandler):
+class Two(Http):
     """InfluxDB 2 as its documentation and sources have it: /ping, /health, /query with a token."""
     status, message = "pass", "ready for queries and writes"
 
@@ -113,21 +112,12 @@ class Two(http.server.BaseHTTPRequestHandler):
         return self.say(204)
 
     def say(self, status, doc=None):
-        body = json.dumps(doc).encode() if doc else b""
-        self.send_response(status)
-        self.send_header("X-Influxdb-Version", "v2.7.10")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+        self.answer(status, json.dumps(doc).encode() if doc else b"", X_Influxdb_Version="v2.7.10")
 
 
 def test_influxdb_2_of_our_own():
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Two) as two:
-        threading.Thread(target=two.serve_forever, daemon=True).start()
-        config = {"host": "127.0.0.1", "port": two.server_address[1], "database": "app"}
+    with contextlib.closing(Service(Two)) as two:
+        config = {"host": "127.0.0.1", "port": two.port, "database": "app"}
         status, doc, err = check("influxdb", dict(config, token="t0k"))
         assert status == 0 and doc["message"] == "InfluxDB v2.7.10", (doc, err)
         status, doc, _ = check("influxdb", dict(config, token="falsch"))
@@ -135,7 +125,6 @@ def test_influxdb_2_of_our_own():
         Two.status, Two.message = "fail", "the disk is full"
         status, doc, _ = check("influxdb", dict(config, token="t0k"))
         assert status == 1 and "health is fail: the disk is full" in doc["message"], doc
-        two.shutdown()
 
 
 def test_what_is_configured_wrongly():

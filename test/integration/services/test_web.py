@@ -3,35 +3,26 @@ RDAP and whois servers do (the real ones are not reachable from a test); gRPC is
 
 import base64
 import hashlib
-import http.server
 import json
-import socket
 import struct
-import threading
 import time
 import urllib.parse
 
 import pytest
 from belfry import free_port, wait_until
 from harness import Relay, Server, ServiceCases, check, program
+from servers import Http, Service
 
 # --- websocket ----------------------------------------------------------------------------------
 
 
-class Ws:
+class Ws(Service):
     """Echoes texts in upper case; "bye" closes with 1001; "ping" pings first; "many" answers in fragments. mode: proof (a
     wrong one), plain (200)."""
 
     def __init__(self):
         self.mode, self.headers = "", ""
-        self.listener = socket.socket()
-        self.listener.bind(("127.0.0.1", 0))
-        self.listener.listen(50)
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def close(self):
-        self.listener.close()
+        super().__init__()
 
     def freeze(self):
         self.mode = "hang"
@@ -39,20 +30,11 @@ class Ws:
     def thaw(self):
         self.mode = ""
 
-    def accept(self):
-        while True:
-            try:
-                conn, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(conn,), daemon=True).start()
-
     def serve(self, conn):
-        with conn:
-            try:
-                self.talk(conn)
-            except (OSError, ValueError, StopIteration):
-                pass
+        try:
+            self.talk(conn)
+        except (ValueError, StopIteration):  # it is no WebSocket
+            pass
 
     def talk(self, conn):
         conn.settimeout(20)
@@ -150,46 +132,26 @@ class TestWebsocket(ServiceCases):
 # --- transaction --------------------------------------------------------------------------------
 
 
-class Shop:
+class Shop(Service):
     """A login that sets a cookie on a redirect, a page with a token, an API that wants both."""
 
-    def __init__(self):
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+    class Handler(Http):
+        protocol_version = "HTTP/1.1"
 
-            def answer(self, status, body=b"", **headers):
-                self.send_response(status)
-                for k, v in headers.items():
-                    self.send_header(k.replace("_", "-"), v)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+        def do_POST(self):
+            form = urllib.parse.parse_qs(self.body().decode())
+            if form.get("pw") != ["geheim"]:
+                return self.answer(403, b"no")
+            self.answer(302, Location="/home", Set_Cookie="sid=abc123; HttpOnly; Path=/")
 
-            def do_POST(self):
-                form = urllib.parse.parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-                if form.get("pw") != ["geheim"]:
-                    return self.answer(403, b"no")
-                self.answer(302, Location="/home", Set_Cookie="sid=abc123; HttpOnly; Path=/")
-
-            def do_GET(self):
-                known = "sid=abc123" in (self.headers.get("Cookie") or "")
-                if self.path == "/home":
-                    self.answer(200 if known else 401, b'<input name="csrf" value="t0k3n">' if known else b"who?")
-                elif self.path == "/api/cart?t=t0k3n":
-                    self.answer(200 if known else 401, json.dumps({"items": [1, 2], "id": 7}).encode(), X_Cart="7")
-                else:
-                    self.answer(404, b"?")
-
-            def log_message(self, *_args):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+        def do_GET(self):
+            known = "sid=abc123" in (self.headers.get("Cookie") or "")
+            if self.path == "/home":
+                self.answer(200 if known else 401, b'<input name="csrf" value="t0k3n">' if known else b"who?")
+            elif self.path == "/api/cart?t=t0k3n":
+                self.answer(200 if known else 401, json.dumps({"items": [1, 2], "id": 7}).encode(), X_Cart="7")
+            else:
+                self.answer(404, b"?")
 
 
 @pytest.fixture(scope="module")
@@ -235,64 +197,52 @@ def test_transaction_bad_configurations():
 # --- domain -------------------------------------------------------------------------------------
 
 
-class Registry:
+class Whois(Service):
+    """answer: a function."""
+
+    def __init__(self, answer):
+        self.answer = answer
+        super().__init__()
+
+    def serve(self, conn):
+        assert conn.recv(1000) == b"example.com\r\n"
+        conn.sendall(self.answer().encode())
+
+
+class Registry(Service):
     """RDAP at self.rdap, whois at self.whois; self.ends: days from now, None: not registered."""
 
     def __init__(self):
         self.ends, self.asked = 200, 0
-        registry = self
+        super().__init__()
+        self.rdap = self.url + "/bootstrap"
+        own = Whois(lambda: f"Domain Name: example.com\nExpiration Time: {self.day('%Y-%m-%d %H:%M:%S')}\n")
+        root = Whois(lambda: f"% root\nrefer: 127.0.0.1:{own.port}\n")
+        self.services = [own, root]
+        self.whois = f"127.0.0.1:{root.port}"
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                registry.asked += 1
-                if self.path.startswith("/bootstrap/"):
-                    self.send_response(302)
-                    self.send_header("Location", "/registry/domain/" + self.path.rsplit("/", 1)[1])
-                    self.end_headers()
-                    return
-                found = registry.ends is not None and self.path == "/registry/domain/example.com"
-                self.send_response(200 if found else 404)
+    class Handler(Http):
+        def do_GET(self):
+            registry = self.server
+            registry.asked += 1
+            if self.path.startswith("/bootstrap/"):
+                self.send_response(302)
+                self.send_header("Location", "/registry/domain/" + self.path.rsplit("/", 1)[1])
                 self.end_headers()
-                if found:
-                    self.wfile.write(json.dumps({"status": ["active"], "events": [
-                        {"eventAction": "expiration", "eventDate": registry.day("%Y-%m-%dT%H:%M:%SZ")}]}).encode())
-
-            def log_message(self, *_args):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.rdap = f"http://127.0.0.1:{self.server.server_address[1]}/bootstrap"
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-        self.sockets, ports = [], []
-        for _ in range(2):
-            s = socket.socket()
-            s.bind(("127.0.0.1", 0))
-            s.listen(20)
-            self.sockets.append(s)
-            ports.append(s.getsockname()[1])
-        self.whois = f"127.0.0.1:{ports[0]}"
-        for s, answer in zip(self.sockets, (lambda: f"% root\nrefer: 127.0.0.1:{ports[1]}\n",
-                                            lambda: f"Domain Name: example.com\nExpiration Time: {self.day('%Y-%m-%d %H:%M:%S')}\n")):
-            threading.Thread(target=self.serve_whois, args=(s, answer), daemon=True).start()
+                return
+            found = registry.ends is not None and self.path == "/registry/domain/example.com"
+            self.send_response(200 if found else 404)
+            self.end_headers()
+            if found:
+                self.wfile.write(json.dumps({"status": ["active"], "events": [
+                    {"eventAction": "expiration", "eventDate": registry.day("%Y-%m-%dT%H:%M:%SZ")}]}).encode())
 
     def day(self, form):
         return time.strftime(form, time.gmtime(time.time() + self.ends * 86400 + 3600))
 
-    @staticmethod
-    def serve_whois(listener, answer):
-        while True:
-            try:
-                conn, _ = listener.accept()
-            except OSError:
-                return
-            with conn:
-                assert conn.recv(1000) == b"example.com\r\n"
-                conn.sendall(answer().encode())
-
     def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-        for s in self.sockets:
+        super().close()
+        for s in self.services:
             s.close()
 
 
