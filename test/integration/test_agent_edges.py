@@ -13,6 +13,7 @@ import threading
 import pytest
 
 from belfry import EXE, run, wait_until
+from servers import Service
 from test_agent import TOKEN, agent, config, connected, counting, cutter, location, over_tls, shop, shops, complete, tls  # noqa: F401
 
 RING_HEAD, RING_SIZE, RING_TAIL = 4096, 16, 128  # ipc/ring.c
@@ -164,49 +165,31 @@ def test_after_a_damaged_ring_its_agent_is_let_in_at_once(belfry, agent, countin
 # --- by a proxy --------------------------------------------------------------------------------
 
 
-class Proxy:
+class Proxy(Service):
     """CONNECT alone. context: it speaks TLS itself. asked: (authority, Proxy-Authorization) of each."""
 
     def __init__(self, context=None):
-        self.context, self.asked = context, []
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def close(self):
-        self.listener.close()
-
-    def accept(self):
-        while True:
-            try:
-                conn, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(conn,), daemon=True).start()
+        self.asked = []
+        super().__init__(tls=context)
 
     def serve(self, conn):
-        try:
-            conn.settimeout(30)
-            if self.context:
-                conn = self.context.wrap_socket(conn, server_side=True)
-            head = b""
-            while b"\r\n\r\n" not in head:
-                part = conn.recv(4096)
-                if not part:
-                    return
-                head += part
-            lines = head.decode().split("\r\n")
-            account = [x.split(": ", 1)[1] for x in lines if x.lower().startswith("proxy-authorization: ")]
-            method, authority, _ = lines[0].split()
-            assert method == "CONNECT"
-            self.asked.append((authority, account[0] if account else None))
-            host, port = authority.rsplit(":", 1)
-            server = socket.create_connection((host, int(port)), 5)
-            conn.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            threading.Thread(target=self.carry, args=(server, conn), daemon=True).start()
-            self.carry(conn, server)
-        except OSError:
-            conn.close()
+        conn.settimeout(30)
+        head = b""
+        while b"\r\n\r\n" not in head:
+            part = conn.recv(4096)
+            if not part:
+                return
+            head += part
+        lines = head.decode().split("\r\n")
+        account = [x.split(": ", 1)[1] for x in lines if x.lower().startswith("proxy-authorization: ")]
+        method, authority, _ = lines[0].split()
+        assert method == "CONNECT"
+        self.asked.append((authority, account[0] if account else None))
+        host, port = authority.rsplit(":", 1)
+        server = socket.create_connection((host, int(port)), 5)
+        conn.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        threading.Thread(target=self.carry, args=(server, conn), daemon=True).start()
+        self.carry(conn, server)
 
     @staticmethod
     def carry(a, b):

@@ -74,7 +74,7 @@ def program(path, text):
 def container(folder, stack):
     from test_host import INSPECT, Engine
     engine = Engine(os.path.join(folder, "engine.sock"))
-    stack.callback(engine.socket.close)
+    stack.callback(engine.close)
     engine.socket.listen(BACKLOG)
     engine.says(INSPECT)
     listener(stack, socket.AF_UNIX, os.path.join(folder, "silent.sock"))

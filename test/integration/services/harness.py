@@ -13,6 +13,7 @@ import time
 
 import pytest
 from belfry import alive, free_port, run, wait_until
+from servers import Service
 
 FROZEN_MS = 1000  # how long a probe may take in the cases with silent servers
 LATE_MS = 5000  # so far beyond its deadline is no noise of a busy machine any more
@@ -105,32 +106,19 @@ class Server:
     close = stop
 
 
-class Relay:
+class Relay(Service):
     """Between a prober and a real server. Modes: pass; cut (the answer ends after `after` bytes); trickle (the answer comes one
     byte at a time); garbage (noise instead of the server); silent (takes connections, says nothing). tls: the server's
     side of TLS, with which a server that has none gets one."""
 
     def __init__(self, port, mode="pass", after=5, tls=None):
         self.target, self.mode, self.after, self.tls = port, mode, after, tls
-        self.listener = socket.socket()
-        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind(("127.0.0.1", 0))
-        self.listener.listen(512)
-        self.port = self.listener.getsockname()[1]
         self.stopping = threading.Event()
-        threading.Thread(target=self.accept_loop, daemon=True).start()
+        super().__init__()
 
     def close(self):
         self.stopping.set()
-        self.listener.close()
-
-    def accept_loop(self):
-        while not self.stopping.is_set():
-            try:
-                conn, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(conn,), daemon=True).start()
+        super().close()
 
     def serve(self, conn):
         try:
@@ -145,8 +133,6 @@ class Relay:
                 time.sleep(0.2)
             else:
                 self.carry(conn)
-        except (OSError, ssl.SSLError):
-            pass
         finally:
             self.end(conn)
 

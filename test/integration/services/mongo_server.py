@@ -6,10 +6,10 @@ import functools
 import hashlib
 import hmac
 import os
-import socket
 import struct
-import threading
 import time
+
+from servers import Service
 
 
 def encode(doc):
@@ -103,34 +103,20 @@ class Scram:
         return b"v=" + base64.b64encode(self.mac(self.mac(self.salted, "Server Key"), message))
 
 
-class Mongo:
+class Mongo(Service):
     """members: what replSetGetStatus says, None: no replica set. refuse: commands that need a right which nobody has."""
 
     def __init__(self, users=None, members=None, role="primary"):
         self.users, self.members, self.role = users or {}, members, role
         self.connections, self.refuse, self.frozen, self.old = (5, 814), set(), False, False
         self.extra_round = False
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.loop, daemon=True).start()
-
-    def close(self):
-        self.listener.shutdown(socket.SHUT_RDWR)  # wakes accept
-        self.listener.close()
+        super().__init__()
 
     def freeze(self):
         self.frozen = True
 
     def thaw(self):
         self.frozen = False
-
-    def loop(self):
-        while True:
-            try:
-                conn, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(conn,), daemon=True).start()
 
     def exactly(self, conn, n):
         data = b""
@@ -143,21 +129,16 @@ class Mongo:
 
     def serve(self, conn):
         state = {"scram": Scram(self.users), "in": not self.users, "number": 7}
-        try:
-            conn.settimeout(20)
-            while True:
-                length, request, _, opcode = struct.unpack("<iiii", self.exactly(conn, 16))
-                body = self.exactly(conn, length - 16)
-                assert opcode == 2013 and body[:5] == b"\0\0\0\0\0", (opcode, body[:5])
-                while self.frozen:
-                    time.sleep(0.05)
-                document = encode(self.answer(decode(body[5:]), state))
-                state["number"] += 1
-                conn.sendall(struct.pack("<iiiiIB", 21 + len(document), state["number"], request, 2013, 0, 0) + document)
-        except OSError:
-            pass
-        finally:
-            conn.close()
+        conn.settimeout(20)
+        while True:
+            length, request, _, opcode = struct.unpack("<iiii", self.exactly(conn, 16))
+            body = self.exactly(conn, length - 16)
+            assert opcode == 2013 and body[:5] == b"\0\0\0\0\0", (opcode, body[:5])
+            while self.frozen:
+                time.sleep(0.05)
+            document = encode(self.answer(decode(body[5:]), state))
+            state["number"] += 1
+            conn.sendall(struct.pack("<iiiiIB", 21 + len(document), state["number"], request, 2013, 0, 0) + document)
 
     def answer(self, command, state):
         name = next(iter(command))

@@ -3,14 +3,13 @@
 import hashlib
 import json
 import os
-import socket
 import ssl
-import threading
 import time
 
 import pytest
 from belfry import free_port
 from harness import check
+from servers import Service
 
 
 # --- file ---
@@ -174,37 +173,19 @@ STATS = {"cpu_stats": {"cpu_usage": {"total_usage": 1500000000}},
          "memory_stats": {"usage": 900 << 20, "limit": 1 << 30, "stats": {"inactive_file": 100 << 20}}}
 
 
-class Engine:
+class Engine(Service):
     """Plays recorded answers of the Docker Engine API on a Unix socket; without a path on TCP, with TLS when there is a context."""
 
     def __init__(self, path=None, tls=None):
         self.path, self.answers, self.asked = path, {}, []
-        self.raw, self.tls = None, tls
-        self.socket = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
-        self.socket.bind(path or ("127.0.0.1", 0))
-        self.host = None if path else f"tcp://127.0.0.1:{self.socket.getsockname()[1]}"
-        self.socket.listen(8)
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.raw = None
+        super().__init__(at=path or ("127.0.0.1", 0), tls=tls)
+        self.host = None if path else f"tcp://127.0.0.1:{self.port}"
 
     def says(self, inspect, stats=None, status=200):
         self.answers = {"json": (status, inspect), "stats": (200, stats if stats is not None else STATS)}
 
-    def serve(self):
-        while True:
-            try:
-                c, _ = self.socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.answer, args=(c,), daemon=True).start()
-
-    def answer(self, c):
-        try:
-            with self.tls.wrap_socket(c, server_side=True) if self.tls else c as s:
-                self.say(s)
-        except OSError:
-            pass  # no certificate, no answer
-
-    def say(self, c):
+    def serve(self, c):
         request = c.recv(65536).decode()
         self.asked.append(request.split()[1])
         if self.raw is not None:
@@ -223,7 +204,7 @@ def engine(tmp_path):
     e = Engine(str(tmp_path / "docker.sock"))
     e.says(INSPECT)
     yield e
-    e.socket.close()
+    e.close()
 
 
 def ask(engine, timeout="5s", kind="docker", **what):
@@ -292,7 +273,7 @@ def far():
         return made[-1]
     yield make
     for e in made:
-        e.socket.close()
+        e.close()
 
 
 def test_container_of_another_machine_by_recorded_answers(far):

@@ -1,40 +1,23 @@
 """tcp's dialogue beyond lines, with servers of this test: bytes expected, labels of a match, a match put into what is sent, and
 TLS in the middle."""
 
-import socket
-import threading
-
 import pytest
 from harness import check
+from servers import Service
 
 
-class Talker:
+class Talker(Service):
     """Plays scripts, one for each connection, all alike: bytes are sent, a tuple is awaited, "tls" is spoken from there on.
     What came is in .heard."""
 
     def __init__(self, tls):
         self.tls, self.script, self.heard = tls, [], []
-        self.listener = socket.socket()
-        self.listener.bind(("127.0.0.1", 0))
-        self.listener.listen(50)
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
+        super().__init__()
 
-    def close(self):
-        self.listener.close()
-
-    def accept(self):
-        while True:
-            try:
-                conn, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(conn, list(self.script)), daemon=True).start()
-
-    def serve(self, conn, script):
+    def serve(self, conn):
         try:
             conn.settimeout(20)
-            for act in script:
+            for act in list(self.script):
                 if isinstance(act, bytes):
                     conn.sendall(act)
                 elif act == "tls":
@@ -43,10 +26,8 @@ class Talker:
                     conn.recv(1)  # until the prober has had enough
                 else:
                     self.heard.append(self.read(conn, len(act[0])))
-        except OSError:
-            pass
         finally:
-            conn.close()
+            conn.close()  # of TLS too
 
     @staticmethod
     def read(conn, n):
