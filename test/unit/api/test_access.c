@@ -3,7 +3,9 @@
 #include "api_unit.h"
 
 #include "access/documents.h"
+#include "access/password.h"
 #include "access/secret.h"
+#include "api/access_priv.h"
 #include "api/access_whom.h"
 #include "core/documents.h"
 
@@ -318,6 +320,61 @@ static void refusals(void **state)
     service_close(&a.service);
 }
 
+/* --- signing in --- */
+
+#define EVA "{\"name\":\"eva\",\"password\":\"correct horse\"}"
+
+static void put_eva(void *arg)
+{
+    struct core *core = arg;
+    struct arena *arena = arena_new();
+    char hash[PASSWORD_HASH];
+    uint64_t id = 0;
+    struct password_gate *gate = password_gate_new();
+    assert_int_equal(password_digest(gate, "correct horse", hash, NULL), 0);
+    password_gate_free(gate);
+    struct account eva = {.name = "eva",
+                          .role = ROLE_VIEWER,
+                          .enabled = true,
+                          .password = hash,
+                          .totp = "",
+                          .totp_pending = "",
+                          .oidc = ""};
+    assert_int_equal(core_document_put(core, "user", &id, account_format(&eva, arena), NULL, NULL),
+                     0);
+    arena_free(arena);
+}
+
+static void end_sessions(void *arg, const struct core_document *user)
+{
+    sessions_end(arg, user->id, 0);
+}
+
+/* A sign-in puts its session, and then the account with the time of it: that is the moment. */
+static void end_each_at_once(void *core)
+{
+    core_documents_watch(core, "user", end_sessions, core);
+}
+
+static void a_session_that_is_ended_as_it_begins(void **state)
+{
+    struct service s = {0};
+    (void)state;
+    bed_init(&s.bed);
+    bed_config(&s.bed, "server: {anonymous: none}\n");
+    service_open(&s);
+    loop_call(s.bed.loop, put_eva, s.bed.core);
+    struct reply good = ask(&s, "POST", "/api/v1/session", NULL, EVA);
+    assert_int_equal(good.status, 200);
+    assert_non_null(strstr(good.head, "Set-Cookie: "));
+    loop_call(s.bed.loop, end_each_at_once, s.bed.core);
+    struct reply ended = ask(&s, "POST", "/api/v1/session", NULL, EVA);
+    assert_int_equal(ended.status, 409);
+    assert_non_null(strstr(ended.body, "sign in again"));
+    assert_null(strstr(ended.head, "Set-Cookie: "));
+    service_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +382,7 @@ int main(void)
         cmocka_unit_test(matrix),
         cmocka_unit_test(whom),
         cmocka_unit_test(refusals),
+        cmocka_unit_test(a_session_that_is_ended_as_it_begins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
