@@ -24,6 +24,13 @@ int64_t clock_wall_ms(void)
     return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / NS_PER_MS;
 }
 
+int64_t deadline_share(int64_t deadline_ns, size_t tries)
+{
+    int64_t now = clock_mono_ns();
+    must(tries > 0);
+    return deadline_ns > now ? now + (deadline_ns - now) / (int64_t)tries : deadline_ns;
+}
+
 static char *put_digits(char *p, int v, int n, char after)
 {
     for (int i = n - 1; i >= 0; i--, v /= 10)

@@ -14,6 +14,8 @@
 
 int64_t clock_mono_ns(void); /* CLOCK_MONOTONIC: schedules, deadlines, durations */
 int64_t clock_wall_ms(void); /* Unix time in ms: stamps on results and alerts */
+/* Until when the first of `tries` (≥ 1) may last, so that all have the same part of the time left. Never after the deadline. */
+int64_t deadline_share(int64_t deadline_ns, size_t tries);
 
 #define RFC3339_SIZE 32
 /* "2026-11-20T08:00:00.123Z" into buf (RFC3339_SIZE bytes). Returns buf. */

@@ -128,16 +128,7 @@ static void put_once(struct check *k, struct json *j)
     json_kbool(j, "success", r->success);
     json_kf64(j, "latency_ms", (double)r->latency_us / 1000);
     json_kstr(j, "message", r->message);
-    json_key(j, "metrics");
-    result_metrics_json(r, j);
-    json_karr(j, "warnings");
-    for (int i = 0; i < r->n_warnings; i++)
-        json_str(j, r->warnings[i]);
-    json_end(j);
-    if (r->detail_json) {
-        json_key(j, "detail");
-        json_raw(j, r->detail_json, strlen(r->detail_json));
-    }
+    result_learned_json(r, j);
     if (k->is_http)
         put_seed_fields(k, j);
     json_end(j);

@@ -297,16 +297,7 @@ void result_json_open(const struct result *r, struct json *j)
     json_kf64(j, "resolve_ms", (double)r->resolve_us / 1000);
     json_kstr(j, "message", r->message);
     json_kstr(j, "address", r->address);
-    json_key(j, "metrics");
-    result_metrics_json(r, j);
-    json_karr(j, "warnings");
-    for (int i = 0; i < r->n_warnings; i++)
-        json_str(j, r->warnings[i]);
-    json_end(j);
-    if (r->detail_json) {
-        json_key(j, "detail");
-        json_raw(j, r->detail_json, strlen(r->detail_json));
-    }
+    result_learned_json(r, j);
     json_ktime(j, "checked_at", r->checked_ms);
 }
 

@@ -196,9 +196,8 @@ static struct stream *try_each(const struct resolved *to, const struct addr *fro
     must(to->n >= 1 && to->n <= RESOLVE_MAX);
     for (int i = 0; i < to->n; i++) {
         int64_t until = deadline_ns;
-        if (deadline_ns != IO_FOREVER && i + 1 < to->n) {
-            int64_t now = clock_mono_ns();
-            until = now + (deadline_ns - now) / (to->n - i);
+        if (deadline_ns != IO_FOREVER) {
+            until = deadline_share(deadline_ns, (size_t)(to->n - i));
         }
         struct err e = {0};
         struct stream *s = connect_one(&to->at[i], from, until, &e);

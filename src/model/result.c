@@ -224,3 +224,17 @@ void result_metrics_json(const struct result *r, struct json *j)
     }
     json_end(j);
 }
+
+void result_learned_json(const struct result *r, struct json *j)
+{
+    json_key(j, "metrics");
+    result_metrics_json(r, j);
+    json_karr(j, "warnings");
+    for (int i = 0; i < r->n_warnings; i++)
+        json_str(j, r->warnings[i]);
+    json_end(j);
+    if (r->detail_json) {
+        json_key(j, "detail");
+        json_raw(j, r->detail_json, strlen(r->detail_json));
+    }
+}

@@ -81,5 +81,7 @@ const char *metric_label(const struct metric *m, const char *name);
 /* metrics as one JSON object {"probe_http_status_code":200,"probe_x{phase=\"tls\"}":0.1,…}; several labels are
  * separated by commas: name{a="b",c="d"}. */
 void result_metrics_json(const struct result *r, struct json *j);
+/* What a probe learned, into the open object: "metrics", "warnings", and "detail" where there is one. */
+void result_learned_json(const struct result *r, struct json *j);
 
 #endif

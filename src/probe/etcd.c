@@ -290,8 +290,7 @@ static void judge_members(struct talk *t)
     if (!t->c->members)
         return;
     for (const struct node *m = list ? list->first : NULL; m && left; m = m->next, left--) {
-        int64_t now = clock_mono_ns();
-        t->p->deadline_ns = now + (deadline > now ? (deadline - now) / (left + 1) : 0);
+        t->p->deadline_ns = deadline_share(deadline, left + 1);
         well += member_is_well(t, m);
     }
     must(well <= n);

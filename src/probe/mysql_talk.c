@@ -221,11 +221,12 @@ static int judge_connection(struct my_talk *t, struct err *err)
     return 0;
 }
 
-static int connect_one(struct my_talk *t, const struct addr *to, int64_t deadline_ns,
-                       struct err *err)
+static int connect_one(void *talk, const struct addr *to, int64_t deadline_ns, struct err *err)
 {
+    struct my_talk *t = talk;
     struct first_step f;
     addr_text(to, t->who);
+    my_close(t); /* an earlier try's */
     t->conn = new_conn(t->config);
     t->broken = false;
     if (begin_connect(t, &f, to, deadline_ns, err) != 0)
@@ -248,19 +249,8 @@ static int connect_one(struct my_talk *t, const struct addr *to, int64_t deadlin
 
 int my_connect(struct my_talk *t, const struct resolved *to, struct addr *used, struct err *err)
 {
-    int64_t deadline = t->probe->connect_deadline_ns;
-    must(to->n >= 1 && t->conn == NULL);
-    for (int i = 0; i < to->n; i++) {
-        int64_t now = clock_mono_ns(), until = now + (deadline - now) / (to->n - i);
-        *used = to->at[i];
-        if (connect_one(t, used, until, err) == 0)
-            return 0;
-        if (clock_mono_ns() >= deadline)
-            break;
-        if (i + 1 < to->n)
-            my_close(t);
-    }
-    return -1;
+    must(t->conn == NULL);
+    return sql_connect(to, t->probe->connect_deadline_ns, connect_one, t, used, err);
 }
 
 void my_close(struct my_talk *t)

@@ -107,10 +107,11 @@ static PostgresPollingStatusType go_on(struct pg_talk *t)
     return s.next;
 }
 
-static int connect_one(struct pg_talk *t, const struct addr *to, int64_t deadline_ns,
-                       struct err *err)
+static int connect_one(void *talk, const struct addr *to, int64_t deadline_ns, struct err *err)
 {
+    struct pg_talk *t = talk;
     addr_text(to, t->who);
+    pg_close(t); /* an earlier try's */
     t->conn = start(t->service, t->config, to);
     must(t->conn != NULL);
     if (PQstatus(t->conn) == CONNECTION_BAD)
@@ -133,19 +134,8 @@ static int connect_one(struct pg_talk *t, const struct addr *to, int64_t deadlin
 
 int pg_connect(struct pg_talk *t, const struct resolved *to, struct addr *used, struct err *err)
 {
-    int64_t deadline = t->probe->connect_deadline_ns;
-    must(to->n >= 1 && t->conn == NULL);
-    for (int i = 0; i < to->n; i++) {
-        int64_t now = clock_mono_ns(), until = now + (deadline - now) / (to->n - i);
-        *used = to->at[i];
-        if (connect_one(t, used, until, err) == 0)
-            return 0;
-        if (clock_mono_ns() >= deadline)
-            break;
-        if (i + 1 < to->n)
-            pg_close(t);
-    }
-    return -1;
+    must(t->conn == NULL);
+    return sql_connect(to, t->probe->connect_deadline_ns, connect_one, t, used, err);
 }
 
 void pg_close(struct pg_talk *t)

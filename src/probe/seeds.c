@@ -39,14 +39,6 @@ void seeds_validate(const struct str_list *nodes, struct problems *p, const char
     }
 }
 
-/* The time until a deadline, divided by the nodes still to try. */
-static int64_t share(int64_t deadline_ns, size_t left)
-{
-    int64_t now = clock_mono_ns();
-    must(left > 0);
-    return deadline_ns > now ? now + (deadline_ns - now) / (int64_t)left : deadline_ns;
-}
-
 static struct stream *try_node(struct probe *p, const struct service *s, seed_greet *greet,
                                void *arg, struct result *r)
 {
@@ -79,8 +71,8 @@ struct stream *seeds_connect(struct probe *p, const struct service *s, const str
     for (size_t i = 0; i <= nodes->n; i++) {
         struct service at = i == 0 ? *s : service_at(s, nodes->at[i - 1], p->arena);
         struct probe part = *p;
-        part.deadline_ns = share(p->deadline_ns, nodes->n + 1 - i);
-        part.connect_deadline_ns = share(p->connect_deadline_ns, nodes->n + 1 - i);
+        part.deadline_ns = deadline_share(p->deadline_ns, nodes->n + 1 - i);
+        part.connect_deadline_ns = deadline_share(p->connect_deadline_ns, nodes->n + 1 - i);
         *r = *fresh;
         struct stream *stream = try_node(&part, &at, greet, arg, r);
         if (stream) {

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 
 const char *const ssl_modes[] = {"disable", "prefer", "require", "verify-ca", "verify-full", NULL};
@@ -91,6 +92,20 @@ void sql_describe(const struct service *s, const char *database, struct buf *out
     service_describe(s, out);
     if (database)
         buf_printf(out, "/%s", database);
+}
+
+int sql_connect(const struct resolved *to, int64_t deadline_ns, sql_try *connect, void *talk,
+                struct addr *used, struct err *err)
+{
+    must(to->n >= 1);
+    for (int i = 0; i < to->n; i++) {
+        *used = to->at[i];
+        if (connect(talk, used, deadline_share(deadline_ns, (size_t)(to->n - i)), err) == 0)
+            return 0;
+        if (clock_mono_ns() >= deadline_ns)
+            break;
+    }
+    return -1;
 }
 
 const char *sql_one_line(const char *text, const char *after, struct arena *a)

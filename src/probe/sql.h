@@ -101,6 +101,11 @@ void sql_judge(const struct value_check *want, const char *got, const char *metr
 struct node *sql_from_url(const char *text, struct arena *a, struct err *err);
 /* "10.0.0.5:5432/app" */
 void sql_describe(const struct service *s, const char *database, struct buf *out);
+/* One try to connect and log in. 0, or -1 with *err; what it leaves behind is the next try's to close. */
+typedef int sql_try(void *talk, const struct addr *to, int64_t deadline_ns, struct err *err);
+/* Tries the addresses in order, each for its share of the time; *used is the last tried. 0, or -1 with its *err. */
+int sql_connect(const struct resolved *to, int64_t deadline_ns, sql_try *connect, void *talk,
+                struct addr *used, struct err *err);
 /* A library's text about an error in one line: without the line breaks, prefix up to `after` cut off each line. */
 const char *sql_one_line(const char *text, const char *after, struct arena *a);
 

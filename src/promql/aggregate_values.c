@@ -119,29 +119,9 @@ struct stream *aggregate_moments(struct query *q, const struct promql_node *n, s
     return r.in == NULL ? NULL : reduce(q, &r);
 }
 
-/* A mean whose sum may overflow: from there on it is the mean that is carried. */
 static double reduce_mean(const struct reduce *r, double *v, uint32_t n, uint32_t step)
 {
-    double sum = v[0], rest = 0, mean = v[0], count = 1;
-    bool incremental = false;
-    for (uint32_t i = 1; i < n; i++) {
-        count++;
-        if (!incremental) {
-            double new_rest = rest, new_sum = kahan_add(v[i], sum, &new_rest);
-            if (!isinf(new_sum)) {
-                sum = new_sum;
-                rest = new_rest;
-                continue;
-            }
-            incremental = true;
-            mean = sum / (count - 1);
-            rest /= count - 1;
-        }
-        double share = (count - 1) / count;
-        rest *= share;
-        mean = kahan_add(v[i] / count, share * mean, &rest);
-    }
-    return incremental ? mean + rest : sum / count + rest / count;
+    return kahan_mean(v, n);
 }
 
 struct stream *aggregate_mean(struct query *q, struct frame *f, const struct groups *g)

@@ -18,8 +18,7 @@ static double sum_of(const double *v, uint32_t n)
     return isinf(sum) ? sum : sum + c;
 }
 
-/* The plain mean, and once its sum would overflow, the incremental one. */
-static double mean_of(const double *v, uint32_t n)
+double kahan_mean(const double *v, uint32_t n)
 {
     must(n > 0);
     double sum = v[0], c = 0, mean = 0, count = 1;
@@ -170,7 +169,7 @@ int func_avg_over_time(struct range_call *c, struct err *err)
         else if (running)
             c->out[i] = sums_between(&sums, w.lo, w.hi) / (w.hi - w.lo);
         else
-            c->out[i] = mean_of(c->v + w.lo, w.hi - w.lo);
+            c->out[i] = kahan_mean(c->v + w.lo, w.hi - w.lo);
     }
     sums_done(&sums);
     return 0;

@@ -160,4 +160,7 @@ static inline double kahan_add(double x, double sum, double *c)
     return t;
 }
 
+/* The mean of n ≥ 1 values; once their sum would overflow it is the mean that is carried on. */
+double kahan_mean(const double *v, uint32_t n);
+
 #endif

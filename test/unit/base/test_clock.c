@@ -104,9 +104,19 @@ static void test_clocks_run(void **state)
     assert_true(clock_wall_ms() > INT64_C(1700000000000));
 }
 
+static void test_share_of_a_deadline(void **state)
+{
+    int64_t now = clock_mono_ns(), deadline = now + 900 * NS_PER_S;
+    int64_t third = deadline_share(deadline, 3);
+    assert_true(third >= now + 300 * NS_PER_S && third < now + 400 * NS_PER_S);
+    assert_int_equal(deadline_share(deadline, 1), deadline);
+    assert_int_equal(deadline_share(now - 1, 3), now - 1); /* passed: no more time is given */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_share_of_a_deadline),
         cmocka_unit_test(test_format),
         cmocka_unit_test(test_parse),
         cmocka_unit_test(test_against_libc),
