@@ -212,24 +212,14 @@ static void create_on_core(void *arg)
                                    ch->waiter, &ch->err);
 }
 
-static void answer_user(struct call *k, int success)
-{
-    users_get(k);
-    if (k->resp->status < 400)
-        k->resp->status = success;
-}
-
 void users_create(struct call *k)
 {
     char hash[PASSWORD_HASH];
     struct user_change c = {.account.change = {.call = k, .of = &account_audited}};
     if (!read_doc(k, &c, NULL, hash))
         return;
-    if (!change_commit(&c.account.change, create_on_core))
-        return;
-    http_resp_header(k->resp, "Location",
-                     arena_printf(k->arena, "/api/v1/users/%llu", (unsigned long long)k->id));
-    answer_user(k, 201);
+    if (change_commit(&c.account.change, create_on_core))
+        change_show(k, users_get, "/api/v1/users");
 }
 
 /* Somebody must stay who can let others in. */
@@ -280,7 +270,7 @@ void users_patch(struct call *k)
         return;
     }
     if (read_doc(k, &c, old.name, hash) && account_commit(&c.account))
-        answer_user(k, 200);
+        change_show(k, users_get, "/api/v1/users");
 }
 
 struct dropping {

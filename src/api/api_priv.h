@@ -174,13 +174,17 @@ struct change {
 bool change_commit(struct change *c, void (*fn)(void *arg));
 /* Is the document {"enabled":…} alone? That is allowed for what stands in the file, too. */
 bool change_only_enables(struct change *c);
-/* What all that can be created, replaced and patched share: put or, when the body is {"enabled":…} alone, enable; then the
- * answer is the object as get shows it, with its place. get may find it removed again. */
+/* After a change: answers with the object call->id as get shows it, under the change's own status; a new one with its place
+ * in the collection ("/api/v1/targets"). get may find it removed again. */
+void change_show(struct call *k, void (*get)(struct call *k), const char *collection);
+/* What all that can be created, replaced and patched share: put or, when the body is {"enabled":…} alone, enable; then
+ * change_show(). */
 struct putting {
     const struct audited *of;
-    void (*put)(void *change), (*enable)(void *change); /* on the loop; put sets call->id */
+    void (*put)(void *change);    /* on the loop; sets call->id */
+    void (*enable)(void *change); /* the same; NULL: such a body is put, too */
     void (*get)(struct call *k);
-    const char *path; /* "/api/v1/targets" */
+    const char *collection;
 };
 void change_put(struct call *k, const struct putting *how);
 /* For what changes no object (a login, a start of a program): an entry in the audit log. actor and origin NULL: who asks. */

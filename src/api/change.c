@@ -184,21 +184,26 @@ void call_audit(struct call *k, const struct audit_entry *e)
     loop_call(core_loop(k->api->core), tell_on_core, &t);
 }
 
-void change_put(struct call *k, const struct putting *how)
+void change_show(struct call *k, void (*get)(struct call *k), const char *collection)
 {
     int success = k->resp->status;
-    struct change c = {.call = k, .of = how->of, .doc = call_body(k)};
-    must(how->put && how->enable && how->get && how->of && how->path[0] == '/');
-    if (!c.doc)
-        return;
-    bool enable = streq(k->req->method, "PATCH") && change_only_enables(&c);
-    if (!change_commit(&c, enable ? how->enable : how->put))
-        return;
-    must(k->id != 0); /* it was stored under an id */
-    how->get(k);
+    must(k->id != 0 && collection[0] == '/'); /* it was stored under an id */
+    get(k);
     if (k->resp->status >= 400)
         return; /* removed again meanwhile */
     k->resp->status = success;
-    http_resp_header(k->resp, "Location",
-                     arena_printf(k->arena, "%s/%llu", how->path, (unsigned long long)k->id));
+    if (success == 201)
+        http_resp_header(k->resp, "Location",
+                         arena_printf(k->arena, "%s/%llu", collection, (unsigned long long)k->id));
+}
+
+void change_put(struct call *k, const struct putting *how)
+{
+    struct change c = {.call = k, .of = how->of, .doc = call_body(k)};
+    must(how->put && how->get && how->of);
+    if (!c.doc)
+        return;
+    bool enable = how->enable && streq(k->req->method, "PATCH") && change_only_enables(&c);
+    if (change_commit(&c, enable ? how->enable : how->put))
+        change_show(k, how->get, how->collection);
 }

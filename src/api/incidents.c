@@ -298,13 +298,9 @@ static void put_on_core(void *arg)
 
 static void change(struct call *k, void (*fn)(void *arg))
 {
-    int success = k->resp->status;
     struct change c = {.call = k, .of = &audited, .doc = call_body(k)};
-    if (!status_there(k) || !c.doc || !change_commit(&c, fn))
-        return;
-    incidents_get(k);
-    if (k->resp->status < 400)
-        k->resp->status = success;
+    if (status_there(k) && c.doc && change_commit(&c, fn))
+        change_show(k, incidents_get, "/api/v1/incidents");
 }
 
 void incidents_create(struct call *k)

@@ -142,13 +142,9 @@ static void delete_on_core(void *arg)
 
 static void put(struct call *k)
 {
-    int success = k->resp->status;
-    struct change c = {.call = k, .of = &audited, .doc = call_body(k)};
-    if (!c.doc || !change_commit(&c, put_on_core))
-        return;
-    maintenances_get(k);
-    if (k->resp->status < 400)
-        k->resp->status = success;
+    static const struct putting how = {&audited, put_on_core, NULL, maintenances_get,
+                                       "/api/v1/maintenances"};
+    change_put(k, &how);
 }
 
 void maintenances_create(struct call *k)

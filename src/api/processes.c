@@ -304,6 +304,8 @@ static void put(struct call *k, void (*fn)(void *arg))
     if (k->resp->status >= 400)
         return; /* removed again meanwhile */
     k->resp->status = success;
+    if (success != 201)
+        return;
     struct buf path = BUF_INIT(1000);
     url_encode(&path, str_of(k->unit));
     http_resp_header(k->resp, "Location",

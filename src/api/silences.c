@@ -264,13 +264,9 @@ static void put_on_core(void *arg)
 
 static void put(struct call *k)
 {
-    int success = k->resp->status;
-    struct change c = {.call = k, .of = &audited, .doc = call_body(k)};
-    if (!c.doc || !change_commit(&c, put_on_core))
-        return;
-    silences_get(k);
-    if (k->resp->status < 400)
-        k->resp->status = success;
+    static const struct putting how = {&audited, put_on_core, NULL, silences_get,
+                                       "/api/v1/silences"};
+    change_put(k, &how);
 }
 
 void silences_create(struct call *k)
@@ -312,13 +308,9 @@ static void save_given(void *arg)
 
 void silence_save(struct call *k, const struct core_silence *s)
 {
-    int success = k->resp->status;
     struct saving saving = {.change = {.call = k, .of = &audited}, .silence = *s};
-    if (!change_commit(&saving.change, save_given))
-        return;
-    silences_get(k);
-    if (k->resp->status < 400)
-        k->resp->status = success;
+    if (change_commit(&saving.change, save_given))
+        change_show(k, silences_get, "/api/v1/silences");
 }
 
 /* --- one that is not saved --- */

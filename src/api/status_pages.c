@@ -246,7 +246,6 @@ static void put_on_core(void *arg)
 
 static void put(struct call *k, bool merge)
 {
-    int success = k->resp->status;
     struct page_change p = {.c = {.call = k, .of = &audited, .doc = call_body(k)}, .merge = merge};
     if (!p.c.doc)
         return;
@@ -255,9 +254,7 @@ static void put(struct call *k, bool merge)
     if (!change_commit(&p.c, put_on_core))
         return;
     k->unit = arena_printf(k->arena, "%llu", (unsigned long long)k->id);
-    status_pages_get(k);
-    if (k->resp->status < 400)
-        k->resp->status = success;
+    change_show(k, status_pages_get, "/api/v1/status-pages");
 }
 
 static bool find(struct call *k)

@@ -94,6 +94,23 @@ def test_id_0_is_nothing(b):
     problem(b, 404, "POST", "/api/v1/channels/0/test", {})
 
 
+@pytest.mark.parametrize("path, body", [
+    ("targets", {**TARGET, "name": "placed"}), ("channels", {"name": "placed", "type": "webhook", "webhook_url": "http://127.0.0.1:1/x"}),
+    ("processes", {"id": "placed-1", "command": ["/bin/true"], "enabled": False}), ("silences", {"matchers": ['type="ssh"'], "duration": "1h"}),
+    ("maintenances", {"title": "placed", "groups": ["none"], "starts_at": "2030-01-01T00:00:00Z", "ends_at": "2030-01-01T01:00:00Z"}),
+    ("status-pages", {"slug": "placed", "title": "Placed"}), ("incidents", {"title": "placed", "markdown": "It burns."}),
+    ("users", {"name": "placed", "password": "correct horse battery"})])
+def test_what_is_created_has_a_place(b, path, body):
+    status, made, headers = b.call("POST", "/api/v1/" + path, body)
+    assert status == 201, made
+    place = headers["Location"]
+    assert place.startswith(f"/api/v1/{path}/"), place
+    status, found, _ = b.call("GET", place)
+    assert status == 200 and found["id"] == made["id"]
+    assert b.call("DELETE", place)[0] in (200, 204)
+
+
+
 @pytest.mark.parametrize("status,method,path,body,field", [
     (400, "POST", "targets", b"{", None),
     (400, "POST", "targets", b"[1]", None),

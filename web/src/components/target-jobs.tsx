@@ -8,6 +8,7 @@ import { fullTime, span, spanSeconds, when } from '../lib/format';
 import { stateOf, type State } from '../lib/state';
 import { href } from '../router';
 import { Card, Empty, Snippets, StateLabel } from './basics';
+import { Fact } from './fact';
 import { Mark } from './icons';
 
 type Push = NonNullable<Target['push']>;
@@ -48,23 +49,16 @@ function Times({ push, config, now }: { push: Push; config: JsonObject; now: num
   ];
   return (
     <dl class="facts">
-      {rule && (
-        <div class="fact">
-          <dt>{t('push.rule')}</dt>
-          <dd>{rule}</dd>
-        </div>
-      )}
+      {rule && <Fact name={t('push.rule')}>{rule}</Fact>}
       {rows.map(([name, at]) => (
-        <div class="fact" key={name} title={at ? fullTime(at) : ''}>
-          <dt>{t(name)}</dt>
-          <dd class="num">{when(at)}</dd>
-        </div>
+        <Fact key={name} name={t(name)} title={at ? fullTime(at) : ''}>
+          <span class="num">{when(at)}</span>
+        </Fact>
       ))}
       {push.running.map((r) => (
-        <div class="fact" key={r.rid} title={fullTime(r.started_at)}>
-          <dt>{t('push.running')}{r.rid && ` (${r.rid})`}</dt>
-          <dd class="num">{span(now - Date.parse(r.started_at))}</dd>
-        </div>
+        <Fact key={r.rid} name={r.rid ? `${t('push.running')} (${r.rid})` : t('push.running')} title={fullTime(r.started_at)}>
+          <span class="num">{span(now - Date.parse(r.started_at))}</span>
+        </Fact>
       ))}
     </dl>
   );

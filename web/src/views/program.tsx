@@ -1,11 +1,11 @@
 // One supervised program: its state and since when, what it uses, what it prints, how it ended before, its configuration.
 // A chunk of its own.
-import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { api, ApiError } from '../api/client';
 import type { Process } from '../api/process-types';
 import { AlertItem, alertProgram } from '../components/alert-item';
 import { Button, Card, CopyButton, Failure, LinkButton, Loading, PageHead, Switch } from '../components/basics';
+import { Fact, LabelsFact } from '../components/fact';
 import { Icon, Mark } from '../components/icons';
 import { LogTail } from '../components/log-tail';
 import { ask, complain, toast } from '../components/overlay';
@@ -23,15 +23,6 @@ import { go, href, programPath } from '../router';
 import { alerts, onEvent, processes } from '../store';
 import { useStores } from '../store/observable';
 import { NotFound } from './not-found';
-
-function Fact({ name, children, title, wide }: { name: string; children: ComponentChildren; title?: string | undefined; wide?: 'wide' | 'wider' | 'whole' }) {
-  return (
-    <div class={`fact ${wide ?? ''}`} title={title}>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
-  );
-}
 
 function Banner({ p, now }: { p: Process; now: number }) {
   const state = programState(p);
@@ -275,7 +266,6 @@ function Names({ name, ids }: { name: string; ids: readonly string[] | undefined
 }
 
 function Facts({ p, now }: { p: Process; now: number }) {
-  const labels = Object.entries(p.labels ?? {});
   // One word alone is a line for the shell.
   const command = p.command?.length === 1 ? (p.command[0] as string) : joinCommand(p.command ?? []);
   return (
@@ -312,15 +302,7 @@ function Facts({ p, now }: { p: Process; now: number }) {
       <Fact name={t('program.restarts')}>{number(p.restarts ?? 0)}</Fact>
       <Names name={t('program.requires')} ids={p.requires} />
       <Names name={t('program.after')} ids={p.after} />
-      {labels.length > 0 && (
-        <Fact name={t('target.labels')}>
-          {labels.map(([k, v]) => (
-            <span class="chip" key={k}>
-              {k}={v}
-            </span>
-          ))}
-        </Fact>
-      )}
+      <LabelsFact labels={p.labels} />
     </dl>
   );
 }

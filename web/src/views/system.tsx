@@ -4,6 +4,7 @@ import { api } from '../api/client';
 import { system, type Crash } from '../api/system';
 import type { BelfryNode } from '../api/types';
 import { Card, CopyButton, Empty, Failure, Loading, PageHead, Snippets } from '../components/basics';
+import { Fact } from '../components/fact';
 import { Icon, Mark } from '../components/icons';
 import { LocationsCard } from '../components/locations';
 import { ConfigErrors, ReloadButton, useReload } from '../components/reload';
@@ -122,7 +123,7 @@ function CrashItem({ crash }: { crash: Crash }) {
         <div class="crash">
           {r.exception?.message && <p class="breakable"><strong>{r.exception.type}</strong> {r.exception.message}</p>}
           <dl class="facts">
-            {facts.filter(([, v]) => v !== '').map(([k, v]) => <div class="fact" key={k}><dt>{k}</dt><dd>{v}</dd></div>)}
+            {facts.filter(([, v]) => v !== '').map(([k, v]) => <Fact key={k} name={k}>{v}</Fact>)}
           </dl>
           {r.exception?.traceback && <><h3>{t('crash.trace')}</h3><pre class="payload" tabIndex={0}>{r.exception.traceback}</pre></>}
           {r.log_tail && r.log_tail.length > 0 && <><h3>{t('crash.log')}</h3><pre class="payload" tabIndex={0}>{r.log_tail.join('\n')}</pre></>}

@@ -1,11 +1,11 @@
 // One target: what state it is in and since when, its latency, its checks, its alerts.
-import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { api, ApiError } from '../api/client';
 import type { Alert, Result, Target } from '../api/types';
 import { AlertItem } from '../components/alert-item';
 import { Button, Card, Empty, Failure, LinkButton, Loading, PageHead, Said, targetWord } from '../components/basics';
 import { Beats, BeatTip } from '../components/beats';
+import { Fact, LabelsFact } from '../components/fact';
 import { Icon, Mark } from '../components/icons';
 import { ask, complain, toast } from '../components/overlay';
 import { ResultTable } from '../components/result-table';
@@ -26,15 +26,6 @@ import { may } from '../store/session';
 import { useStores } from '../store/observable';
 import { NotFound } from './not-found';
 
-function Fact({ name, children, title }: { name: string; children: ComponentChildren; title?: string }) {
-  return (
-    <div class="fact" title={title}>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
-  );
-}
-
 function channelNames(target: Target): string {
   const ids = target.notify_channel_ids ?? [];
   if (ids.length === 0) return t('target.channels.default');
@@ -53,7 +44,6 @@ function ProbeFacts({ target }: { target: Target }) {
 }
 
 function Facts({ target, probed, now }: { target: Target; probed: boolean; now: number }) {
-  const labels = Object.entries(target.labels ?? {});
   return (
     <dl class="facts">
       {probed && (
@@ -76,15 +66,7 @@ function Facts({ target, probed, now }: { target: Target; probed: boolean; now: 
       </Fact>
       {probed && <ProbeFacts target={target} />}
       <Fact name={t('target.channels')}>{channelNames(target)}</Fact>
-      {labels.length > 0 && (
-        <Fact name={t('target.labels')}>
-          {labels.map(([k, v]) => (
-            <span class="chip" key={k}>
-              {k}={v}
-            </span>
-          ))}
-        </Fact>
-      )}
+      <LabelsFact labels={target.labels} />
     </dl>
   );
 }
