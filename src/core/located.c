@@ -226,7 +226,7 @@ static bool step(const struct entry *e, struct place *p, const struct result *r)
     threshold_step(&rule, &p->st, r->success, result_degraded(r), r->checked_ms, r->latency_us);
     must(p->st.open_alert_id == 0);
     return before.status != p->st.status || before.fail_count != p->st.fail_count ||
-           before.degraded != p->st.degraded || !p->heard;
+           before.good_count != p->st.good_count || before.degraded != p->st.degraded || !p->heard;
 }
 
 static void take(struct core *c, struct entry *e, struct place *p, const struct result *r,

@@ -95,7 +95,7 @@ struct target_state {
     enum target_status status;
     bool degraded;          /* healthy with warnings */
     int32_t fail_count;     /* consecutive failures; stays while it is down */
-    int32_t good_count;     /* in a row since it is down; not stored */
+    int32_t good_count;     /* in a row since it is down */
     uint64_t open_alert_id; /* alert_records row that is firing; 0 none */
     int64_t since_ms;       /* of this status */
     int64_t last_checked_ms;

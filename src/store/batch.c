@@ -200,6 +200,7 @@ void batch_target_state(struct batch *b, uint64_t target_id, const struct target
     put_text(b, target_status_name(st->status));
     put_i64(b, st->degraded);
     put_i64(b, st->fail_count);
+    put_i64(b, st->good_count);
     put_id(b, st->open_alert_id);
     put_i64(b, st->since_ms);
     put_i64(b, st->last_rung_ms);
@@ -219,6 +220,7 @@ void batch_place_put(struct batch *b, uint64_t target_id, const char *location,
     put_text(b, target_status_name(st->status));
     put_i64(b, st->degraded);
     put_i64(b, st->fail_count);
+    put_i64(b, st->good_count);
     put_i64(b, st->since_ms);
     put_i64(b, st->last_checked_ms);
     put_i64(b, st->last_latency_us);

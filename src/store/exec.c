@@ -10,7 +10,7 @@
 /* A steady target's row is rewritten every 30 s, and more seldom the more targets there are: 50 writes a second. */
 #define REFRESH_S         30
 #define REFRESHES_PER_S   50u
-#define EXACT_STATE_COUNT 7 /* values of OP_STATE that must be exact */
+#define EXACT_STATE_COUNT 8 /* values of OP_STATE that must be exact */
 
 static const char *const op_sql[] = {
 #define X(name, sql) [OP_##name] = sql,

@@ -65,13 +65,13 @@ struct target_load {
     sqlite3_stmt *channels, *hot[2];
 };
 
-#define TARGET_SQL                                                                                \
-    "SELECT t.id,name,type,group_name,config,interval_ms,timeout_ms,connect_timeout_ms,attempts," \
-    "threshold,resend_interval_ms,burst_times,burst_delta_ms,burst_min_success,"                  \
-    "burst_max_mean_ms,enabled,source,labels,depends_on,created_at,updated_at,"                   \
-    "status,degraded,fail_count,open_alert_id,since,last_rung_at,last_checked_at,"                \
-    "last_latency_us,last_message,locations,location_quorum,success_threshold,inverted"           \
-    " FROM targets t LEFT JOIN target_states s ON s.target_id=t.id"                               \
+#define TARGET_SQL                                                                                 \
+    "SELECT t.id,name,type,group_name,config,interval_ms,timeout_ms,connect_timeout_ms,attempts,"  \
+    "threshold,resend_interval_ms,burst_times,burst_delta_ms,burst_min_success,"                   \
+    "burst_max_mean_ms,enabled,source,labels,depends_on,created_at,updated_at,"                    \
+    "status,degraded,fail_count,open_alert_id,since,last_rung_at,last_checked_at,"                 \
+    "last_latency_us,last_message,locations,location_quorum,success_threshold,inverted,good_count" \
+    " FROM targets t LEFT JOIN target_states s ON s.target_id=t.id"                                \
     " ORDER BY t.id"
 
 static void read_spec(sqlite3_stmt *st, struct arena *a, struct target *t)
@@ -113,6 +113,7 @@ static void read_state(sqlite3_stmt *st, struct target_state *out)
     *out = (struct target_state){
         .degraded = sqlite3_column_int(st, 22) != 0,
         .fail_count = sqlite3_column_int(st, 23),
+        .good_count = sqlite3_column_int(st, 34),
         .open_alert_id = (uint64_t)sqlite3_column_int64(st, 24),
         .since_ms = sqlite3_column_int64(st, 25),
         .last_rung_ms = sqlite3_column_int64(st, 26),
@@ -214,6 +215,7 @@ static void row_place(void *arg, sqlite3_stmt *st)
         .since_ms = sqlite3_column_int64(st, 5),
         .last_checked_ms = sqlite3_column_int64(st, 6),
         .last_latency_us = sqlite3_column_int64(st, 7),
+        .good_count = sqlite3_column_int(st, 9),
     };
     if (!target_status_parse(store__text(st, 2), &state.status))
         state.status = TARGET_UNKNOWN;
@@ -229,7 +231,7 @@ int store_load_places(struct store *s,
     check_magic(s, STORE_MAGIC);
     return each_row(s,
                     "SELECT target_id,location,status,degraded,fail_count,since,last_checked_at,"
-                    "last_latency_us,last_message FROM target_places ORDER BY target_id",
+                    "last_latency_us,last_message,good_count FROM target_places ORDER BY target_id",
                     row_place, &(struct place_load){fn, arg}, err);
 }
 

@@ -129,6 +129,10 @@ static const char *const migrations[] = {
     /* 5: how often one that is down must be good to be up again; targets that must not answer. */
     ("ALTER TABLE targets ADD COLUMN success_threshold INTEGER NOT NULL DEFAULT 1;"
      "ALTER TABLE targets ADD COLUMN inverted INTEGER NOT NULL DEFAULT 0;"),
+
+    /* 6: how often one that is down was good in a row. */
+    ("ALTER TABLE target_states ADD COLUMN good_count INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE target_places ADD COLUMN good_count INTEGER NOT NULL DEFAULT 0;"),
 };
 
 int store__schema_newest(void)

@@ -66,13 +66,13 @@ void store__parse_matchers(const char *json, struct arena *a, struct label_match
 #define STORE_OPS(X)                                                                              \
     X(RESULT, "INSERT OR IGNORE INTO results_hot_0 VALUES(?1,?11,?2,?3,?4,?5,?6,?7,?8,?9,?10)")   \
     X(RESULT_1, "INSERT OR IGNORE INTO results_hot_1 VALUES(?1,?11,?2,?3,?4,?5,?6,?7,?8,?9,?10)") \
-    X(STATE, "REPLACE INTO target_states VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)")                 \
+    X(STATE, "REPLACE INTO target_states VALUES(?1,?2,?3,?4,?6,?7,?8,?9,?10,?11,?5)")             \
     X(TARGET_PUT, "REPLACE INTO targets VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,"   \
                   "?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25)")                                 \
     X(TARGET_NEW, "INSERT OR IGNORE INTO target_states(target_id) VALUES(?1)")                    \
     X(TARGET_DEL, "DELETE FROM targets WHERE id=?1")                                              \
     X(STATE_DEL, "DELETE FROM target_states WHERE target_id=?1")                                  \
-    X(PLACE, "REPLACE INTO target_places VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)")                     \
+    X(PLACE, "REPLACE INTO target_places VALUES(?1,?2,?3,?4,?5,?7,?8,?9,?10,?6)")                 \
     X(PLACES_DEL, "DELETE FROM target_places WHERE target_id=?1")                                 \
     X(LINKS_DEL, "DELETE FROM target_channels WHERE target_id=?1")                                \
     X(LINK_PUT, "REPLACE INTO target_channels VALUES(?1,?2)")                                     \

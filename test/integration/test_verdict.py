@@ -85,6 +85,13 @@ def test_check_inverts(target):
     assert status == 0 and '"requestSuccessPerc":1' in out
 
 
+def how_it_came_up(b, name):
+    """The last five verdicts until it was up again."""
+    since, results = b.target(name)["since"], b.get(f"targets/{b.target(name)['id']}/results?limit=500")["items"]
+    before = sorted((r for r in results if r["checked_at"] <= since), key=lambda r: r["checked_at"])
+    return [r["success"] for r in before[-5:]]
+
+
 def test_it_must_be_good_several_times(belfry, hook, target):
     t = target("accept")
     b = belfry(config(hook, [{"name": "web", "url": t.tcp}], success_threshold=4))
@@ -96,7 +103,19 @@ def test_it_must_be_good_several_times(belfry, hook, target):
     wait_until(lambda: b.target("web")["last_message"].startswith("good again, ") or b.target("web")["status"] == "healthy")
     b.wait_status("web", "healthy")
     wait_until(lambda: [n for _, s, n in hook.alerts() if s == "resolved"])
-    since, results = b.target("web")["since"], b.get(f"targets/{b.target('web')['id']}/results?limit=500")["items"]
-    before = sorted((r for r in results if r["checked_at"] <= since), key=lambda r: r["checked_at"])
-    assert [r["success"] for r in before[-5:]] == [False, True, True, True, True], before[-6:]
+    assert how_it_came_up(b, "web") == [False, True, True, True, True]
     assert [s for _, s, _ in hook.alerts()] == ["firing", "resolved"]
+
+
+def test_a_restart_keeps_how_often_it_was_good(belfry, hook, target):
+    t = target("accept")
+    b = belfry(config(hook, [{"name": "web", "url": t.tcp}], success_threshold=4))
+    b.wait_status("web", "healthy")
+    t.down()
+    b.wait_status("web", "unhealthy")
+    t.up()
+    wait_until(lambda: b.target("web")["last_message"].startswith("good again, 2 of 4"))
+    assert b.stop() == 0
+    b.start()
+    b.wait_status("web", "healthy")
+    assert how_it_came_up(b, "web") == [False, True, True, True, True]

@@ -115,6 +115,7 @@ static void targets_come_back(void **state)
         .status = TARGET_UNHEALTHY,
         .degraded = true,
         .fail_count = 4,
+        .good_count = 2,
         .open_alert_id = 12,
         .since_ms = 5,
         .last_checked_ms = 6,
@@ -149,6 +150,7 @@ static void targets_come_back(void **state)
     assert_int_equal(seen.state.status, st.status);
     assert_int_equal(seen.state.degraded, st.degraded);
     assert_int_equal(seen.state.fail_count, st.fail_count);
+    assert_int_equal(seen.state.good_count, st.good_count);
     assert_int_equal(seen.state.open_alert_id, st.open_alert_id);
     assert_int_equal(seen.state.since_ms, st.since_ms);
     assert_int_equal(seen.state.last_checked_ms, st.last_checked_ms);
