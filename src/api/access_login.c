@@ -305,15 +305,16 @@ static int rehash(struct account_change *c, struct account *u, struct err *err)
     return 0;
 }
 
-/* Hashed with yesterday's parameters: now that the password is known it gets today's. */
-static void strengthen(struct call *k, uint64_t id, const char *password)
+/* Hashed with yesterday's parameters: now that the password is known it gets today's. False: what cannot be stored was
+ * answered, and the session could not be stored either. */
+static bool strengthen(struct call *k, uint64_t id, const char *password)
 {
     char hash[PASSWORD_HASH];
     if (password_digest(k->api->door->gate, password, hash, NULL) != 0)
-        return;
+        return true; /* too many of them at once: it has time */
     struct account_change c = {
         .change.call = k, .id = id, .fn = rehash, .arg = arena_strdup(k->arena, hash)};
-    account_commit(&c);
+    return account_commit(&c);
 }
 
 struct factor {
@@ -374,8 +375,8 @@ void session_login(struct call *k)
         return;
     }
     door_good(k, key);
-    if (old)
-        strengthen(k, id, doc.password);
+    if (old && !strengthen(k, id, doc.password))
+        return;
     if (session_begin(k, id, "password"))
         session_answer(k);
 }
