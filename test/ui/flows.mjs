@@ -122,6 +122,27 @@ async function editTarget(f) {
   assert.equal(after.config.port, made.config.port);
 }
 
+async function whatMustNotAnswer(f) {
+  const made = await makeTarget(f, `${f.unique}-closed`, { interval_seconds: 3600 });
+  const edit = `/targets/${made.id}/edit`;
+  await open(f, edit);
+  const invert = f.page.locator('#f-invert'), times = f.page.locator('#f-success_threshold');
+  await f.page.locator('details', { has: invert }).locator('summary').click();
+  await invert.check();
+  await times.fill('0');
+  await f.page.locator('#save').click();
+  await f.page.locator('#f-success_threshold-error').waitFor();
+  await times.fill('3');
+  await f.page.locator('#save').click();
+  await f.page.getByRole('heading', exact(made.name)).waitFor();
+  const after = await f.api('GET', `targets/${made.id}`);
+  assert.deepEqual([after.invert, after.success_threshold], [true, 3]);
+  await open(f, edit);
+  await invert.waitFor(); // not folded away: it turns everything round
+  assert.ok(await invert.isChecked());
+  assert.equal(await times.inputValue(), '3');
+}
+
 async function checkPauseDelete(f) {
   const name = `${f.unique}-life`;
   const made = await makeTarget(f, name, { interval_seconds: 3600 });
@@ -297,6 +318,7 @@ export const flows = [
   ['add a target from a pasted address, try it, save it', addTarget],
   ["the server's errors stand beside their fields", serverErrorsBesideFields],
   ['edit a target', editTarget],
+  ['a target that must not answer', whatMustNotAnswer],
   ['check now, pause, resume, delete', checkPauseDelete],
   ["a target's checks and graph", targetPage],
   ['a change of state appears by itself', liveChange, { alone: true }],

@@ -95,6 +95,8 @@ test('complaints about a new target', () => {
   assert.deepEqual([...complaintsOf(form, prober).keys()].sort(), ['config.host', 'name', 'threshold', 'timeout_seconds']);
   const whole = { ...form, name: 'n', threshold: '', timeout: '', config: { ...form.config, url: 'postgresql://x/y?z=1' } };
   assert.equal(complaintsOf(whole, prober).size, 0);
+  const counts = complaintsOf({ ...whole, attempts: '0', threshold: '1001', successes: '1' }, prober);
+  assert.deepEqual([...counts].map(([field, c]) => [field, c.key, c.args?.['v']]), [['attempts', 'check.min', 1], ['threshold', 'check.max', 1000]]);
   assert.equal(draftOf(whole, prober, null).config?.['url'], 'postgresql://x/y?z=1');
 });
 

@@ -200,13 +200,17 @@ export function complaintsOf(form: TargetForm, prober: Prober | undefined): Comp
   ] as const) {
     if (text.trim() !== '' && parseDuration(text) === null) out.set(field, { key: 'check.duration' });
   }
-  for (const [field, text] of [
-    ['attempts', form.attempts],
-    ['threshold', form.threshold],
-    ['success_threshold', form.successes],
-    ['burst.times', form.burst.times],
+  for (const [field, text, min, max] of [
+    ['attempts', form.attempts, 1, 20],
+    ['threshold', form.threshold, 1, 1000],
+    ['success_threshold', form.successes, 1, 1000],
+    ['burst.times', form.burst.times, 0, 1000],
   ] as const) {
-    if (text.trim() !== '' && !/^\d+$/.test(text.trim())) out.set(field, { key: 'check.int' });
+    const n = Number(text);
+    if (text.trim() === '') continue;
+    if (!/^\d+$/.test(text.trim())) out.set(field, { key: 'check.int' });
+    else if (n < min) out.set(field, { key: 'check.min', args: { v: min } });
+    else if (n > max) out.set(field, { key: 'check.max', args: { v: max } });
   }
   const quorum = form.quorum.trim();
   if (quorum !== '' && isElsewhere(form) && !(/^\d+$/.test(quorum) && Number(quorum) >= 1 && Number(quorum) <= form.locations.length)) {
