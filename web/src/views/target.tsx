@@ -57,7 +57,7 @@ function Facts({ target, probed, now }: { target: Target; probed: boolean; now: 
       </Fact>
       <Fact name={t('target.type')}>{target.type}</Fact>
       {target.address && (
-        <Fact name={t(probed ? 'target.address' : 'target.rule')}>
+        <Fact name={t(probed ? 'target.address' : 'target.rule')} wide={target.address.length > 20 ? 'wide' : undefined}>
           <span class="breakable">{target.address}</span>
         </Fact>
       )}
