@@ -24,8 +24,16 @@ void result_add_tls(struct result *r, const struct tls_info *info, int64_t expir
 
 extern const char *const ip_version_choices[]; /* enum ip_version */
 
-/* The row `source`; C's field is a text. */
+/* The rows `ip_version` and `source`; C's field is an int (enum ip_version) and a text. */
 /* clang-format off: initializers in macros */
+#define OPTION_IP_VERSION(C, field)                                                                 \
+    {                                                                                               \
+        "ip_version", OPT_ENUM, offsetof(C, field), .def = "any", .choices = ip_version_choices,    \
+                                                    .advanced = true, .help = {                     \
+                                                        "Use only IPv4 or IPv6, or prefer one.",    \
+                                                        "只用 IPv4 或 IPv6，或优先其一。" \
+                                                    }                                               \
+    }
 #define OPTION_SOURCE(C, field)                                                                 \
     {                                                                                           \
         "source", OPT_STRING, offsetof(C, field), .max = 45, .advanced = true,                  \

@@ -69,7 +69,7 @@ static const struct option my_options[] = {
      .help = {"More connections than this is degraded; 0 is never.",
               "连接数超过此值为降级；0 表示不检查。"}},
     SQL_QUERY(struct my_config),
-    SQL_IP_VERSION(struct my_config),
+    OPTION_IP_VERSION(struct my_config, service.ip_version),
     {"expect", OPT_SECTION, offsetof(struct my_config, expect), .sub = expect_options,
      .help = {"What counts as good.", "怎样算正常。"}},
     OPTION_END,

@@ -63,7 +63,7 @@ static const struct option pg_options[] = {
      .help = {"More active connections than this is degraded; 0 is never.",
               "活动连接数超过此值为降级；0 表示不检查。"}},
     SQL_QUERY(struct pg_config),
-    SQL_IP_VERSION(struct pg_config),
+    OPTION_IP_VERSION(struct pg_config, service.ip_version),
     {"expect", OPT_SECTION, offsetof(struct pg_config, expect), .sub = expect_options,
      .help = {"What counts as good.", "怎样算正常。"}},
     OPTION_END,

@@ -60,6 +60,17 @@ struct node *service_from_url(const char *text, const char *tls_scheme, struct u
     return map;
 }
 
+struct node *service_url_with_port(const char *text, struct arena *a, struct err *err)
+{
+    struct url u;
+    struct node *map = service_from_url(text, NULL, &u, a, err);
+    if (map && u.port == 0) {
+        err_set(err, ERR_MALFORMED, "no port in \"%.100s\"; want %s://HOST:PORT", text, u.scheme);
+        return NULL;
+    }
+    return map;
+}
+
 struct node *service_url(const char *text, const char *tls_scheme, uint16_t tls_port,
                          struct arena *a, struct err *err)
 {

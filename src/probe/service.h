@@ -59,22 +59,16 @@ struct latency_bound {
                                                                    "登录密码。"        \
                                                                }                            \
     }
-#define SERVICE_TLS(C)                                                               \
-    {"tls", OPT_BOOL, offsetof(C, service.use_tls), .def = "false",                  \
-     .help = {"Speak TLS.", "使用 TLS。"}},                                          \
-        {"tls_options",                                                              \
-         OPT_SECTION,                                                                \
-         offsetof(C, service.tls),                                                   \
-         .sub = tls_section_options,                                                 \
-         .advanced = true,                                                           \
-         .help = {"How TLS is spoken and judged.", "TLS 的参数与判断。"}},           \
-    {                                                                                \
-        "ip_version", OPT_ENUM, offsetof(C, service.ip_version),                     \
-            .def = "any", .choices = ip_version_choices, .advanced = true, .help = { \
-                "Use only IPv4 or IPv6, or prefer one.",                             \
-                "只用 IPv4 或 IPv6，或优先其一。"                          \
-            }                                                                        \
-    }
+#define SERVICE_TLS(C)                                                     \
+    {"tls", OPT_BOOL, offsetof(C, service.use_tls), .def = "false",        \
+     .help = {"Speak TLS.", "使用 TLS。"}},                                \
+        {"tls_options",                                                    \
+         OPT_SECTION,                                                      \
+         offsetof(C, service.tls),                                         \
+         .sub = tls_section_options,                                       \
+         .advanced = true,                                                 \
+         .help = {"How TLS is spoken and judged.", "TLS 的参数与判断。"}}, \
+        OPTION_IP_VERSION(C, service.ip_version)
 
 /* Rows of a prober's `expect` section; E is its struct with a `struct latency_bound latency` in it. */
 #define EXPECT_LATENCY(E)                                                                 \
@@ -104,6 +98,8 @@ void service_end(struct stream **stream, int64_t start_ns, const struct latency_
  * tls_scheme, such as "rediss", switches tls on. NULL with *err. */
 struct node *service_from_url(const char *text, const char *tls_scheme, struct url *u,
                               struct arena *a, struct err *err);
+/* The same where no port is usual, so that there must be one. */
+struct node *service_url_with_port(const char *text, struct arena *a, struct err *err);
 /* The same for a prober that takes nothing of the path; tls_port is the tls_scheme's usual one. */
 struct node *service_url(const char *text, const char *tls_scheme, uint16_t tls_port,
                          struct arena *a, struct err *err);

@@ -60,14 +60,6 @@ struct sql_config {
         { "A query of your own; the first column of its first row is judged by expect.value.",           \
           "自定义查询；其首行首列由 expect.value 判断。" }                                               \
     }
-#define SQL_IP_VERSION(C)                                                            \
-    {                                                                                \
-        "ip_version", OPT_ENUM, offsetof(C, service.ip_version),                     \
-            .def = "any", .choices = ip_version_choices, .advanced = true, .help = { \
-                "Use only IPv4 or IPv6, or prefer one.",                             \
-                "只用 IPv4 或 IPv6，或优先其一。"                          \
-            }                                                                        \
-    }
 /* E: the `expect` struct, with `latency` and `value` in it. */
 #define SQL_EXPECT(E)                                                                             \
     {"value",                                                                                     \

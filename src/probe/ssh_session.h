@@ -49,16 +49,10 @@ void ssh_keys_validate(const struct service *service, const struct ssh_keys *key
          offsetof(C, keys.host_keys),                                                              \
          .max = 16,                                                                                \
          .example = "[\"SHA256:jLvbBcOT0cZkNxlIIpBJyLcOvbpVGzmpnlVPYYv7Wmo\"]",                    \
-         .help = {                                                                                 \
-             "The server's key must have one of these fingerprints; ssh-keygen -l shows them.",    \
-             "服务器主机密钥的指纹必须是其中之一，可用 ssh-keygen -l 查看。"}},                    \
-    {                                                                                              \
-        "ip_version", OPT_ENUM, offsetof(C, service.ip_version),                                   \
-            .def = "any", .choices = ip_version_choices, .advanced = true, .help = {               \
-                "Use only IPv4 or IPv6, or prefer one.",                                           \
-                "只用 IPv4 或 IPv6，或优先其一。"                                        \
-            }                                                                                      \
-    }
+         .help =                                                                                   \
+             {"The server's key must have one of these fingerprints; ssh-keygen -l shows them.",   \
+              "服务器主机密钥的指纹必须是其中之一，可用 ssh-keygen -l 查看。"}},                   \
+        OPTION_IP_VERSION(C, service.ip_version)
 /* clang-format on */
 
 #endif

@@ -51,17 +51,6 @@ static const struct option tcp_options[] = {
     OPTION_END,
 };
 
-static struct node *tcp_from_url(const char *text, struct arena *a, struct err *err)
-{
-    struct url u;
-    struct node *map = service_from_url(text, NULL, &u, a, err);
-    if (map && u.port == 0) {
-        err_set(err, ERR_MALFORMED, "no port in \"%.100s\"; want %s://HOST:PORT", text, u.scheme);
-        return NULL;
-    }
-    return map;
-}
-
 static void tcp_validate(void *config, struct arena *a, struct problems *p, const char *path)
 {
     struct tcp_config *c = config;
@@ -145,7 +134,7 @@ const struct prober_ops tcp_prober = {
     .schemes = tcp_schemes,
     .options = tcp_options,
     .config_size = sizeof(struct tcp_config),
-    .from_url = tcp_from_url,
+    .from_url = service_url_with_port,
     .validate = tcp_validate,
     .describe = tcp_describe,
     .run = tcp_run,

@@ -48,24 +48,11 @@ static const struct option udp_options[] = {
      .max = 3600 * 1000.0,
      .help = {"When no answer is asked for: how long a refusal is waited for.",
               "不要求应答时，等待“端口不可达”的时间。"}},
-    {"ip_version", OPT_ENUM, offsetof(struct udp_config, service.ip_version), .def = "any",
-     .choices = ip_version_choices, .advanced = true,
-     .help = {"Use only IPv4 or IPv6, or prefer one.", "只用 IPv4 或 IPv6，或优先其一。"}},
+    OPTION_IP_VERSION(struct udp_config, service.ip_version),
     {"expect", OPT_SECTION, offsetof(struct udp_config, expect), .sub = expect_options,
      .help = {"What counts as good.", "怎样算正常。"}},
     OPTION_END,
 };
-
-static struct node *udp_from_url(const char *text, struct arena *a, struct err *err)
-{
-    struct url u;
-    struct node *map = service_from_url(text, NULL, &u, a, err);
-    if (map && u.port == 0) {
-        err_set(err, ERR_MALFORMED, "no port in \"%.100s\"; want %s://HOST:PORT", text, u.scheme);
-        return NULL;
-    }
-    return map;
-}
 
 static void udp_validate(void *config, struct arena *a, struct problems *p, const char *path)
 {
@@ -169,7 +156,7 @@ const struct prober_ops udp_prober = {
     .schemes = udp_schemes,
     .options = udp_options,
     .config_size = sizeof(struct udp_config),
-    .from_url = udp_from_url,
+    .from_url = service_url_with_port,
     .validate = udp_validate,
     .describe = udp_describe,
     .run = udp_run,

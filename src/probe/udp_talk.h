@@ -41,13 +41,7 @@ int udp_talk_ask(struct udp_talk *t, const struct udp_question *q, struct err *e
     SERVICE_HOST(C),                                                                   \
         {"port",   OPT_INT,      offsetof(C, service.port),          .def = port_text, \
          .min = 1, .max = 65535, .help = {"UDP port.", "UDP 端口。"}},                 \
-    {                                                                                  \
-        "ip_version", OPT_ENUM, offsetof(C, service.ip_version),                       \
-            .def = "any", .choices = ip_version_choices, .advanced = true, .help = {   \
-                "Use only IPv4 or IPv6, or prefer one.",                               \
-                "只用 IPv4 或 IPv6，或优先其一。"                            \
-            }                                                                          \
-    }
+        OPTION_IP_VERSION(C, service.ip_version)
 /* clang-format on */
 
 #endif
