@@ -221,6 +221,16 @@ uint64_t cur_u64(struct cur *c)
     return get_le(c, 8);
 }
 
+uint16_t cur_be16(struct cur *c)
+{
+    return __builtin_bswap16(cur_u16(c));
+}
+
+uint32_t cur_be32(struct cur *c)
+{
+    return __builtin_bswap32(cur_u32(c));
+}
+
 const char *cur_str(struct cur *c, size_t *len)
 {
     size_t n = cur_u32(c);

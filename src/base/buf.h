@@ -97,6 +97,8 @@ uint8_t cur_u8(struct cur *c);
 uint16_t cur_u16(struct cur *c);
 uint32_t cur_u32(struct cur *c);
 uint64_t cur_u64(struct cur *c);
+uint16_t cur_be16(struct cur *c); /* big endian */
+uint32_t cur_be32(struct cur *c);
 const char *cur_str(struct cur *c, size_t *len); /* borrowed, not NUL-terminated */
 const void *cur_bytes(struct cur *c, size_t n);  /* borrowed */
 size_t cur_left(const struct cur *c);

@@ -67,6 +67,15 @@ bool str_next(struct str *rest, char sep, struct str *part)
     return true;
 }
 
+bool str_lists(struct str list, char sep, const char *word)
+{
+    struct str part;
+    while (str_next(&list, sep, &part))
+        if (str_eqz(part, word))
+            return true;
+    return false;
+}
+
 bool str_contains(struct str s, struct str needle)
 {
     return needle.n == 0 || (s.n > 0 && memmem(s.p, s.n, needle.p, needle.n) != NULL);

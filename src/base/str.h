@@ -27,6 +27,8 @@ struct str str_trim(struct str s);                                           /* 
 bool str_cut(struct str s, char sep, struct str *before, struct str *after); /* at the first sep */
 /* Iterates over `sep`-separated parts: while (str_next(&rest, ',', &part)). "" has one, empty part. */
 bool str_next(struct str *rest, char sep, struct str *part);
+/* Is word one of the sep-separated parts, as it stands? */
+bool str_lists(struct str list, char sep, const char *word);
 bool str_contains(struct str s, struct str needle);
 /* Is c one of the characters of set? */
 static inline bool char_in(char c, const char *set)

@@ -127,18 +127,6 @@ void amqp_put_close(struct buf *out)
 
 /* --- reading --- */
 
-static uint32_t get_u16(struct cur *c)
-{
-    uint32_t hi = cur_u8(c);
-    return hi << 8 | cur_u8(c);
-}
-
-static uint32_t get_u32(struct cur *c)
-{
-    uint32_t hi = get_u16(c);
-    return hi << 16 | get_u16(c);
-}
-
 static struct str get_bytes(struct cur *c, size_t n)
 {
     const char *p = cur_bytes(c, n);
@@ -152,15 +140,15 @@ static struct str get_short(struct cur *c)
 
 static struct str get_long(struct cur *c)
 {
-    return get_bytes(c, get_u32(c));
+    return get_bytes(c, cur_be32(c));
 }
 
 int amqp_parse_header(const void *p, struct amqp_frame *out, struct err *err)
 {
     struct cur c = CUR_INIT(p, AMQP_HEADER);
     struct amqp_frame f = {.type = cur_u8(&c)};
-    f.channel = (int)get_u16(&c);
-    f.size = get_u32(&c);
+    f.channel = (int)cur_be16(&c);
+    f.size = cur_be32(&c);
     must(!c.failed);
     if (memcmp(p, "AMQP", 4) == 0)
         return err_set(err, ERR_PROTOCOL, "the broker does not speak AMQP 0-9-1");
@@ -176,7 +164,7 @@ int amqp_parse_header(const void *p, struct amqp_frame *out, struct err *err)
 uint32_t amqp_method(const void *p, size_t n)
 {
     struct cur c = CUR_INIT(p, n);
-    uint32_t method = get_u32(&c);
+    uint32_t method = cur_be32(&c);
     return c.failed ? 0 : method;
 }
 
@@ -252,8 +240,8 @@ int amqp_parse_start(const void *p, size_t n, struct amqp_start *out, struct err
 {
     struct cur c = CUR_INIT(p, n);
     struct amqp_start s = {0};
-    uint32_t method = get_u32(&c);
-    get_u16(&c); /* version 0-9 */
+    uint32_t method = cur_be32(&c);
+    cur_be16(&c); /* version 0-9 */
     struct str table = get_long(&c), part;
     s.mechanisms = get_long(&c);
     if (c.failed || method != AMQP_START || !take_properties(&s, table))
@@ -267,8 +255,8 @@ int amqp_parse_start(const void *p, size_t n, struct amqp_start *out, struct err
 int amqp_parse_close(const void *p, size_t n, struct amqp_close *out, struct err *err)
 {
     struct cur c = CUR_INIT(p, n);
-    get_u32(&c);
-    struct amqp_close close = {.code = (int)get_u16(&c)};
+    cur_be32(&c);
+    struct amqp_close close = {.code = (int)cur_be16(&c)};
     close.text = get_short(&c);
     if (c.failed)
         return err_set(err, ERR_PROTOCOL, "cannot read why the broker closes");
@@ -279,10 +267,10 @@ int amqp_parse_close(const void *p, size_t n, struct amqp_close *out, struct err
 int amqp_parse_queue(const void *p, size_t n, struct amqp_queue *out, struct err *err)
 {
     struct cur c = CUR_INIT(p, n);
-    get_u32(&c);
+    cur_be32(&c);
     get_short(&c); /* its name */
-    struct amqp_queue q = {.messages = get_u32(&c)};
-    q.consumers = get_u32(&c);
+    struct amqp_queue q = {.messages = cur_be32(&c)};
+    q.consumers = cur_be32(&c);
     if (c.failed)
         return err_set(err, ERR_PROTOCOL, "cannot read the queue's counts");
     *out = q;
@@ -292,7 +280,7 @@ int amqp_parse_queue(const void *p, size_t n, struct amqp_queue *out, struct err
 int amqp_parse_blocked(const void *p, size_t n, struct str *out, struct err *err)
 {
     struct cur c = CUR_INIT(p, n);
-    get_u32(&c);
+    cur_be32(&c);
     struct str why = get_short(&c);
     if (c.failed)
         return err_set(err, ERR_PROTOCOL, "cannot read why publishers are blocked");

@@ -71,21 +71,9 @@ void cql_put_query(struct buf *out, const char *query)
 
 /* --- reading --- */
 
-static uint32_t get_u16(struct cur *c)
-{
-    uint32_t hi = cur_u8(c);
-    return hi << 8 | cur_u8(c);
-}
-
-static uint32_t get_u32(struct cur *c)
-{
-    uint32_t hi = get_u16(c);
-    return hi << 16 | get_u16(c);
-}
-
 static struct str get_string(struct cur *c)
 {
-    uint32_t n = get_u16(c);
+    uint32_t n = cur_be16(c);
     const char *p = cur_bytes(c, n);
     return p ? (struct str){p, n} : (struct str){"", 0};
 }
@@ -93,7 +81,7 @@ static struct str get_string(struct cur *c)
 /* [bytes]: a negative length is null. */
 static struct str get_bytes(struct cur *c)
 {
-    int32_t n = (int32_t)get_u32(c);
+    int32_t n = (int32_t)cur_be32(c);
     if (n < 0)
         return (struct str){0};
     const char *p = cur_bytes(c, (size_t)n);
@@ -105,9 +93,9 @@ int cql_parse_header(const void *p, struct cql_header *out, struct err *err)
     struct cur c = CUR_INIT(p, CQL_HEADER);
     int version = cur_u8(&c);
     cur_u8(&c); /* flags: compression and tracing were not asked for */
-    get_u16(&c);
+    cur_be16(&c);
     int opcode = cur_u8(&c);
-    uint32_t length = get_u32(&c);
+    uint32_t length = cur_be32(&c);
     must(!c.failed);
     if (!(version & ANSWER) || (version & ~ANSWER) < 1 || (version & ~ANSWER) > 6)
         return err_set(err, ERR_PROTOCOL, "not CQL: got a frame of version %#x; want %#x", version,
@@ -125,7 +113,7 @@ int cql_parse_header(const void *p, struct cql_header *out, struct err *err)
 int cql_parse_error(const void *p, size_t n, struct cql_error *out, struct err *err)
 {
     struct cur c = CUR_INIT(p, n);
-    struct cql_error e = {.code = get_u32(&c)};
+    struct cql_error e = {.code = cur_be32(&c)};
     e.message = get_string(&c);
     if (c.failed)
         return err_set(err, ERR_MALFORMED, "cannot read an error of %zu bytes", n);
@@ -147,7 +135,7 @@ static void skip_type(struct cur *c, int depth);
 
 static void skip_fields(struct cur *c, int depth, bool named)
 {
-    uint32_t n = get_u16(c);
+    uint32_t n = cur_be16(c);
     for (uint32_t i = 0; i < n && !c->failed; i++) {
         if (named)
             get_string(c);
@@ -161,7 +149,7 @@ static void skip_type(struct cur *c, int depth)
         c->failed = true;
         return;
     }
-    switch (get_u16(c)) {
+    switch (cur_be16(c)) {
     case TYPE_CUSTOM:
         get_string(c);
         break;
@@ -207,13 +195,13 @@ static void skip_metadata(struct cur *c, uint32_t flags, uint32_t n_columns)
 int cql_parse_rows(const void *p, size_t n, struct arena *a, struct cql_rows *out, struct err *err)
 {
     struct cur c = CUR_INIT(p, n);
-    uint32_t kind = get_u32(&c), flags = get_u32(&c);
-    struct cql_rows rows = {.n_columns = get_u32(&c)};
+    uint32_t kind = cur_be32(&c), flags = cur_be32(&c);
+    struct cql_rows rows = {.n_columns = cur_be32(&c)};
     if (c.failed || kind != KIND_ROWS || rows.n_columns == 0 || rows.n_columns > CQL_COLUMNS)
         return err_set(err, ERR_MALFORMED, "cannot read a result: want rows of 1 to %d columns",
                        CQL_COLUMNS);
     skip_metadata(&c, flags, rows.n_columns);
-    rows.n_rows = get_u32(&c);
+    rows.n_rows = cur_be32(&c);
     uint64_t cells = (uint64_t)rows.n_rows * rows.n_columns;
     if (c.failed || cells * 4 > cur_left(&c)) /* each has a length */
         return err_set(err, ERR_MALFORMED, "cannot read a result: it ends before its rows");

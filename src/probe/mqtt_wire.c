@@ -140,15 +140,9 @@ ssize_t mqtt_length(const void *bytes, size_t n, struct err *err)
     return n >= whole ? (ssize_t)whole : 0;
 }
 
-static uint16_t take_u16(struct cur *c)
-{
-    unsigned hi = cur_u8(c);
-    return (uint16_t)(hi << 8 | cur_u8(c));
-}
-
 static struct str take_text(struct cur *c)
 {
-    size_t n = take_u16(c);
+    size_t n = cur_be16(c);
     const char *p = cur_bytes(c, n);
     return p ? (struct str){p, n} : (struct str){"", 0};
 }
@@ -238,7 +232,7 @@ static void parse_publish(struct cur *c, unsigned flags, enum mqtt_version v,
     out->retained = flags & 1;
     out->topic = take_text(c);
     if (out->qos)
-        out->id = take_u16(c);
+        out->id = cur_be16(c);
     take_properties(c, v, &unused);
     size_t n = cur_left(c);
     const char *p = n ? cur_bytes(c, n) : NULL;
@@ -248,7 +242,7 @@ static void parse_publish(struct cur *c, unsigned flags, enum mqtt_version v,
 
 static void parse_suback(struct cur *c, enum mqtt_version v, struct mqtt_packet *out)
 {
-    out->id = take_u16(c);
+    out->id = cur_be16(c);
     take_properties(c, v, &out->reason);
     c->failed |= cur_left(c) == 0;
     while (cur_left(c) > 0) {
@@ -272,7 +266,7 @@ static void parse_body(struct cur *c, unsigned flags, enum mqtt_version v, struc
         parse_suback(c, v, out);
         break;
     case MQTT_PUBACK:
-        out->id = take_u16(c);
+        out->id = cur_be16(c);
         out->code = cur_left(c) ? cur_u8(c) : 0;
         take_properties(c, v, &out->reason);
         break;

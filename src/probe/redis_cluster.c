@@ -46,15 +46,6 @@ struct cluster_nodes {
     size_t n, masters, failed;
 };
 
-static bool has_flag(struct str flags, const char *flag)
-{
-    struct str part;
-    while (str_next(&flags, ',', &part))
-        if (str_eqz(part, flag))
-            return true;
-    return false;
-}
-
 static bool read_node(struct str line, struct cluster_node *out)
 {
     struct str words[9] = {0}, bus;
@@ -68,9 +59,9 @@ static bool read_node(struct str line, struct cluster_node *out)
         .id = words[0],
         .address = words[1],
         .master = words[3],
-        .is_master = has_flag(words[2], "master"),
-        .failed = has_flag(words[2], "fail") || has_flag(words[2], "noaddr"),
-        .suspected = has_flag(words[2], "fail?"),
+        .is_master = str_lists(words[2], ',', "master"),
+        .failed = str_lists(words[2], ',', "fail") || str_lists(words[2], ',', "noaddr"),
+        .suspected = str_lists(words[2], ',', "fail?"),
         .has_slots = n == 9 && words[8].n > 0 && words[8].p[0] != '[',
     };
     str_cut(words[1], '@', &out->address, &bus);

@@ -10,15 +10,6 @@ struct master {
     const struct resp *fields;
 };
 
-static bool has_flag(struct str flags, const char *flag)
-{
-    struct str part;
-    while (str_next(&flags, ',', &part))
-        if (str_eqz(part, flag))
-            return true;
-    return false;
-}
-
 static struct master master_of(const struct resp *fields, struct arena *a)
 {
     return (struct master){
@@ -38,13 +29,14 @@ static void master_metric(const struct master *m, const char *name, double v, st
 
 static void judge_state(const struct master *m, struct result *r)
 {
-    bool objectively = has_flag(m->flags, "o_down"), down = has_flag(m->flags, "s_down");
+    bool objectively = str_lists(m->flags, ',', "o_down"),
+         down = str_lists(m->flags, ',', "s_down");
     master_metric(m, "redis_sentinel_master_status", !down && !objectively, r);
     if (objectively)
         result_fail(r, "the master %s (%s) is down, as the Sentinels agree", m->name, m->address);
     else if (down)
         result_warn(r, "the master %s (%s) does not answer this Sentinel", m->name, m->address);
-    if (has_flag(m->flags, "failover_in_progress"))
+    if (str_lists(m->flags, ',', "failover_in_progress"))
         result_warn(r, "a failover of %s is under way", m->name);
 }
 
@@ -75,7 +67,8 @@ static void judge_replicas(const struct redis_talk *t, const struct redis_expect
     }
     for (size_t i = 0; i < list.n; i++) {
         struct master replica = master_of(&list.at[i], r->arena);
-        bool down = has_flag(replica.flags, "s_down") || has_flag(replica.flags, "disconnected");
+        bool down = str_lists(replica.flags, ',', "s_down") ||
+                    str_lists(replica.flags, ',', "disconnected");
         working += !down;
         if (down)
             result_warn(r, "replica %s of %s is down", replica.address, m->name);
@@ -95,7 +88,7 @@ static void judge_master(const struct redis_talk *t, const struct redis_config *
     master_metric(m, "redis_sentinel_master_sentinels", others + 1, r);
     judge_state(m, r);
     judge_quorum(t, m, r);
-    if (r->success || !has_flag(m->flags, "s_down"))
+    if (r->success || !str_lists(m->flags, ',', "s_down"))
         judge_replicas(t, &c->expect, m, r);
     if (r->success)
         result_ok(r, "Sentinel, master %s at %s, %.0f sentinels", m->name, m->address, others + 1);

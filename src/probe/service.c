@@ -20,6 +20,17 @@ int service_start_tls(struct probe *p, const struct service *s, struct stream *s
     return rc;
 }
 
+struct stream *service_secured(struct probe *p, const struct service *s, struct stream *stream,
+                               const struct err *err, struct result *r)
+{
+    if (!stream)
+        result_fail_err(r, err);
+    else if (s->use_tls && service_start_tls(p, s, stream, r) != 0)
+        stream_close(&stream);
+    must(stream == NULL || r->success);
+    return stream;
+}
+
 struct stream *service_connect(struct probe *p, const struct service *s, struct result *r)
 {
     struct resolved to;
@@ -32,12 +43,7 @@ struct stream *service_connect(struct probe *p, const struct service *s, struct 
     struct stream *stream = stream_connect_from(&to, source_addr(s->source, &room),
                                                 p->connect_deadline_ns, &used, &err);
     result_set_address(r, &used);
-    if (!stream)
-        result_fail_err(r, &err);
-    else if (s->use_tls && service_start_tls(p, s, stream, r) != 0)
-        stream_close(&stream);
-    must(stream == NULL || r->success);
-    return stream;
+    return service_secured(p, s, stream, &err, r);
 }
 
 void service_end(struct stream **stream, int64_t start_ns, const struct latency_bound *bound,

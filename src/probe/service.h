@@ -87,6 +87,9 @@ struct latency_bound {
 /* Resolves, connects and, when s->use_tls, shakes hands; address, phases and certificate go into *r. NULL: *r has
  * failed and says why. */
 struct stream *service_connect(struct probe *p, const struct service *s, struct result *r);
+/* Its last step, for streams connected otherwise; stream NULL: *err says why. */
+struct stream *service_secured(struct probe *p, const struct service *s, struct stream *stream,
+                               const struct err *err, struct result *r);
 /* The handshake of a service that is asked for TLS in its own protocol first. 0, or -1: *r has failed. */
 int service_start_tls(struct probe *p, const struct service *s, struct stream *stream,
                       struct result *r);

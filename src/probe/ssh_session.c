@@ -182,12 +182,8 @@ static int try_dialogue(struct ssh *s, const struct service *c, struct err *err)
 
 static int try_words(struct ssh *s, const struct service *c, const char *ways, struct err *err)
 {
-    struct str rest = str_of(ways), one;
-    bool password = false, dialogue = false;
-    while (str_next(&rest, ',', &one)) {
-        password = password || str_eqz(one, "password");
-        dialogue = dialogue || str_eqz(one, "keyboard-interactive");
-    }
+    bool password = str_lists(str_of(ways), ',', "password");
+    bool dialogue = str_lists(str_of(ways), ',', "keyboard-interactive");
     return dialogue && !password ? try_dialogue(s, c, err) : try_password(s, c, err);
 }
 

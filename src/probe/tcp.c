@@ -94,12 +94,7 @@ static struct stream *tcp_connect(struct probe *p, const struct service *s, stru
     if (s->host[0] != '/')
         return service_connect(p, s, r);
     struct stream *stream = stream_connect_unix(s->host, p->connect_deadline_ns, &err);
-    if (!stream)
-        result_fail_err(r, &err);
-    else if (s->use_tls && service_start_tls(p, s, stream, r) != 0)
-        stream_close(&stream);
-    must(stream == NULL || r->success);
-    return stream;
+    return service_secured(p, s, stream, &err, r);
 }
 
 static void tcp_run(struct probe *p, struct result *r)

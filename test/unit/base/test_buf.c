@@ -236,6 +236,11 @@ static void test_binary(void **state)
     buf_put_be16(&big, 0x1234);
     buf_put_be32(&big, 0xdeadbeef);
     assert_memory_equal(big.data, "\x12\x34\xde\xad\xbe\xef", 6);
+    struct cur bc = CUR_INIT(big.data, big.len);
+    assert_int_equal(cur_be16(&bc), 0x1234);
+    assert_int_equal(cur_be32(&bc), 0xdeadbeef);
+    assert_int_equal(cur_be16(&bc), 0);
+    assert_true(bc.failed);
     buf_done(&big);
     struct cur c = CUR_INIT(b.data, b.len);
     size_t n;

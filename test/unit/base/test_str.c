@@ -62,7 +62,10 @@ static void test_next(void **state)
             assert_true(str_eqz(part, cases[i].parts[n++]));
         }
         assert_int_equal(n, cases[i].n);
+        assert_true(str_lists(str_of(cases[i].text), ',', cases[i].parts[n - 1]));
     }
+    assert_false(str_lists(STR("master,fail?"), ',', "fail"));
+    assert_false(str_lists(STR("a"), ',', ""));
 }
 
 static void test_i64(void **state)
