@@ -2,6 +2,7 @@
  *
  *   request → answer (again every second or more until the deadline)
  *   offset = ((T2 - T1) + (T3 - T4)) / 2, T1 and T4 by this machine's clock, T2 and T3 by the server's
+ *   and known to half of the way there and back, delay = (T4 - T1) - (T3 - T2): only what is certain is judged
  *
  * RFC 5905, as a client (SNTP). Runs in watchers; ntp_wire.c reads the foreign bytes. */
 #include <math.h>
@@ -128,17 +129,17 @@ static int judge_server(const struct ntp_config *c, const struct ntp_answer *a, 
     return 0;
 }
 
-static void judge_offset(const struct ntp_config *c, double offset_s, double dispersion_s,
-                         struct result *r)
+static void judge_offset(const struct ntp_config *c, double offset_s, double delay_s,
+                         double dispersion_s, struct result *r)
 {
     const struct ntp_expect *e = &c->expect;
-    double ms = fabs(offset_s) * 1000;
+    double ms = offset_s * 1000, unsure = fmax(delay_s, 0) * 1000 / 2, sure = fabs(ms) - unsure;
     must(dispersion_s >= 0);
-    if (e->max_offset_ms > 0 && ms > (double)e->max_offset_ms)
-        result_fail(r, "the clocks differ by %.3f ms; want at most %lld ms", offset_s * 1000,
+    if (e->max_offset_ms > 0 && sure > (double)e->max_offset_ms)
+        result_fail(r, "the clocks differ by %.3f ± %.3f ms; want at most %lld ms", ms, unsure,
                     (long long)e->max_offset_ms);
-    else if (e->offset_warning_ms > 0 && ms > (double)e->offset_warning_ms)
-        result_warn(r, "the clocks differ by %.3f ms; want at most %lld ms", offset_s * 1000,
+    else if (e->offset_warning_ms > 0 && sure > (double)e->offset_warning_ms)
+        result_warn(r, "the clocks differ by %.3f ± %.3f ms; want at most %lld ms", ms, unsure,
                     (long long)e->offset_warning_ms);
     if (e->max_dispersion_ms > 0 && dispersion_s * 1000 > (double)e->max_dispersion_ms)
         result_warn(r, "the server's root dispersion is %.1f ms; want at most %lld ms",
@@ -161,7 +162,8 @@ static void report(const struct ntp_config *c, const struct asking *q, struct re
     }
     double offset = ((a->receive - q->sent) + (a->transmit - (q->sent + q->rtt_s))) / 2;
     result_metric(r, "ntp_offset_seconds", offset);
-    judge_offset(c, offset, a->root_dispersion_s, r);
+    double held = fmax(a->transmit - a->receive, 0); /* by the server */
+    judge_offset(c, offset, q->rtt_s - held, a->root_dispersion_s, r);
     result_ok(r, "stratum %d, offset %.3f ms, by %s", a->stratum, offset * 1000, a->reference);
 }
 
