@@ -130,8 +130,10 @@ static int parse_item(const struct parser *p, struct str s, uint64_t *set)
         return -1;
     if (stepped && (str_to_i64(step_text, &step, NULL) != 0 || step < 1 || step > 59))
         return wrong(p, step_text, "a step from 1 to 59");
-    if (stepped && single)
+    if (stepped && single) {
+        from = p->field == WEEKDAY && from == 7 ? 0 : from; /* a Sunday either way */
         to = fields[p->field].max - (p->field == WEEKDAY);
+    }
     must(from >= 0 && to < 64);
     for (int64_t v = from; v <= to; v += step)
         *set |= UINT64_C(1) << v;

@@ -21,6 +21,19 @@ static void signed_token(struct arena *a, struct str text)
     jwt_part(text, a, &err);
 }
 
+/* A provider's keys for RFC 7515's example (A.3): they are its word, and may be good, but must not end anything. */
+static void keys_of_others(struct arena *a, struct str text)
+{
+    static const char token[] =
+        "eyJhbGciOiJFUzI1NiJ9."
+        "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ."
+        "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
+    struct err err = {0};
+    const struct node *set = node_from_json(a, text.p, text.n, &err);
+    if (set)
+        jwt_verify(str_of(token), set, a, &err);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena *a = arena_new();
@@ -36,6 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(strlen(code) == CODE_TEXT - 1);
     totp_check("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", z, 0, &used);
     signed_token(a, text);
+    keys_of_others(a, text);
     struct account u;
     if (account_parse(z, a, &u))
         must(account_parse(account_format(&u, a), a, &u));
