@@ -64,11 +64,13 @@ class Mock {
   constructor(options) {
     this.options = options;
     this.world = makeWorld(options.targets);
+    this.access = new Access(options.auth);
     if (options.empty) {
       this.world.channels.clear();
       this.world.alerts = [];
+      this.access.tokens.clear();
+      this.access.audit = [];
     }
-    this.access = new Access(options.auth);
     this.pages = new Pages(this.world, (name, data) => this.emit(name, data), options.empty);
     this.alerting = new Alerting(this.world, (name, data) => this.emit(name, data), options.empty);
     this.streams = new Map(); // response → ids whose results it wants; null: all
@@ -313,8 +315,7 @@ class Mock {
   }
 
   locations() {
-    const tokens = [...this.access.tokens.values()].filter((x) => !this.options.empty || x.id >= 100);
-    const items = locationsOf(tokens);
+    const items = locationsOf([...this.access.tokens.values()]);
     return { items, total: items.length, next: null };
   }
 
