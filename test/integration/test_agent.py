@@ -18,7 +18,7 @@ import urllib.request
 
 import pytest
 
-from belfry import EXE, OWNER, Belfry, alive, free_port, run, wait_until
+from belfry import EXE, OWNER, Belfry, Refused, alive, free_port, run, wait_until
 from certs import Certs
 from servers import Http, Service, Webhook
 
@@ -208,9 +208,14 @@ def connected(b, name="beijing"):
 
 
 def samples(b, where='location="beijing"', metric="probe_http_content_length"):
-    """{target: values of its series, oldest first}."""
+    """{target: values of its series, oldest first}; none while the store of metrics is still being opened."""
     query = urllib.parse.quote(f"{metric}{{{where}}}[1h]")
-    r = b.api("GET", f"/prometheus/api/v1/query?query={query}")
+    try:
+        r = b.api("GET", f"/prometheus/api/v1/query?query={query}")
+    except Refused as e:
+        if e.status != 503:
+            raise
+        return {}
     return {s["metric"]["target"]: [int(v) for _, v in s["values"] if int(v) > 0] for s in r["data"]["result"]}
 
 

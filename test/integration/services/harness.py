@@ -134,33 +134,42 @@ class Relay(Service):
             else:
                 self.carry(conn)
         finally:
-            self.end(conn)
+            self.hang_up(conn)
+            conn.close()
 
     @staticmethod
-    def end(conn):
-        """Closed at once: close() alone waits for the thread that still reads."""
+    def hang_up(conn):
+        """At once, also for a thread that still reads."""
         try:
             conn.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
-        conn.close()
 
     def carry(self, conn):
         with socket.create_connection(("127.0.0.1", self.target), 10) as server:
             server.settimeout(30)
-            threading.Thread(target=self.ask, args=(conn, server), daemon=True).start()
-            left = self.after
-            while data := server.recv(65536):
-                if self.mode == "cut":
-                    data = data[:left]
-                    left -= len(data)
-                if self.mode == "trickle":
-                    for i in range(len(data)):
-                        conn.sendall(data[i:i + 1])
-                else:
-                    conn.sendall(data)
-                if left <= 0:
-                    return
+            asking = threading.Thread(target=self.ask, args=(conn, server), daemon=True)
+            asking.start()
+            try:
+                self.answer(conn, server)
+            finally:
+                for s in (conn, server):
+                    self.hang_up(s)
+                asking.join()  # or it reads from the next connection that gets the descriptor
+
+    def answer(self, conn, server):
+        left = self.after
+        while data := server.recv(65536):
+            if self.mode == "cut":
+                data = data[:left]
+                left -= len(data)
+            if self.mode == "trickle":
+                for i in range(len(data)):
+                    conn.sendall(data[i:i + 1])
+            else:
+                conn.sendall(data)
+            if left <= 0:
+                return
 
     @staticmethod
     def ask(conn, server):

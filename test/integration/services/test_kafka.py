@@ -217,7 +217,7 @@ class TestKafka(ServiceCases):
         assert '"nirgends" does not exist' in self.bad({"brokers": server.brokers(), "topics": ["nirgends"]}, "5s")
 
     def test_wrong_group(self, server):
-        assert '"nobody" does not exist' in self.bad({"brokers": server.brokers(), "group": "nobody"}, "10s")
+        assert '"nobody" does not exist' in self.bad({"brokers": server.brokers(), "group": "nobody"}, "30s")
 
     @pytest.mark.parametrize("mechanism,user", [("PLAIN", "belfry"), ("SCRAM-SHA-256", "scram"),
                                                 ("SCRAM-SHA-512", "scram")])
