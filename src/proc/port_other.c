@@ -136,9 +136,9 @@ uint32_t proc__open_files(pid_t pid)
     return 0;
 }
 
-uint64_t proc__private_bytes(pid_t pid)
+struct proc_memory proc__memory(pid_t pid)
 {
-    return 0;
+    return (struct proc_memory){0};
 }
 
 bool proc__cpu_ticks(uint64_t *busy, uint64_t *all)

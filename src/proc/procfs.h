@@ -15,7 +15,6 @@ struct proc_stat {
     uint32_t threads;
     uint64_t start_time;
     uint64_t cpu_ticks; /* its own and of the children it waited for */
-    uint64_t rss_pages;
 };
 /* Pure: a line of /proc/PID/stat. */
 bool proc__stat_parse(const char *text, size_t n, struct proc_stat *out);

@@ -31,17 +31,21 @@ static bool read_text(const char *path, char *text, size_t size)
     return true;
 }
 
-/* "size resident shared text lib data dt" in pages. */
-uint64_t proc__private_bytes(pid_t pid)
+/* "size resident shared text lib data dt" in pages. Not the number in stat: that lags by what each processor has
+ * not added yet, which is more than a small process has (since Linux 6.2; statm is exact again since 6.17). */
+struct proc_memory proc__memory(pid_t pid)
 {
     char path[64], text[128];
     snprintf(path, sizeof(path), "/proc/%ld/statm", (long)pid);
     if (!read_text(path, text, sizeof(text)))
-        return 0;
+        return (struct proc_memory){0};
     char *end = text;
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     (void)strtoull(end, &end, 10);
     uint64_t resident = strtoull(end, &end, 10), shared = strtoull(end, &end, 10);
-    return resident > shared ? (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+    return (struct proc_memory){.resident_bytes = resident * page,
+                                .private_bytes =
+                                    resident > shared ? (resident - shared) * page : 0};
 }
 
 /* "Uid:	real	effective	saved	of files". Not the folder's owner: that is root's when the process guards its memory. */
@@ -112,16 +116,16 @@ static bool number(const char **at, const char *end, uint64_t *out)
 }
 
 /* "pid (name) state ppid …": the name may hold anything, so fields are counted from the last
- * parenthesis. The numbers behind the state are proc(5)'s fields 4 to 24. */
+ * parenthesis. The numbers behind the state are proc(5)'s fields 4 to 22. */
 bool proc__stat_parse(const char *text, size_t n, struct proc_stat *out)
 {
-    enum { PPID = 4, SESSION = 6, UTIME = 14, CSTIME = 17, THREADS = 20, START = 22, RSS = 24 };
+    enum { PPID = 4, SESSION = 6, UTIME = 14, CSTIME = 17, THREADS = 20, START = 22 };
     const char *at = text, *end = text + n, *name = memrchr(text, ')', n);
-    uint64_t pid, field[RSS + 1];
+    uint64_t pid, field[START + 1];
     if (!name || end - name < 4 || name[1] != ' ' || !number(&at, name, &pid))
         return false;
     at = name + 3;
-    for (int i = PPID; i <= RSS; i++)
+    for (int i = PPID; i <= START; i++)
         if (!number(&at, end, &field[i]))
             return false;
     if (pid == 0 || pid > INT32_MAX || field[PPID] > INT32_MAX || field[SESSION] > INT32_MAX)
@@ -131,8 +135,7 @@ bool proc__stat_parse(const char *text, size_t n, struct proc_stat *out)
                               .session = (pid_t)field[SESSION],
                               .state = name[2],
                               .threads = (uint32_t)field[THREADS],
-                              .start_time = field[START],
-                              .rss_pages = field[RSS]};
+                              .start_time = field[START]};
     for (int i = UTIME; i <= CSTIME; i++)
         out->cpu_ticks += field[i];
     return true;

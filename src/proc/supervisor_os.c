@@ -126,7 +126,7 @@ static bool os_usage(void *arg, const struct spawn_id *id, uint64_t *private_byt
 {
     (void)arg;
     bool raised = proc__raise();
-    *private_bytes = proc__private_bytes(id->pid);
+    *private_bytes = proc__memory(id->pid).private_bytes;
     if (files)
         *files = proc__open_files(id->pid);
     proc__unraise(raised);

@@ -225,28 +225,31 @@ static struct proc_list newcomers(const struct proc_list *now, const struct proc
 }
 
 /* What is stopped forks no more, and still fills its user's RLIMIT_NPROC. So each round finds only
- * what was forked before the last ones were stopped; when one finds nothing, all are in hand, and
- * die together. A process alone is killed without that.
+ * what was forked before the last ones were stopped; when one finds nothing new, all are in hand, and
+ * die together. But who was inside fork() when it was stopped finishes that first, and its child may
+ * appear after that last look; SIGKILL alone ends such a fork. So there is another look after the
+ * killing, and what it finds is treated alike. A process alone is killed at once.
  *
  * Not by cgroup.kill: kernels that count kills (kill_seq, Linux 6.15 and earlier ones mended
  * with it) compare the caller's count with the folder's when clone3 starts a child in the
  * folder, so that after one such kill every successor would be killed at birth. */
 static size_t kill_all(const struct tree *t)
 {
-    enum { ROUNDS = 100 };
+    enum { ROUNDS = 200 };
     struct proc_list held = {0}, now;
     size_t most = 0;
-    for (int round = 0; round < ROUNDS; round++) {
+    bool killed = false, done = false;
+    for (int round = 0; round < ROUNDS && !done; round++) {
         members(NULL, t, &now);
         struct proc_list fresh = newcomers(&now, &held);
-        bool calm = fresh.all.n == 0;
-        send_all(&fresh, round == 0 && fresh.all.n == 1 ? SIGKILL : SIGSTOP);
+        bool calm = fresh.all.n == 0, alone = round == 0 && now.all.n == 1;
+        done = calm && killed;
+        killed = calm || alone;
+        send_all(calm ? &now : &fresh, killed ? SIGKILL : SIGSTOP);
         proc__list_done(&fresh);
         proc__list_done(&held);
         held = now;
         most = held.all.n > most ? held.all.n : most;
-        if (calm)
-            break;
     }
     send_all(&held, SIGKILL);
     proc__list_done(&held);

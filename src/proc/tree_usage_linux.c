@@ -51,16 +51,26 @@ static uint32_t count_files(pid_t pid)
     return n;
 }
 
+/* What the kernel counts page by page, where it shows that, is exact, and both figures are of one moment. */
+static void add_memory(struct tree_usage *u, pid_t pid)
+{
+    char text[2048];
+    struct proc_memory m = proc__memory(pid);
+    if (read_of(pid, "smaps_rollup", text, sizeof(text))) {
+        m.resident_bytes = after(text, "Rss:") * 1024;
+        u->pss_bytes += after(text, "Pss:") * 1024;
+    }
+    u->rss_bytes += m.resident_bytes;
+    u->private_bytes += m.private_bytes;
+}
+
 static void add_process(struct tree_usage *u, const struct proc_stat *s)
 {
     char text[2048];
     u->processes++;
     u->threads += s->threads;
-    u->rss_bytes += s->rss_pages * (uint64_t)sysconf(_SC_PAGESIZE);
-    u->private_bytes += proc__private_bytes(s->pid);
     u->files += count_files(s->pid);
-    if (read_of(s->pid, "smaps_rollup", text, sizeof(text)))
-        u->pss_bytes += after(text, "Pss:") * 1024;
+    add_memory(u, s->pid);
     if (read_of(s->pid, "io", text, sizeof(text))) {
         u->read_bytes += after(text, "read_bytes:");
         u->write_bytes += after(text, "write_bytes:");

@@ -157,8 +157,21 @@ static _Noreturn void bomb(void)
     _exit(0);
 }
 
+/* The dying only become fewer: one that escaped would fill the limit again. */
+static void end_of_bomb(struct unit *u)
+{
+    size_t left = SIZE_MAX;
+    for (size_t now; (now = tree_count(&u->tree)) > 0; left = now) {
+        assert_true(now <= left);
+        while (waitpid(-1, NULL, WNOHANG) > 0)
+            continue;
+    }
+    end(u);
+}
+
 static void a_fork_bomb_ends(void **state)
 {
+    enum { TIMES = 30 }; /* what escapes does so when the processors are taken from it in time */
     /* Nobody else's, not even a second run's of this test: the limit is the user's. */
     uid_t own = 20000 + (uid_t)getpid() % 40000; /* mapped in a container, too */
     const struct spawn_user user = {.uid = own, .gid = own, .n_groups = 1, .groups = {own}};
@@ -166,12 +179,14 @@ static void a_fork_bomb_ends(void **state)
         skip(); /* our own user's limit would hit this test, too */
     const char *argv[] = {"test_tree", "bomb", NULL};
     struct spawn s = {.user = &user, .limits = {.processes = 50}};
-    struct unit u;
-    start_program(&u, "/proc/self/exe", argv, &s);
-    while (tree_count(&u.tree) < 40)
-        usleep(1000);
-    assert_true(tree_signal(&u.tree, SIGKILL) >= 40);
-    end(&u);
+    for (int i = 0; i < TIMES; i++) {
+        struct unit u;
+        start_program(&u, "/proc/self/exe", argv, &s);
+        while (tree_count(&u.tree) < 40)
+            usleep(1000);
+        assert_true(tree_signal(&u.tree, SIGKILL) >= 40);
+        end_of_bomb(&u);
+    }
 }
 
 static void one_look_for_many(void **state)
@@ -207,7 +222,7 @@ static void figures(void **state)
     assert_int_equal(got[0].threads, 2);
     assert_true(got[0].files >= 7); /* 0, 1, 2 twice, and 3, 4 of one */
     assert_true(got[0].rss_bytes > 0 && got[0].pss_bytes > 0 && got[0].private_bytes > 0);
-    assert_true(got[0].pss_bytes <= got[0].rss_bytes + 65536 * 2);
+    assert_true(got[0].pss_bytes <= got[0].rss_bytes);
     assert_true(got[0].cpu_seconds >= 0 && got[0].cpu_seconds < 60);
     assert_int_equal(got[1].processes + got[1].threads + got[1].files, 0);
     assert_true(got[1].rss_bytes == 0 && got[1].cpu_seconds == 0);
@@ -225,7 +240,6 @@ static void stat_lines(void **state)
     assert_true(proc__stat_parse(good, sizeof(good) - 1, &s));
     assert_true(s.pid == 42 && s.ppid == 7 && s.session == 9 && s.state == 'S');
     assert_true(s.cpu_ticks == 100 && s.threads == 5 && s.start_time == 12345);
-    assert_true(s.rss_pages == 77);
     static const char *const bad[] = {
         "",
         "42",
