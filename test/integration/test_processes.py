@@ -9,6 +9,7 @@ BELFRY_SOAK_SECONDS lengthens the random killing (default 20).
 import json
 import os
 import random
+import re
 import signal
 import socket
 import sqlite3
@@ -245,7 +246,8 @@ def test_a_crash_report_names_the_death(tmp_path, service):
         assert report["process_id"] == watcher
         assert report["process_name"] == "belfry: watcher g/0"
         assert report["exception"]["type"] == "SIGABRT"
-        assert "role_watcher+0x" in report["exception"]["traceback"]
+        # it slept, or was in a probe's fibre
+        assert re.search(r"\b(role_watcher|fiber_main)\+0x", report["exception"]["traceback"])
         assert {"platform", "version", "cpu_percent", "memory_percent"} <= set(report["system_info"])
         assert report["log_tail"]
     finally:
