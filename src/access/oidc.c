@@ -144,9 +144,8 @@ static enum role role_for(const struct node *value, const struct pair_list *role
     return role;
 }
 
-static enum role role_of(const struct node *claims, const struct config_oidc *cfg)
+static enum role role_of(const struct node *value, const struct config_oidc *cfg)
 {
-    const struct node *value = claim_at(claims, cfg->role_claim);
     enum role role = ROLE_NONE;
     role_parse(cfg->default_role, &role);
     if (value && value->kind == NODE_LIST)
@@ -157,8 +156,8 @@ static enum role role_of(const struct node *claims, const struct config_oidc *cf
     return role;
 }
 
-int oidc_identify(const struct node *claims, const struct config_oidc *cfg, const char *issuer,
-                  const char *nonce, int64_t now_ms, struct oidc_identity *out, struct err *err)
+int oidc_check(const struct node *claims, const struct config_oidc *cfg, const char *issuer,
+               const char *nonce, int64_t now_ms, struct err *err)
 {
     int64_t until = time_claim(claims, "exp"), from = time_claim(claims, "nbf");
     const char *subject = text_claim(claims, "sub"), *its = text_claim(claims, "nonce");
@@ -174,9 +173,29 @@ int oidc_identify(const struct node *claims, const struct config_oidc *cfg, cons
         return err_set(err, ERR_DENIED, "the token belongs to another sign-in (nonce)");
     if (!subject || strlen(subject) > SUBJECT)
         return err_set(err, ERR_DENIED, "the token names nobody (sub)");
-    const char *name = text_claim(claims, cfg->name_claim);
-    if (!name)
-        name = text_claim(claims, "email");
-    *out = (struct oidc_identity){subject, name ? name : subject, role_of(claims, cfg)};
+    return 0;
+}
+
+bool oidc_lacks(const struct node *claims, const struct config_oidc *cfg)
+{
+    return !text_claim(claims, cfg->name_claim) ||
+           (cfg->roles.n > 0 && !claim_at(claims, cfg->role_claim));
+}
+
+int oidc_identify(const struct node *claims, const struct node *info, const struct config_oidc *cfg,
+                  struct oidc_identity *out, struct err *err)
+{
+    const char *subject = text_claim(claims, "sub"), *name = NULL;
+    const struct node *said[] = {claims, info}, *groups = NULL;
+    must(subject != NULL);
+    if (info && !streq(text_claim(info, "sub"), subject))
+        return err_set(err, ERR_DENIED, "the provider's user info is somebody else's (sub)");
+    for (size_t i = 0; i < array_len(said) && said[i]; i++) {
+        name = name ? name : text_claim(said[i], cfg->name_claim);
+        groups = groups ? groups : claim_at(said[i], cfg->role_claim);
+    }
+    for (size_t i = 0; i < array_len(said) && said[i] && !name; i++)
+        name = text_claim(said[i], "email");
+    *out = (struct oidc_identity){subject, name ? name : subject, role_of(groups, cfg)};
     return 0;
 }

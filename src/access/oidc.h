@@ -31,9 +31,15 @@ struct oidc_identity {
     const char *subject, *name;
     enum role role; /* NONE: the claims give none */
 };
-/* The claims of a verified id_token: issuer, audience, times (a minute of grace), nonce (OpenID Connect Core 3.1.3.7). DENIED. */
-int oidc_identify(const struct node *claims, const struct config_oidc *cfg, const char *issuer,
-                  const char *nonce, int64_t now_ms, struct oidc_identity *out, struct err *err);
+/* The claims of a verified id_token: issuer, audience, times (a minute of grace), nonce, subject (OpenID Connect Core
+ * 3.1.3.7). DENIED. */
+int oidc_check(const struct node *claims, const struct config_oidc *cfg, const char *issuer,
+               const char *nonce, int64_t now_ms, struct err *err);
+/* The token does not say what cfg wants to know of its subject; the user info may (5.4). */
+bool oidc_lacks(const struct node *claims, const struct config_oidc *cfg);
+/* Of checked claims, and of the user info (NULL: not asked) what they lack. DENIED: it is of another subject (5.3.2). */
+int oidc_identify(const struct node *claims, const struct node *info, const struct config_oidc *cfg,
+                  struct oidc_identity *out, struct err *err);
 
 /* --- the provider: blocks for some seconds at most; any thread --- */
 struct oidc_provider;

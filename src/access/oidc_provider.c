@@ -1,5 +1,6 @@
 /* The talk with an OpenID provider: discovery, keys, the code for a token. Each exchange has a loop of its own on the thread that
  * asks (a worker of HTTP), so that a slow provider holds nobody else up. */
+#include <ctype.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -93,22 +94,36 @@ static int run(struct exchange *x)
     return x->rc;
 }
 
-/* The JSON object that the provider answers; what names it in errors. form NULL: a GET. */
-static struct node *ask(const struct config_oidc *cfg, const char *what, const char *url,
-                        const char *form, const char *user, struct arena *a, struct err *err)
+struct question {
+    const char *what; /* names the answer in errors */
+    const char *url;
+    const char *form;   /* NULL: a GET */
+    const char *user;   /* with the client's secret; NULL: without */
+    const char *bearer; /* NULL: without */
+};
+
+/* The JSON object that the provider answers. */
+static struct node *ask(const struct config_oidc *cfg, const struct question *q, struct arena *a,
+                        struct err *err)
 {
-    static const struct http_header headers[] = {
-        {"Accept", "application/json"}, {"Content-Type", "application/x-www-form-urlencoded"}};
+    struct http_header headers[2] = {{"Accept", "application/json"}};
+    size_t n_headers = 1;
+    if (q->form)
+        headers[n_headers++] =
+            (struct http_header){"Content-Type", "application/x-www-form-urlencoded"};
+    else if (q->bearer)
+        headers[n_headers++] =
+            (struct http_header){"Authorization", arena_printf(a, "Bearer %s", q->bearer)};
     int64_t until = clock_mono_ns() + TIMEOUT_NS;
     struct exchange x = {.arena = a, .err = err};
     x.req = (struct http_request){
-        .url = url,
+        .url = q->url,
         .headers = headers,
-        .n_headers = form ? 2 : 1,
-        .body = form,
-        .body_len = form ? strlen(form) : 0,
-        .username = user,
-        .password = user ? cfg->client_secret : NULL,
+        .n_headers = n_headers,
+        .body = q->form,
+        .body_len = q->form ? strlen(q->form) : 0,
+        .username = q->user,
+        .password = q->user ? cfg->client_secret : NULL,
         .tls = {.verify = true, .ca_file = cfg->ca_file[0] ? cfg->ca_file : NULL},
         .max_body = ANSWER_MAX,
         .past_max_is_error = true,
@@ -116,14 +131,14 @@ static struct node *ask(const struct config_oidc *cfg, const char *what, const c
         .deadline_ns = until};
     struct node *n = NULL;
     if (run(&x) != 0)
-        err_prefix(err, "cannot reach the provider for its %s", what);
+        err_prefix(err, "cannot reach the provider for its %s", q->what);
     else if (x.resp.status != 200)
         err_set(err, ERR_REFUSED, "the provider answered %d to the question for its %s",
-                x.resp.status, what);
+                x.resp.status, q->what);
     else if (!(n = node_from_json(a, x.resp.body.data ? x.resp.body.data : "", x.resp.body.len,
                                   NULL)) ||
              n->kind != NODE_MAP)
-        err_set(err, ERR_PROTOCOL, "the provider's %s is no JSON object", what);
+        err_set(err, ERR_PROTOCOL, "the provider's %s is no JSON object", q->what);
     bool good = n && n->kind == NODE_MAP && x.resp.status == 200;
     http_response_done(&x.resp);
     return good ? n : NULL;
@@ -151,7 +166,7 @@ static int discover(struct oidc_provider *p, const struct config_oidc *cfg, stru
         return 0;
     struct arena *a = arena_new();
     const char *url = arena_printf(a, "%s/.well-known/openid-configuration", cfg->issuer);
-    struct node *n = ask(cfg, "configuration", url, NULL, NULL, a, err);
+    struct node *n = ask(cfg, &(struct question){"configuration", .url = url}, a, err);
     if (n &&
         (!same_issuer(text_of(n, "issuer"), cfg->issuer) || !text_of(n, "authorization_endpoint") ||
          !text_of(n, "token_endpoint") || !text_of(n, "jwks_uri"))) {
@@ -173,8 +188,8 @@ static int discover(struct oidc_provider *p, const struct config_oidc *cfg, stru
 
 static int fetch_keys(struct oidc_provider *p, const struct config_oidc *cfg, struct err *err)
 {
-    const struct node *n =
-        ask(cfg, "keys", text_of(p->discovered, "jwks_uri"), NULL, NULL, p->arena, err);
+    const struct question q = {"keys", .url = text_of(p->discovered, "jwks_uri")};
+    const struct node *n = ask(cfg, &q, p->arena, err);
     if (!n)
         return -1;
     p->keys = n;
@@ -275,8 +290,51 @@ static struct node *redeem_code(struct oidc_provider *p, const struct config_oid
         put(&form, "client_id", cfg->client_id);
     if (secret && post)
         put(&form, "client_secret", cfg->client_secret);
-    return ask(cfg, "token", text_of(p->discovered, "token_endpoint"), keep(&form, a),
-               secret && !post ? cfg->client_id : NULL, a, err);
+    const struct question q = {"token", .url = text_of(p->discovered, "token_endpoint"),
+                               .form = keep(&form, a),
+                               .user = secret && !post ? cfg->client_id : NULL};
+    return ask(cfg, &q, a, err);
+}
+
+/* RFC 6750, 2.1; so that nothing else comes into the header with it. */
+static bool is_bearer(const char *token)
+{
+    static const char *const others = "-._~+/=";
+    size_t n = token ? strlen(token) : 0;
+    for (size_t i = 0; i < n; i++)
+        if (!isalnum((unsigned char)token[i]) && !char_in(token[i], others))
+            return false;
+    return n > 0;
+}
+
+/* What the token lacks. info NULL after it: the provider has no user info, or gave no right to it. */
+static int ask_for_info(struct oidc_provider *p, const struct config_oidc *cfg,
+                        const struct node *answer, struct arena *a, const struct node **info,
+                        struct err *err)
+{
+    const struct question q = {"user info", .url = text_of(p->discovered, "userinfo_endpoint"),
+                               .bearer = text_of(answer, "access_token")};
+    *info = NULL;
+    if (!q.url || !is_bearer(q.bearer))
+        return 0;
+    *info = ask(cfg, &q, a, err);
+    return *info ? 0 : -1;
+}
+
+static int identify(struct oidc_provider *p, const struct config_oidc *cfg,
+                    const struct node *answer, const char *nonce, struct arena *a,
+                    struct oidc_identity *out, struct err *err)
+{
+    const char *token = text_of(answer, "id_token"), *issuer = text_of(p->discovered, "issuer");
+    const struct node *info = NULL;
+    if (!token)
+        return err_set(err, ERR_PROTOCOL, "the provider gave no id_token");
+    struct node *claims = verify(p, cfg, str_of(token), a, err);
+    if (!claims || oidc_check(claims, cfg, issuer, nonce, clock_wall_ms(), err) != 0)
+        return -1;
+    if (oidc_lacks(claims, cfg) && ask_for_info(p, cfg, answer, a, &info, err) != 0)
+        return -1;
+    return oidc_identify(claims, info, cfg, out, err);
 }
 
 int oidc_redeem(struct oidc_provider *p, const struct config_oidc *cfg, const char *redirect_uri,
@@ -287,13 +345,8 @@ int oidc_redeem(struct oidc_provider *p, const struct config_oidc *cfg, const ch
     pthread_mutex_lock(&p->lock);
     struct node *answer =
         discover(p, cfg, err) == 0 ? redeem_code(p, cfg, redirect_uri, s, code, a, err) : NULL;
-    const char *token = answer ? text_of(answer, "id_token") : NULL;
-    if (answer && !token)
-        err_set(err, ERR_PROTOCOL, "the provider gave no id_token");
-    struct node *claims = token ? verify(p, cfg, str_of(token), a, err) : NULL;
-    if (claims)
-        rc = oidc_identify(claims, cfg, text_of(p->discovered, "issuer"), s->nonce, clock_wall_ms(),
-                           out, err);
+    if (answer)
+        rc = identify(p, cfg, answer, s->nonce, a, out, err);
     pthread_mutex_unlock(&p->lock);
     return rc;
 }

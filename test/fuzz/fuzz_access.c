@@ -3,6 +3,7 @@
 #include "access/access.h"
 #include "access/documents.h"
 #include "access/jwt.h"
+#include "access/oidc.h"
 #include "access/secret.h"
 #include "access/totp.h"
 
@@ -34,6 +35,25 @@ static void keys_of_others(struct arena *a, struct str text)
         jwt_verify(str_of(token), set, a, &err);
 }
 
+/* A provider's word too: what a token and the user info claim. */
+static void claims_of_others(struct arena *a, struct str text)
+{
+    static struct pair roles[] = {{"admins", "admin"}};
+    static const struct config_oidc config = {.client_id = "belfry",
+                                              .role_claim = "realm.roles",
+                                              .name_claim = "preferred_username",
+                                              .roles = {roles, array_len(roles)},
+                                              .default_role = "none"};
+    struct err err = {0};
+    struct oidc_identity who;
+    const struct node *claims = node_from_json(a, text.p, text.n, &err);
+    if (!claims)
+        return;
+    oidc_lacks(claims, &config);
+    if (oidc_check(claims, &config, "https://id.example.com", "n", 1800000000000, &err) == 0)
+        must(oidc_identify(claims, claims, &config, &who, &err) == 0 && *who.name);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena *a = arena_new();
@@ -50,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     totp_check("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", z, 0, &used);
     signed_token(a, text);
     keys_of_others(a, text);
+    claims_of_others(a, text);
     struct account u;
     if (account_parse(z, a, &u))
         must(account_parse(account_format(&u, a), a, &u));

@@ -54,6 +54,7 @@ class Provider(Service):
         self.claims = {"sub": "u1", "preferred_username": "alice", "groups": ["staff"]}
         self.bend = lambda claims: claims      # what the token says
         self.make = None                       # claims → token, instead of signing
+        self.info, self.info_status = None, 200  # what /userinfo answers; None: there is none
         self.codes, self.asked = {}, []
         super().__init__()
         self.issuer = self.url
@@ -67,9 +68,12 @@ class Provider(Service):
             p.asked.append(self.path)
             if self.path == "/.well-known/openid-configuration":
                 self.say({"issuer": p.issuer, "authorization_endpoint": p.issuer + "/authorize",
-                          "token_endpoint": p.issuer + "/token", "jwks_uri": p.issuer + "/keys"})
+                          "token_endpoint": p.issuer + "/token", "jwks_uri": p.issuer + "/keys",
+                          **({"userinfo_endpoint": p.issuer + "/userinfo"} if p.info is not None else {})})
             elif self.path == "/keys":
                 self.say({"keys": [k.public() for k in p.keys]})
+            elif self.path == "/userinfo" and self.headers.get("Authorization") == "Bearer x":
+                self.say(p.info, p.info_status)
             else:
                 self.say({}, 404)
 

@@ -116,6 +116,38 @@ def test_wrong_claims(belfry, provider):
     assert Browser(b).sign_in(provider) == "../../../#/"
 
 
+TOLD = {"sub": "248289761001", "preferred_username": "alice", "groups": ["admins"]}
+
+
+def test_what_the_token_lacks_is_asked_for(belfry, provider):
+    """OpenID Connect Core 5.4: with an access token, the claims of profile and email are the user info's."""
+    provider.info = {**TOLD, "sub": provider.claims["sub"]}
+    b = belfry_for(belfry, provider)
+    Browser(b).sign_in(provider)
+    assert "/userinfo" not in provider.asked  # the token says it all
+    del provider.claims["groups"], provider.claims["preferred_username"]
+    you = Browser(b)
+    assert you.sign_in(provider) == "../../../#/"
+    assert (you.me()["name"], you.me()["role"]) == ("alice", "admin")
+    assert provider.asked.count("/userinfo") == 1
+
+
+def test_wrong_user_info(belfry, provider):
+    provider.info = TOLD
+    b = belfry_for(belfry, provider)
+    del provider.claims["groups"]
+    sub = provider.claims["sub"]
+    for what, info, status in (("somebody else's", {**TOLD, "sub": "mallory"}, 200),
+                               ("nobody", {k: v for k, v in TOLD.items() if k != "sub"}, 200),
+                               ("no group", {"sub": sub}, 200), ("a list", [], 200), ("refused", {"sub": sub}, 401)):
+        provider.info, provider.info_status = info, status
+        you = Browser(b)
+        assert you.sign_in(provider).startswith("../../../#/login?error="), what
+        assert you.me()["kind"] == "anonymous", what
+    provider.info, provider.info_status = {**TOLD, "sub": sub, "iss": "x", "exp": 1}, 200  # what the token says is the token's
+    assert Browser(b).sign_in(provider) == "../../../#/"
+
+
 def none(claims):
     return b64(b'{"alg":"none"}') + "." + b64(json.dumps(claims).encode()) + "."
 
