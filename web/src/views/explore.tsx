@@ -291,14 +291,15 @@ function Controls({ state, auto, onAuto, onChange }: { state: ExploreState; auto
           </label>
         </>
       )}
-      <label class="with-field">
-        <input type="checkbox" checked={auto} onChange={(e) => onAuto(e.currentTarget.checked)} />
-        {t('explore.refresh')}
-      </label>
-      <span class="push" />
-      <CopyButton kind="quiet" text={() => location.href}>
-        {t('explore.share')}
-      </CopyButton>
+      <div class="explore-end">
+        <label class="with-field">
+          <input type="checkbox" checked={auto} onChange={(e) => onAuto(e.currentTarget.checked)} />
+          {t('explore.refresh')}
+        </label>
+        <CopyButton kind="quiet" text={() => location.href}>
+          {t('explore.share')}
+        </CopyButton>
+      </div>
     </div>
   );
 }
