@@ -124,6 +124,7 @@ def test_a_buffer_that_is_changed_twice_waits_for_the_first_change(belfry, agent
     way = cutter(b.port)
     a = agent(f"http://127.0.0.1:{way.port}", "--buffer", "1MiB")
     connected(b)
+    complete(b, far)
     way.refuse = True
     way.cut_all()
     for size in ("2MiB", "4MiB"):
