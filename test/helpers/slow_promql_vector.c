@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "promql/func_math.h"
 #include "slow_promql.h"
 
 static bool in_list(const struct str *names, uint32_t n, struct str name)
@@ -71,9 +72,10 @@ static double apply(enum promql_op op, double a, double b)
     case OP_MOD:
         return fmod(a, b);
     case OP_POW:
-        return pow(a, b);
+        return math_pow(
+            a, b); /* not libm's: `% 7` of it shows the last bit, and that is Go's (func_math.h) */
     case OP_ATAN2:
-        return atan2(a, b);
+        return math_atan2(a, b);
     case OP_EQ:
         return a == b;
     case OP_NE:
