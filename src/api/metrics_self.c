@@ -1,12 +1,12 @@
 /* See metrics_self.h. */
 #include "api/metrics_self.h"
-#include "status/status.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "api/system.h"
+#include "proc/usage.h"
+#include "status/status.h"
 
 struct gathering {
     struct call *call;
@@ -70,13 +70,13 @@ void api_figures(struct api *a, const struct http_server_stats *http, struct fig
         status_figures(a->status, f);
     add_http(a, http, f);
     probe_figures(&a->gate, f);
-    if (!system_process(getpid(), &u))
+    if (!process_usage(getpid(), &u))
         return;
     figure_add(f, "process_cpu_seconds_total", "counter", "CPU time of the core.",
                (double)u.cpu_ms / 1000);
     figure_add(f, "process_resident_memory_bytes", "gauge", "Resident memory of the core.",
-               (double)u.rss_bytes);
-    figure_add(f, "process_open_fds", "gauge", "Open descriptors of the core.", (double)u.fds);
+               (double)u.memory.resident_bytes);
+    figure_add(f, "process_open_fds", "gauge", "Open descriptors of the core.", (double)u.files);
 }
 
 /* OpenMetrics names a counter's family without _total. */

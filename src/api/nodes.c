@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "api/api_priv.h"
-#include "api/system.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/str.h"
+#include "proc/usage.h"
 
 struct nodes {
     struct call *call;
@@ -69,14 +69,14 @@ static void watcher_on_core(void *arg)
 static void put_usage(struct json *j, pid_t pid, int64_t started_ms)
 {
     struct process_usage u;
-    if (pid <= 0 || !system_process(pid, &u))
+    if (pid <= 0 || !process_usage(pid, &u))
         return;
     int64_t age_ms = clock_wall_ms() - started_ms;
-    json_kuint(j, "rss_bytes", u.rss_bytes);
+    json_kuint(j, "rss_bytes", u.memory.resident_bytes);
     json_kf64(j, "cpu_percent",
               age_ms > 0 && started_ms ? 100 * (double)u.cpu_ms / (double)age_ms : 0);
     json_kuint(j, "threads", u.threads);
-    json_kuint(j, "fds", u.fds);
+    json_kuint(j, "fds", u.files);
 }
 
 static int64_t time_field(const struct node *n, const char *key)

@@ -20,6 +20,7 @@
 #include "proc/crash_priv.h"
 #include "proc/proc_priv.h"
 #include "proc/spawn.h"
+#include "proc/usage.h"
 
 #define TAIL_BYTES 16384
 #define TAIL_LINES 20
@@ -27,7 +28,7 @@
 
 void crash_cpu_now(struct crash_cpu *c)
 {
-    if (!proc__cpu_ticks(&c->busy, &c->all))
+    if (!machine_cpu(&c->busy, &c->all))
         *c = (struct crash_cpu){0};
 }
 
@@ -88,7 +89,7 @@ static void put_system(struct json *j, const struct crash_death *d)
     json_kstr(j, "platform", platform);
     json_kstr(j, "version", d->version);
     put_percent(j, "cpu_percent", cpu_percent(&d->before));
-    put_percent(j, "memory_percent", proc__memory_percent());
+    put_percent(j, "memory_percent", machine_memory_percent());
     json_end(j);
 }
 

@@ -13,6 +13,7 @@
 #include "proc/proc_priv.h"
 #include "proc/procid.h"
 #include "proc/tree.h"
+#include "proc/usage.h"
 
 static int unsupported(void)
 {
@@ -131,24 +132,29 @@ bool proc__is_users(pid_t pid, uid_t user)
     return false;
 }
 
-uint32_t proc__open_files(pid_t pid)
+uint32_t process_open_files(pid_t pid)
 {
     return 0;
 }
 
-struct proc_memory proc__memory(pid_t pid)
+struct process_memory process_memory(pid_t pid)
 {
-    return (struct proc_memory){0};
+    return (struct process_memory){0};
 }
 
-bool proc__cpu_ticks(uint64_t *busy, uint64_t *all)
+bool machine_cpu(uint64_t *busy, uint64_t *all)
 {
     return false;
 }
 
-double proc__memory_percent(void)
+double machine_memory_percent(void)
 {
     return -1;
+}
+
+bool process_usage(pid_t pid, struct process_usage *out)
+{
+    return false;
 }
 
 uint64_t process_start_time(pid_t pid)

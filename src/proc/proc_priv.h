@@ -52,16 +52,5 @@ bool proc__children_are(bool (*known)(void *arg, pid_t pid), void *arg);
 
 /* The user may signal it, by the kernel's own rule: its real or its saved id is that user's. */
 bool proc__is_users(pid_t pid, uid_t user);
-struct proc_memory {
-    uint64_t resident_bytes,
-        private_bytes; /* private: not shared with files or others; 0 unknown */
-};
-struct proc_memory proc__memory(pid_t pid);
-/* Its open descriptors; 0 unknown. */
-uint32_t proc__open_files(pid_t pid);
-/* The machine's processor time since its boot, in ticks; false unknown. */
-bool proc__cpu_ticks(uint64_t *busy, uint64_t *all);
-/* Memory in use, 0-100; negative unknown. */
-double proc__memory_percent(void);
 
 #endif

@@ -14,6 +14,7 @@ struct proc_stat {
     char state; /* 'R', 'S' …; 'Z', 'X': dead */
     uint32_t threads;
     uint64_t start_time;
+    uint64_t own_ticks; /* of processors */
     uint64_t cpu_ticks; /* its own and of the children it waited for */
 };
 /* Pure: a line of /proc/PID/stat. */
@@ -26,6 +27,8 @@ bool proc__signal_exact(pid_t pid, uint64_t start_time, int signo);
 
 #define PROC_PATH_SIZE 48
 void proc__path(char out[PROC_PATH_SIZE], pid_t pid, const char *name);
+/* The file's first size-1 bytes, NUL-terminated; text is "" when there is nothing. */
+bool proc__read_text(const char *path, char *text, size_t size);
 
 /* All processes, in the order of their numbers; zombies among them. */
 struct proc_list {

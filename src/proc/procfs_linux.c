@@ -18,34 +18,12 @@
 #define SYS_pidfd_send_signal 424
 #endif
 
-/* The file's first size-1 bytes, NUL-terminated. */
-static bool read_text(const char *path, char *text, size_t size)
+bool proc__read_text(const char *path, char *text, size_t size)
 {
     cleanup(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    ssize_t n = read(fd, text, size - 1);
-    if (n <= 0)
-        return false;
-    text[n] = '\0';
-    return true;
-}
-
-/* "size resident shared text lib data dt" in pages. Not the number in stat: that lags by what each processor has
- * not added yet, which is more than a small process has (since Linux 6.2; statm is exact again since 6.17). */
-struct proc_memory proc__memory(pid_t pid)
-{
-    char path[64], text[128];
-    snprintf(path, sizeof(path), "/proc/%ld/statm", (long)pid);
-    if (!read_text(path, text, sizeof(text)))
-        return (struct proc_memory){0};
-    char *end = text;
-    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-    (void)strtoull(end, &end, 10);
-    uint64_t resident = strtoull(end, &end, 10), shared = strtoull(end, &end, 10);
-    return (struct proc_memory){.resident_bytes = resident * page,
-                                .private_bytes =
-                                    resident > shared ? (resident - shared) * page : 0};
+    ssize_t n = fd >= 0 ? read(fd, text, size - 1) : -1;
+    text[n > 0 ? n : 0] = '\0';
+    return n > 0;
 }
 
 /* "Uid:	real	effective	saved	of files". Not the folder's owner: that is root's when the process guards its memory. */
@@ -53,46 +31,13 @@ bool proc__is_users(pid_t pid, uid_t user)
 {
     char path[64], text[2048];
     snprintf(path, sizeof(path), "/proc/%ld/status", (long)pid);
-    const char *at = read_text(path, text, sizeof(text)) ? strstr(text, "\nUid:") : NULL;
+    const char *at = proc__read_text(path, text, sizeof(text)) ? strstr(text, "\nUid:") : NULL;
     if (!at)
         return false;
     char *end = (char *)at + strlen("\nUid:");
     unsigned long real = strtoul(end, &end, 10);
     (void)strtoul(end, &end, 10);
     return real == user || strtoul(end, &end, 10) == user;
-}
-
-/* "cpu  user nice system idle iowait irq softirq steal …" */
-bool proc__cpu_ticks(uint64_t *busy, uint64_t *all)
-{
-    char text[512];
-    if (!read_text("/proc/stat", text, sizeof(text)) || strncmp(text, "cpu ", 4) != 0)
-        return false;
-    char *end = text + 4;
-    *busy = *all = 0;
-    for (int i = 0; i < 8; i++) {
-        uint64_t v = strtoull(end, &end, 10);
-        *all += v;
-        *busy += i == 3 || i == 4 ? 0 : v;
-    }
-    return true;
-}
-
-static double meminfo(const char *text, const char *key)
-{
-    const char *at = strstr(text, key);
-    return at ? strtod(at + strlen(key), NULL) : -1;
-}
-
-double proc__memory_percent(void)
-{
-    char text[2048];
-    if (!read_text("/proc/meminfo", text, sizeof(text)))
-        return -1;
-    double total = meminfo(text, "MemTotal:"), free_now = meminfo(text, "MemAvailable:");
-    if (free_now < 0) /* before Linux 3.14 */
-        free_now = meminfo(text, "MemFree:") + meminfo(text, "\nCached:");
-    return total > 0 && free_now >= 0 ? 100 * (total - free_now) / total : -1;
 }
 
 /* --- /proc/PID/stat ------------------------------------------------------------------------- */
@@ -119,7 +64,7 @@ static bool number(const char **at, const char *end, uint64_t *out)
  * parenthesis. The numbers behind the state are proc(5)'s fields 4 to 22. */
 bool proc__stat_parse(const char *text, size_t n, struct proc_stat *out)
 {
-    enum { PPID = 4, SESSION = 6, UTIME = 14, CSTIME = 17, THREADS = 20, START = 22 };
+    enum { PPID = 4, SESSION = 6, UTIME = 14, STIME = 15, CSTIME = 17, THREADS = 20, START = 22 };
     const char *at = text, *end = text + n, *name = memrchr(text, ')', n);
     uint64_t pid, field[START + 1];
     if (!name || end - name < 4 || name[1] != ' ' || !number(&at, name, &pid))
@@ -135,7 +80,8 @@ bool proc__stat_parse(const char *text, size_t n, struct proc_stat *out)
                               .session = (pid_t)field[SESSION],
                               .state = name[2],
                               .threads = (uint32_t)field[THREADS],
-                              .start_time = field[START]};
+                              .start_time = field[START],
+                              .own_ticks = field[UTIME] + field[STIME]};
     for (int i = UTIME; i <= CSTIME; i++)
         out->cpu_ticks += field[i];
     return true;
@@ -160,7 +106,7 @@ bool proc__stat(pid_t pid, struct proc_stat *out)
 {
     char path[PROC_PATH_SIZE], text[1024];
     proc__path(path, pid, "stat");
-    return read_text(path, text, sizeof(text)) && proc__stat_parse(text, strlen(text), out);
+    return proc__read_text(path, text, sizeof(text)) && proc__stat_parse(text, strlen(text), out);
 }
 
 bool proc__dead(const struct proc_stat *s)

@@ -1,6 +1,5 @@
 /* What reap.c and the supervisor ask of Linux: pidfds (5.3; older: -1), epoll over them,
  * orphans. */
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -64,18 +63,4 @@ bool proc__children_are(bool (*known)(void *arg, pid_t pid), void *arg)
         all = known(arg, (pid_t)pid);
     fclose(f);
     return all;
-}
-
-uint32_t proc__open_files(pid_t pid)
-{
-    char path[64];
-    snprintf(path, sizeof(path), "/proc/%ld/fd", (long)pid);
-    DIR *dir = opendir(path);
-    if (!dir)
-        return 0;
-    uint32_t n = 0;
-    for (const struct dirent *e; (e = readdir(dir)) != NULL;)
-        n += e->d_name[0] != '.';
-    closedir(dir);
-    return n;
 }

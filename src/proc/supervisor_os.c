@@ -7,6 +7,7 @@
 #include "proc/proc_priv.h"
 #include "proc/supervisor_priv.h"
 #include "proc/tree.h"
+#include "proc/usage.h"
 
 static void os_rest(void *arg)
 {
@@ -126,9 +127,9 @@ static bool os_usage(void *arg, const struct spawn_id *id, uint64_t *private_byt
 {
     (void)arg;
     bool raised = proc__raise();
-    *private_bytes = proc__memory(id->pid).private_bytes;
+    *private_bytes = process_memory(id->pid).private_bytes;
     if (files)
-        *files = proc__open_files(id->pid);
+        *files = process_open_files(id->pid);
     proc__unraise(raised);
     return true;
 }

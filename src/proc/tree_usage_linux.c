@@ -1,19 +1,13 @@
 /* What trees of processes use (tree.h), by /proc. Called by whoever keeps the figures; as
  * another user than the units' it sees less. */
-#include <dirent.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/fs.h"
-#include "base/must.h"
-#include "base/str.h"
 #include "proc/cgroup.h"
 #include "proc/proc_priv.h"
 #include "proc/tree_priv.h"
+#include "proc/usage.h"
 
 /* The number behind "Key:" at the start of a line; 0 when there is none. */
 static uint64_t after(const char *text, const char *key)
@@ -28,34 +22,14 @@ static bool read_of(pid_t pid, const char *name, char *text, size_t size)
 {
     char path[PROC_PATH_SIZE];
     proc__path(path, pid, name);
-    cleanup(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd >= 0 ? read(fd, text, size - 1) : -1;
-    text[n > 0 ? n : 0] = '\0';
-    return n > 0;
-}
-
-/* Since Linux 6.2 the folder's size is their number. */
-static uint32_t count_files(pid_t pid)
-{
-    char path[PROC_PATH_SIZE];
-    struct stat st;
-    uint32_t n = 0;
-    proc__path(path, pid, "fd");
-    if (stat(path, &st) == 0 && st.st_size > 0)
-        return (uint32_t)st.st_size;
-    DIR *dir = opendir(path);
-    for (const struct dirent *e; dir && (e = readdir(dir));)
-        n += e->d_name[0] != '.';
-    if (dir)
-        closedir(dir);
-    return n;
+    return proc__read_text(path, text, size);
 }
 
 /* What the kernel counts page by page, where it shows that, is exact, and both figures are of one moment. */
 static void add_memory(struct tree_usage *u, pid_t pid)
 {
     char text[2048];
-    struct proc_memory m = proc__memory(pid);
+    struct process_memory m = process_memory(pid);
     if (read_of(pid, "smaps_rollup", text, sizeof(text))) {
         m.resident_bytes = after(text, "Rss:") * 1024;
         u->pss_bytes += after(text, "Pss:") * 1024;
@@ -69,7 +43,7 @@ static void add_process(struct tree_usage *u, const struct proc_stat *s)
     char text[2048];
     u->processes++;
     u->threads += s->threads;
-    u->files += count_files(s->pid);
+    u->files += process_open_files(s->pid);
     add_memory(u, s->pid);
     if (read_of(s->pid, "io", text, sizeof(text))) {
         u->read_bytes += after(text, "read_bytes:");
