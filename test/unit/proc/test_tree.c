@@ -239,7 +239,7 @@ static void stat_lines(void **state)
         "42 (a) b) R 3) S 7 42 9 0 -1 4194304 1 2 3 4 10 20 30 40 20 0 5 0 12345 999 77 1 2 3\n";
     assert_true(proc__stat_parse(good, sizeof(good) - 1, &s));
     assert_true(s.pid == 42 && s.ppid == 7 && s.session == 9 && s.state == 'S');
-    assert_true(s.cpu_ticks == 100 && s.threads == 5 && s.start_time == 12345);
+    assert_true(s.own_ticks == 30 && s.cpu_ticks == 100 && s.threads == 5 && s.start_time == 12345);
     static const char *const bad[] = {
         "",
         "42",
