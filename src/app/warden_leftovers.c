@@ -40,8 +40,10 @@ static size_t signal_living(struct warden *w, int signo)
     vec_each (&w->leftovers, it) {
         if (!process_is(it->pid, it->start_time))
             continue;
-        if (signo)
+        if (signo) {
             kill(it->pid, signo);
+            kill(it->pid, SIGCONT); /* a stopped one obeys nothing else than SIGKILL */
+        }
         w->leftovers.at[n++] = *it;
     }
     w->leftovers.n = n;

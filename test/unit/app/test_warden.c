@@ -423,6 +423,32 @@ static void a_killed_warden_takes_all_with_it(void **state)
                          0); /* or a zombie of someone who does not reap */
 }
 
+/* It is stopped, and its warden dead: nobody else would wake it so that it can obey. */
+static void a_stopped_leftover_obeys(void **state)
+{
+    struct fixture *f = *state;
+    char path[128], line[64];
+    int status;
+    pid_t left = fork();
+    if (left == 0) {
+        for (;;)
+            pause();
+    }
+    kill(left, SIGSTOP);
+    assert_int_equal(waitpid(left, &status, WUNTRACED), left);
+    assert_true(WIFSTOPPED(status));
+    snprintf(path, sizeof(path), "%s/run", f->data);
+    assert_int_equal(fs_mkdirs(path, 0700, NULL), 0);
+    snprintf(path, sizeof(path), "%s/run/children", f->data);
+    int n = snprintf(line, sizeof(line), "%d %llu\n", (int)left,
+                     (unsigned long long)process_start_time(left));
+    assert_int_equal(fs_write_atomic(path, line, (size_t)n, 0600, false, NULL), 0);
+    start_warden(f);
+    assert_int_equal(waitpid(left, &status, 0), left);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+    running(f, "core", 0);
+}
+
 static void a_refused_configuration_ends_it(void **state)
 {
     struct fixture *f = *state;
@@ -491,6 +517,7 @@ int main(int argc, char **argv)
         T(a_second_one_is_refused),
         T(the_core_ends_last),
         T(a_killed_warden_takes_all_with_it),
+        T(a_stopped_leftover_obeys),
         T(a_refused_configuration_ends_it),
         T(root_becomes_the_user),
         T(on_an_old_kernel),
