@@ -28,9 +28,13 @@ async function lateAnswer(f) {
     await told;
     await route.fulfill({ response: old }).catch(() => undefined); // the page may have asked anew and let go of this one
   };
-  await f.page.route(`**/api/v1/targets/${id}`, holdBack, { times: 1 });
+  let end;
+  const late = new Promise((good, bad) => { end = { good, bad }; });
+  late.catch(() => undefined); // told below, unless the flow fails before
+  await f.page.route(`**/api/v1/targets/${id}`, (route) => holdBack(route).then(end.good, end.bad), { times: 1 });
   await f.page.goto(`${f.url}#/targets/${id}`);
   await f.page.getByRole('heading', exact(name)).waitFor();
+  await late;
   await f.page.locator('.banner.is-up, .banner.is-degraded, .banner.is-down').waitFor();
 }
 

@@ -1,6 +1,7 @@
 """What the tests of probers share: real servers on loopback, a relay that spoils what they say, and the cases that every
 prober must get right (ServiceCases). Standard library only."""
 
+import glob
 import json
 import os
 import shutil
@@ -55,6 +56,19 @@ def listens(port, host="127.0.0.1"):
         return s.connect_ex((host, port)) == 0
 
 
+def stopped(group):
+    """Whether each thread of a process group has obeyed SIGSTOP: on a busy machine some answer for a while yet."""
+    for path in glob.glob("/proc/[0-9]*/task/[0-9]*/stat"):
+        try:
+            with open(path, encoding="utf-8", errors="replace") as f:
+                state, _, its_group = f.read().rsplit(") ", 1)[1].split()[:3]
+        except OSError:  # it has ended
+            continue
+        if int(its_group) == group and state not in "TtZX":
+            return False
+    return True
+
+
 class Server:
     """A real server: its process group, its log, its port. ready: a predicate, else its port must answer."""
 
@@ -94,6 +108,7 @@ class Server:
     def freeze(self):
         """SIGSTOP: its port still takes connections, and nobody answers."""
         self.signal(signal.SIGSTOP)
+        wait_until(lambda: stopped(self.child.pid), step=0.002, what=f"{self.argv[0]} is frozen")
 
     def thaw(self):
         self.signal(signal.SIGCONT)
