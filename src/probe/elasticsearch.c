@@ -133,7 +133,9 @@ static void judge_health(struct talk *t, const struct node *doc, const char *sta
 {
     long long nodes = (long long)management_number(doc, "number_of_nodes");
     long long unassigned = (long long)management_number(doc, "unassigned_shards");
-    if (streq(status, "red"))
+    if (streq(status, "red") && unassigned == 0)
+        result_fail(t->r, "the cluster is red: it has just started, or primaries initialize");
+    else if (streq(status, "red"))
         result_fail(t->r, "the cluster is red: %lld shards are unassigned, primaries among them",
                     unassigned);
     else if (!streq(status, "green") && !streq(status, "yellow"))

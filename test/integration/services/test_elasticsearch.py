@@ -40,8 +40,11 @@ def server(tmp_path_factory):
                    "org.apache.logging.log4j:log4j-core:2.20.0")
     s = Server([java(), "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", classes, folder / "Bell.java",
                 folder, port, free_port()], port, folder / "log", timeout=100)
-    yield s
-    s.stop()
+    try:  # its port answers before it has read its own state: it is red until then
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/_cluster/health?wait_for_status=yellow&timeout=60s", timeout=70).read()
+        yield s
+    finally:
+        s.stop()
 
 
 def put(server, path, document):
@@ -143,6 +146,8 @@ class TestRecordedAnswers:
     def test_recorded_red(self, recorded):
         doc = self.look(recorded(answers(status="red", unassigned_shards=4)), 1)
         assert "the cluster is red: 4 shards are unassigned" in doc["message"], doc
+        doc = self.look(recorded(answers(status="red", unassigned_shards=0)), 1)
+        assert "the cluster is red: it has just started" in doc["message"], doc
 
     def test_recorded_full_disks(self, recorded):
         doc = self.look(recorded(answers([disk("a", 50), disk("b", 90)])))
