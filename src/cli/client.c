@@ -285,7 +285,7 @@ int client_call(struct client *c, const char *method, const char *path, const st
     return rc;
 }
 
-/* The head comes before the body, but is only known at the end: what may be an error's document is held back. */
+/* An error's document is kept apart from what was asked for. */
 struct streaming {
     void (*fn)(void *arg, const char *p, size_t n);
     void *arg;
@@ -293,10 +293,10 @@ struct streaming {
     struct buf error;
 };
 
-static void on_streamed(void *arg, const char *p, size_t n)
+static void on_streamed(void *arg, int status, const char *p, size_t n)
 {
     struct streaming *s = arg;
-    if (s->call->resp.status < 400)
+    if (status < 400)
         s->fn(s->arg, p, n);
     else if (s->error.len + n < s->error.max)
         buf_add(&s->error, p, n);

@@ -49,12 +49,12 @@ void http_client_free(struct http_client *c)
 
 /* --- what both engines use --- */
 
-int http__take_body(struct http_hop *h, const char *p, size_t n, struct err *err)
+int http__take_body(struct http_hop *h, int status, const char *p, size_t n, struct err *err)
 {
     const struct http_request *req = h->req;
     struct http_response *resp = h->resp;
     if (req->on_body != NULL) {
-        req->on_body(req->on_body_arg, p, n);
+        req->on_body(req->on_body_arg, status, p, n);
         return 1;
     }
     size_t room = req->max_body - resp->body.len;

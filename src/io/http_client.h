@@ -71,8 +71,8 @@ struct http_request {
     int64_t connect_deadline_ns; /* absolute; for resolve+connect+tls; 0: deadline_ns */
     int64_t deadline_ns;         /* absolute; whole exchange */
     bool want_certs;             /* fill response.tls.chain */
-    void (*on_body)(void *arg, const char *p,
-                    size_t n); /* optional: stream instead of collecting; must not wait */
+    /* optional: stream instead of collecting; must not wait. status: of the answer that it is of */
+    void (*on_body)(void *arg, int status, const char *p, size_t n);
     void *on_body_arg;
 };
 

@@ -17,7 +17,9 @@
 static size_t on_body(char *p, size_t size, size_t n, void *arg)
 {
     struct exchange *x = arg;
-    int rc = http__take_body(x->hop, p, size * n, &x->error);
+    long status = 0;
+    curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
+    int rc = http__take_body(x->hop, (int)status, p, size * n, &x->error);
     x->enough = rc == 0;
     return rc == 1 ? size * n : 0;
 }

@@ -120,9 +120,16 @@ static int send_request(struct http_hop *h, struct stream *s, struct err *err)
     return rc;
 }
 
+/* --- an answer --- */
+
+struct reading {
+    struct http_hop *hop;
+    struct http_parser parser;
+};
+
 static int on_header(void *arg, const char *line, size_t n, struct err *err)
 {
-    struct http_hop *h = arg;
+    struct http_hop *h = ((const struct reading *)arg)->hop;
     if (line == NULL) {
         buf_clear(&h->resp->headers);
         return 0;
@@ -132,7 +139,8 @@ static int on_header(void *arg, const char *line, size_t n, struct err *err)
 
 static int on_body(void *arg, const char *p, size_t n, struct err *err)
 {
-    return http__take_body(arg, p, n, err);
+    const struct reading *r = arg;
+    return http__take_body(r->hop, r->parser.status, p, n, err);
 }
 
 /* The scratch buffer is shared by all fibers: between a read's return and the parser's, none waits. */
@@ -166,19 +174,20 @@ static int read_response(struct http_hop *h, struct stream *s, struct http_parse
 
 int http__plain_hop(struct http_hop *h, struct err *err)
 {
-    struct http_parser p;
+    struct reading r = {.hop = h};
+    struct http_parser *p = &r.parser;
     struct stream *s = open_stream(h, err);
     if (s == NULL) {
         return -1;
     }
     int rc = send_request(h, s, err);
     if (rc == 0) {
-        http_parser_init(&p, streq(h->method, "HEAD"), http__max_header(h));
-        p.on_header = on_header;
-        p.on_body = on_body;
-        p.arg = h;
-        rc = read_response(h, s, &p, err);
-        http_parser_done(&p);
+        http_parser_init(p, streq(h->method, "HEAD"), http__max_header(h));
+        p->on_header = on_header;
+        p->on_body = on_body;
+        p->arg = &r;
+        rc = read_response(h, s, p, err);
+        http_parser_done(p);
     }
     stream_close(&s);
     return rc;

@@ -43,7 +43,7 @@ struct http_hop {
 };
 
 /* Takes n body bytes: collects or streams them within max_body. 1 go on, 0 enough (truncated), -1. */
-int http__take_body(struct http_hop *h, const char *p, size_t n, struct err *err);
+int http__take_body(struct http_hop *h, int status, const char *p, size_t n, struct err *err);
 /* Adds one header line (no line end) within max_header. */
 int http__take_header(struct http_hop *h, const char *p, size_t n, struct err *err);
 int64_t http__connect_until(const struct http_request *req);

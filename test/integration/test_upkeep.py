@@ -1,6 +1,7 @@
 """What an administrator relies on: the audit log, secrets that nowhere stand in plain text, a backup under load that comes back,
 apply and export, the import of Uptime Kuma."""
 
+import fcntl
 import glob
 import json
 import os
@@ -241,6 +242,18 @@ def test_a_backup_under_load_comes_back(belfry, tmp_path):
     assert b.sql("PRAGMA integrity_check")[0][0] == "ok"
     answer = b.get("/prometheus/api/v1/query?query=count(last_over_time(probe_success[1h]))")
     assert int(answer["data"]["result"][0]["value"][1]) >= 30  # the series came back, too
+
+
+def test_why_a_backup_is_refused_is_told(belfry, tmp_path):
+    b = belfry().start()
+    file = tmp_path / "backup.tar.zst"
+    status, out, err = run("backup", str(file), "--with-key", "--server", f"http://127.0.0.1:{b.port}")
+    assert status == 1 and "over its Unix socket only" in err, out + err
+    with open(os.path.join(b.data, "run", "backup.lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        status, out, err = run("backup", str(file), "-c", b.path)
+        assert status == 1 and "another backup is being made" in err, out + err
+    assert not file.exists() and not glob.glob(str(file) + "*")
 
 
 def test_a_backup_that_is_cut_or_changed_is_refused(belfry, tmp_path):

@@ -352,20 +352,33 @@ static void test_failures(void **state)
     }
 }
 
-static void count(void *arg, const char *p, size_t n)
+struct streamed {
+    size_t n;
+    int status;
+};
+
+static void count(void *arg, int status, const char *p, size_t n)
 {
-    *(size_t *)arg += n;
+    struct streamed *s = arg;
+    s->n += n;
+    s->status = status;
 }
 
 static void test_streamed(void **state)
 {
     for (int engine = 0; engine < 2; engine++) {
-        size_t n = 0;
-        struct fetch f =
-            fetch("/chunked", engine, (struct http_request){.on_body = count, .on_body_arg = &n});
+        struct streamed s = {0};
+        const struct http_request streaming = {.on_body = count, .on_body_arg = &s};
+        struct fetch f = fetch("/chunked", engine, streaming);
         assert_int_equal(f.rc, 0);
-        assert_int_equal(n, 5);
+        assert_int_equal(s.n, 5);
+        assert_int_equal(s.status, 200);
         assert_int_equal(f.resp.body.len, 0);
+        done(&f);
+        f = fetch("/404", engine, streaming);
+        assert_int_equal(f.rc, 0);
+        assert_int_equal(s.n, 5 + 2);
+        assert_int_equal(s.status, 404);
         done(&f);
     }
 }
